@@ -1,0 +1,20 @@
+# Flags for our own code.
+add_compile_options(-Wall -Wextra -Wno-unused-parameter -fno-omit-frame-pointer)
+# Clients pass null objects as Metal's clients do (a nil message is legal): checks for null `this` must survive.
+add_compile_options(-fno-delete-null-pointer-checks)
+if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
+  # Line tables are enough for backtraces, and link in a fraction of the time.
+  set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -gline-tables-only -DNDEBUG")
+endif()
+if(ANYMETAL_SANITIZE)
+  list(JOIN ANYMETAL_SANITIZE "," sanitizers)
+  add_compile_options(-fsanitize=${sanitizers} -fno-sanitize-recover=undefined -g)
+  add_link_options(-fsanitize=${sanitizers})
+endif()
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  add_link_options(-fuse-ld=lld)
+endif()

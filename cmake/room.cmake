@@ -1,0 +1,14 @@
+# anymetal_room(NAME SOURCES ... TESTS ... USES ...): a static library anymetal_NAME from SOURCES, which may use the rooms
+# and targets in USES, and one test program anymetal_NAME_test from TESTS (x_test.cc files beside x.cc).
+function(anymetal_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;TESTS;USES;TEST_USES" ${ARGN})
+  add_library(anymetal_${name} STATIC ${ROOM_SOURCES})
+  target_include_directories(anymetal_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+  target_link_libraries(anymetal_${name} PUBLIC ${ROOM_USES})
+  if(ANYMETAL_TESTS AND ROOM_TESTS)
+    add_executable(anymetal_${name}_test ${ROOM_TESTS})
+    target_link_libraries(anymetal_${name}_test PRIVATE anymetal_${name} ${ROOM_TEST_USES} GTest::gtest_main)
+    target_compile_definitions(anymetal_${name}_test PRIVATE ANYMETAL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    gtest_discover_tests(anymetal_${name}_test DISCOVERY_MODE PRE_TEST)
+  endif()
+endfunction()

@@ -1,0 +1,89 @@
+// A back end turns the IR of one thread into something that runs whole grids. It validates nothing: the runtime has
+// checked every dispatch before it comes here, and a failure below is our bug, but for what the kernel itself does.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ir/kernel_interface.h"
+#include "ir/thread_ir.h"
+#include "support/result.h"
+
+namespace anymetal::backend {
+
+/// What happens at an access outside the buffers that a kernel was given.
+enum class Bounds : uint8_t {
+  error,   ///< stop at the first one, and say kernel, line, buffer, thread and index
+  robust,  ///< such reads give 0, such writes are dropped
+  off,     ///< unchecked: can corrupt memory
+};
+
+struct Extent {
+  uint32_t x = 1, y = 1, z = 1;
+  [[nodiscard]] uint64_t volume() const { return uint64_t{x} * y * z; }
+  bool operator==(const Extent&) const = default;
+};
+
+struct CompileOptions {
+  Bounds bounds = Bounds::error;
+  Extent threadgroup;  ///< the size that the code may be specialised for
+};
+
+/// One argument per Parameter of kind buffer or threadgroup, in the order of the interface's parameters.
+struct Argument {
+  void* data = nullptr;  ///< for kind threadgroup: null
+  uint64_t size = 0;     ///< bytes
+};
+
+/// Lets another thread stop a run: compiled code polls it at the end of each loop iteration.
+class StopFlag {
+ public:
+  void request(uint32_t reason) noexcept { reason_.store(reason, std::memory_order_relaxed); }
+  [[nodiscard]] uint32_t reason() const noexcept { return reason_.load(std::memory_order_relaxed); }
+  [[nodiscard]] const std::atomic<uint32_t>* address() const noexcept { return &reason_; }
+
+ private:
+  std::atomic<uint32_t> reason_{0};
+};
+
+struct Dispatch {
+  Extent grid;         ///< in threads; need not be a multiple of the threadgroup
+  Extent threadgroup;  ///< in threads; equal to the size it was compiled for
+  std::span<const Argument> arguments;
+  const StopFlag* stop = nullptr;  ///< may be null
+};
+
+class CompiledKernel {
+ public:
+  virtual ~CompiledKernel() = default;
+  /// Runs the whole grid and returns when it is done. May be called from several threads at once.
+  /// Errors: ErrorKind::execution (out of bounds, with place), ErrorKind::stopped.
+  [[nodiscard]] virtual Result<void> run(const Dispatch& dispatch) = 0;
+  [[nodiscard]] virtual const KernelInterface& interface() const = 0;
+  /// Machine code and all that `load` needs, for the disk cache.
+  [[nodiscard]] virtual std::string_view object() const = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  /// Changes whenever the same IR could give other code: version, LLVM, CPU. Part of every cache key.
+  [[nodiscard]] virtual std::string version() const = 0;
+  /// Whether code depends on CompileOptions::threadgroup; if not, one compilation serves all sizes.
+  [[nodiscard]] virtual bool specializes_threadgroup() const = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<CompiledKernel>> compile(ThreadIr ir, const CompileOptions& options) = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<CompiledKernel>> load(std::string_view object,
+                                                                     const KernelInterface& interface,
+                                                                     const CompileOptions& options) = 0;
+};
+
+/// The executors of this process. They live until it ends.
+[[nodiscard]] Backend& reference_backend();
+
+}  // namespace anymetal::backend

@@ -1,0 +1,133 @@
+#include "ir/kernel_interface.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+namespace anymetal {
+
+namespace {
+
+constexpr uint32_t kFormat = 1;
+
+class Writer {
+ public:
+  void number(uint32_t value) { bytes_.append(reinterpret_cast<const char*>(&value), sizeof value); }
+  void string(std::string_view text) {
+    number(static_cast<uint32_t>(text.size()));
+    bytes_.append(text);
+  }
+  std::string take() { return std::move(bytes_); }
+
+ private:
+  std::string bytes_;
+};
+
+// Reads what Writer wrote; after the first bad length everything reads as empty and ok() is false.
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
+  uint32_t number() {
+    uint32_t value = 0;
+    if (bytes_.size() < sizeof value) return fail(), 0;
+    std::memcpy(&value, bytes_.data(), sizeof value);
+    bytes_.remove_prefix(sizeof value);
+    return value;
+  }
+  std::string string() {
+    uint32_t size = number();
+    if (bytes_.size() < size) return fail(), std::string();
+    std::string text(bytes_.substr(0, size));
+    bytes_.remove_prefix(size);
+    return text;
+  }
+  bool ok() const { return ok_; }
+  bool at_end() const { return bytes_.empty(); }
+
+ private:
+  void fail() {
+    ok_ = false;
+    bytes_ = {};
+  }
+  std::string_view bytes_;
+  bool ok_ = true;
+};
+
+Parameter read_parameter(Reader& in, bool& good) {
+  Parameter p;
+  p.name = in.string();
+  uint32_t kind = in.number();
+  p.type = in.string();
+  uint32_t space = in.number();
+  p.size = in.number();
+  p.alignment = in.number();
+  uint32_t flags = in.number();
+  p.index = in.number();
+  p.attribute = in.string();
+  p.line = in.number();
+  good = in.ok() && kind <= static_cast<uint32_t>(ParameterKind::attribute) &&
+         space <= static_cast<uint32_t>(AddressSpace::threadgroup) && flags <= 3;
+  p.kind = static_cast<ParameterKind>(kind);
+  p.space = static_cast<AddressSpace>(space);
+  p.is_const = flags & 1;
+  p.is_reference = flags & 2;
+  return p;
+}
+
+}  // namespace
+
+const Parameter* KernelInterface::find_buffer(uint32_t index) const {
+  for (const Parameter& p : parameters)
+    if (p.kind == ParameterKind::buffer && p.index == index) return &p;
+  return nullptr;
+}
+
+std::string serialize(const KernelInterface& interface) {
+  Writer out;
+  out.number(kFormat);
+  out.string(interface.name);
+  out.number(interface.threadgroup_bytes);
+  out.number(interface.max_total_threads_per_threadgroup);
+  out.number(static_cast<uint32_t>(interface.parameters.size()));
+  for (const Parameter& p : interface.parameters) {
+    out.string(p.name);
+    out.number(static_cast<uint32_t>(p.kind));
+    out.string(p.type);
+    out.number(static_cast<uint32_t>(p.space));
+    out.number(p.size);
+    out.number(p.alignment);
+    out.number((p.is_const ? 1u : 0u) | (p.is_reference ? 2u : 0u));
+    out.number(p.index);
+    out.string(p.attribute);
+    out.number(p.line);
+  }
+  return out.take();
+}
+
+Result<KernelInterface> parse_interface(std::string_view bytes) {
+  const Error damaged{ErrorKind::environment, "a stored kernel interface is damaged", {}};
+  Reader in(bytes);
+  if (in.number() != kFormat) return damaged;
+  KernelInterface interface;
+  interface.name = in.string();
+  interface.threadgroup_bytes = in.number();
+  interface.max_total_threads_per_threadgroup = in.number();
+  uint32_t count = in.number();
+  for (uint32_t i = 0; i < count && in.ok(); ++i) {
+    bool good = false;
+    interface.parameters.push_back(read_parameter(in, good));
+    if (!good) return damaged;
+  }
+  if (!in.ok() || !in.at_end()) return damaged;
+  return interface;
+}
+
+std::string describe(const Parameter& p) {
+  if (p.kind == ParameterKind::attribute) return fmt::format("{} {} [[{}]]", p.type, p.name, p.attribute);
+  const char* spaces[] = {"thread", "device", "constant", "threadgroup"};
+  return fmt::format("{} {}{}{} {} [[{}({})]]", spaces[static_cast<int>(p.space)], p.is_const ? "const " : "", p.type,
+                     p.is_reference ? "&" : "*", p.name,
+                     p.kind == ParameterKind::threadgroup ? "threadgroup" : "buffer", p.index);
+}
+
+}  // namespace anymetal
