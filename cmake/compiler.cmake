@@ -1,5 +1,5 @@
 # Flags for our own code.
-add_compile_options(-Wall -Wextra -Wno-unused-parameter -fno-omit-frame-pointer)
+add_compile_options(-Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -fno-omit-frame-pointer)
 # Clients pass null objects as Metal's clients do (a nil message is legal): checks for null `this` must survive.
 add_compile_options(-fno-delete-null-pointer-checks)
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")

@@ -1,6 +1,6 @@
 # LLVM and Clang 19: shared libraries for daily work (they link in a second), static ones for the wheel.
-find_package(LLVM 19 REQUIRED CONFIG PATHS /usr/lib/llvm-19/lib/cmake/llvm)
-find_package(Clang 19 REQUIRED CONFIG PATHS /usr/lib/llvm-19/lib/cmake/clang)
+find_package(LLVM 19.1 REQUIRED CONFIG PATHS /usr/lib/llvm-19/lib/cmake/llvm)
+find_package(Clang REQUIRED CONFIG NO_DEFAULT_PATH PATHS /usr/lib/llvm-19/lib/cmake/clang)
 
 # anymetal_llvm: what back ends need. anymetal_clang: what the language room needs on top.
 add_library(anymetal_llvm INTERFACE)
