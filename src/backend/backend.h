@@ -11,8 +11,11 @@
 #include <vector>
 
 #include "ir/kernel_interface.h"
-#include "ir/thread_ir.h"
 #include "support/result.h"
+
+namespace anymetal {
+struct ThreadIr;  // ir/thread_ir.h, for those who compile: it brings LLVM's headers
+}
 
 namespace anymetal::backend {
 

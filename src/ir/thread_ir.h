@@ -18,8 +18,6 @@ inline constexpr unsigned kDeviceSpace = 1;
 inline constexpr unsigned kThreadgroupSpace = 3;
 inline constexpr unsigned kConstantSpace = 5;     ///< `constant` buffers and program-scope tables
 
-enum class MathMode : uint8_t { safe, relaxed, fast };
-
 struct ThreadIr {
   std::unique_ptr<llvm::LLVMContext> context;  // declared first: outlives the module
   std::unique_ptr<llvm::Module> module;

@@ -13,8 +13,11 @@
 #include <vector>
 
 #include "ir/kernel_interface.h"
-#include "ir/thread_ir.h"
 #include "support/result.h"
+
+namespace anymetal {
+struct ThreadIr;  // ir/thread_ir.h, for those who call emit: it brings LLVM's headers
+}
 
 namespace anymetal::language {
 
