@@ -1,6 +1,7 @@
-// The table of Metal's builtins: everything that the IR of one thread may call (docs/design/ir.md, rule 4). Each builtin is
-// declared here once; the declarations in the embedded standard library, the attributes in the IR, the lowering of each back
-// end (checked for completeness by its tests) and docs/builtins.md come from this table.
+// The table of Metal's builtins: everything that the IR of one thread may call (docs/design/ir.md,
+// rule 4). Each builtin is declared here once; the declarations in the embedded standard library,
+// the attributes in the IR, the lowering of each back end (checked for completeness by its tests)
+// and docs/builtins.md come from this table.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +13,20 @@
 
 namespace anymetal::builtins {
 
-/// Element types, as IR suffixes. A row lists those that it exists for; a row without T in its signature lists none and has
-/// no suffix.
+/// Element types, as IR suffixes. A row lists those that it exists for; a row without T in its
+/// signature lists none and has no suffix.
 enum class Type : uint16_t {
-  f32 = 1 << 0, f16 = 1 << 1, bf16 = 1 << 2,
-  i8 = 1 << 3, u8 = 1 << 4, i16 = 1 << 5, u16 = 1 << 6, i32 = 1 << 7, u32 = 1 << 8, i64 = 1 << 9, u64 = 1 << 10,
+  f32 = 1 << 0,
+  f16 = 1 << 1,
+  bf16 = 1 << 2,
+  i8 = 1 << 3,
+  u8 = 1 << 4,
+  i16 = 1 << 5,
+  u16 = 1 << 6,
+  i32 = 1 << 7,
+  u32 = 1 << 8,
+  i64 = 1 << 9,
+  u64 = 1 << 10,
   boolean = 1 << 11,
 };
 
@@ -35,21 +45,22 @@ enum class Uniformity : uint8_t {
 };
 
 enum class Memory : uint8_t {
-  none,     ///< reads and writes no memory: may be moved, merged, dropped
-  fence,    ///< orders other accesses: nothing that touches memory may cross
-  argument, ///< touches what its pointer operands point to
+  none,      ///< reads and writes no memory: may be moved, merged, dropped
+  fence,     ///< orders other accesses: nothing that touches memory may cross
+  argument,  ///< touches what its pointer operands point to
 };
 
 struct Builtin {
-  std::string_view name;       ///< "simd_sum": in the IR "am.simd_sum.f32"
-  std::string_view signature;  ///< "T(T, u16)": T the element type; else Type's names, "void", "ptr"
-  TypeSet types = 0;           ///< the T's it exists for; 0: no T, no suffix
+  std::string_view name;  ///< "simd_sum": in the IR "am.simd_sum.f32"
+  std::string_view
+      signature;      ///< "T(T, u16)": T the element type; else Type's names, "void", "ptr"
+  TypeSet types = 0;  ///< the T's it exists for; 0: no T, no suffix
   Group group{};
   Uniformity uniformity = Uniformity::operands;
   Memory memory = Memory::none;
-  bool convergent = false;     ///< the result depends on which threads are active
-  std::string_view metal;      ///< the Metal functions that it serves, for docs: "simd_sum(T x)"
-  std::string_view doc;        ///< one sentence, with source of the definition
+  bool convergent = false;  ///< the result depends on which threads are active
+  std::string_view metal;   ///< the Metal functions that it serves, for docs: "simd_sum(T x)"
+  std::string_view doc;     ///< one sentence, with source of the definition
 };
 
 /// All rows, ordered by group, then as in the specification.
@@ -69,8 +80,9 @@ struct Reference {
 
 [[nodiscard]] std::string_view suffix(Type type);
 
-/// The C++ header that declares every builtin for the embedded standard library: for the IR name am.simd_sum.f32 the
-/// function `float __am_simd_sum(float)`, overloaded over the element types, bound to its IR name by an asm label.
+/// The C++ header that declares every builtin for the embedded standard library: for the IR name
+/// am.simd_sum.f32 the function `float __am_simd_sum(float)`, overloaded over the element types,
+/// bound to its IR name by an asm label.
 [[nodiscard]] std::string declarations_header();
 
 /// docs/builtins.md.
