@@ -1,0 +1,51 @@
+"""./dev: builds, tests, checks, measures and packs anymetal.
+
+Each subcommand is a function `run(arguments)` in the module of its name; it returns the exit status. All of them start
+with `machine.setup()`, which installs what is missing, so that nobody has to read a list first.
+"""
+
+import importlib
+import sys
+
+COMMANDS = {
+    "demo": "build, then run examples/ through MLX: what each computed, its error against NumPy, its time",
+    "test": "build, then run every test; arguments select by name: ./dev test runtime cache",
+    "check": "layering, formatting, clang-tidy, every public header alone; --fix formats, --all tidies every file",
+    "bless": "rewrite generated pages and golden files; look at `git diff` afterwards",
+    "bench": "cold compile, disk cache, memory cache, start-up: medians beside their aims; --json FILE",
+    "fuzz": "libFuzzer with sanitizers on each fuzz/*_fuzz.cc: ./dev fuzz [SECONDS] [NAME]; the corpus is kept",
+    "wheel": "a wheel with LLVM inside, into dist/; --test installs and runs it in a clean root",
+    "mlx-tests": "MLX's own tests, unmodified: ./dev mlx-tests DIR, a checkout of MLX",
+    "build": "build only; arguments are ninja's: ./dev build anymetal",
+    "clean": "remove the build folders; --all also .venv and dist",
+}
+
+
+def help_text():
+    lines = ["usage: ./dev COMMAND [ARGUMENTS]", ""]
+    lines += [f"  {name:<10} {text}" for name, text in COMMANDS.items()]
+    lines += ["", "Exit status: 0 well; 1 a test or check failed, or something is missing; 2 wrong usage."]
+    return "\n".join(lines)
+
+
+def main(arguments):
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(help_text())
+        return 0
+    name, rest = arguments[0], arguments[1:]
+    if name not in COMMANDS:
+        print(f"./dev: no command '{name}'\n\n{help_text()}", file=sys.stderr)
+        return 2
+    if "-h" in rest or "--help" in rest:
+        print(f"./dev {name}: {COMMANDS[name]}")
+        return 0
+    module = importlib.import_module("dev." + name.replace("-", "_"))
+    from dev.machine import Stop
+
+    try:
+        return module.run(rest)
+    except Stop as stop:
+        print(f"./dev {name}: {stop}", file=sys.stderr)
+        return stop.status
+    except KeyboardInterrupt:
+        return 130

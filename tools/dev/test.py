@@ -1,0 +1,77 @@
+"""Runs every test: CTest's (each room's GoogleTest program, and whatever else is registered there), then pytest's.
+
+GoogleTest programs run whole and in one process each, because a process that starts Clang pays for it once; the reports that
+they leave are counted case by case. The last line is always 'N passed, N failed, N skipped'.
+"""
+
+import os
+import shutil
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
+
+from dev.build import build, environment
+from dev.machine import PYTHON, ROOT
+
+
+@dataclass
+class Count:
+    passed: int = 0
+    skipped: int = 0
+    failures: list = field(default_factory=list)
+
+    def add(self, case, name):
+        if case.find("failure") is not None or case.find("error") is not None:
+            self.failures.append(name)
+        elif case.find("skipped") is not None or case.get("status") in ("notrun", "disabled"):
+            self.skipped += 1
+        else:
+            self.passed += 1
+
+
+def case_name(case):
+    return f"{case.get('classname') or ''}.{case.get('name')}".strip(".")
+
+
+def run_ctest(folder, count, names):
+    reports = folder / "reports"
+    shutil.rmtree(reports, ignore_errors=True)
+    reports.mkdir()
+    select = ["-R", "|".join(names)] if names else []
+    # GoogleTest programs put their reports into the folder that this variable names.
+    settings = {**environment(folder), "GTEST_OUTPUT": f"xml:{reports}/"}
+    subprocess.run(["ctest", "--test-dir", str(folder), "--output-on-failure", "--timeout", "600", "--no-tests=ignore",
+                    "-j", str(os.cpu_count() or 2), "--output-junit", str(reports / "ctest.junit"), *select],
+                   env=settings)
+    seen = set()
+    for report in sorted(reports.glob("*.xml")):
+        for case in ElementTree.parse(report).iter("testcase"):
+            count.add(case, case_name(case))
+        seen.add(report.stem)
+    for case in ElementTree.parse(reports / "ctest.junit").iter("testcase"):
+        # A GoogleTest program counts by its cases, unless it died before it could report.
+        if case.get("name") not in seen:
+            count.add(case, case_name(case))
+
+
+def run_pytest(folder, count, names):
+    report = folder / "reports" / "pytest.junit"
+    select = ["-k", " or ".join(names)] if names else []
+    command = [PYTHON, "-m", "pytest", "-q", f"--junitxml={report}", *select]
+    status = subprocess.run([str(part) for part in command], cwd=ROOT, env=environment(folder)).returncode
+    if status not in (0, 1, 5):  # 5: no test selected
+        count.failures.append(f"pytest itself (status {status})")
+    if report.exists():
+        for case in ElementTree.parse(report).iter("testcase"):
+            count.add(case, case_name(case))
+
+
+def run(arguments):
+    folder = build()
+    count = Count()
+    run_ctest(folder, count, arguments)
+    run_pytest(folder, count, arguments)
+    for name in count.failures:
+        print(f"failed: {name}")
+    print(f"{count.passed} passed, {len(count.failures)} failed, {count.skipped} skipped")
+    return 1 if count.failures or not count.passed else 0
