@@ -8,11 +8,10 @@
 #include <string_view>
 #include <vector>
 
+#include "anymetal/math_mode.hpp"
 #include "support/result.h"
 
 namespace anymetal {
-
-enum class MathMode : uint8_t { safe, relaxed, fast };
 
 /// Metal's address spaces. `number` of each in LLVM IR: see docs/design/ir.md.
 enum class AddressSpace : uint8_t { thread, device, constant, threadgroup };
