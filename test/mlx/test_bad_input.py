@@ -1,0 +1,220 @@
+"""What a user can get wrong: each is a clear error that names the place, and the process lives on and computes afterwards.
+
+Every case runs in this one process, so that a crash or a poisoned cache in one shows in the next."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import mlx.core as mx
+import pytest
+
+
+def run(source, *, header="", inputs=None, names=None, outputs=("out",), shape=(4,), dtype=mx.float32,
+        grid=(4, 1, 1), threadgroup=(4, 1, 1), name="bad", **call):
+    """Makes the kernel, calls it and evaluates: whichever of the three notices the mistake may throw."""
+    inputs = [mx.arange(4, dtype=mx.float32)] if inputs is None else inputs
+    names = [f"x{i}" if i else "x" for i in range(len(inputs))] if names is None else names
+    kernel = mx.fast.metal_kernel(name=name, input_names=names, output_names=list(outputs), source=source, header=header)
+    result = kernel(inputs=inputs, output_shapes=[shape] * len(outputs), output_dtypes=[dtype] * len(outputs),
+                    grid=grid, threadgroup=threadgroup, **call)
+    mx.eval(result)
+    return result[0]
+
+
+@pytest.fixture(autouse=True)
+def still_alive():
+    """After each mistake a good kernel still gives the right numbers."""
+    yield
+    out = run("uint i = thread_position_in_grid.x; out[i] = x[i] * 2.0f;", name="good")
+    assert out.tolist() == [0.0, 2.0, 4.0, 6.0]
+
+
+def error_of(source, **arguments):
+    with pytest.raises((RuntimeError, ValueError)) as caught:
+        run(source, **arguments)
+    return str(caught.value)
+
+
+def test_syntax_error_names_line_and_column_of_the_source():
+    text = error_of("uint i = thread_position_in_grid.x;\nout[i] = x[i] +;\n", name="syntax")
+    assert "syntax.source:2:16: error: expected expression" in text
+    assert "out[i] = x[i] +;" in text
+    assert "\n      |                ^" in text
+
+
+def test_error_in_the_header_names_the_header():
+    text = error_of("out[thread_position_in_grid.x] = f(1);", header="float f(float a) {\n  return b;\n}\n", name="inheader")
+    assert "inheader.header:2:10: error: use of undeclared identifier 'b'" in text
+
+
+def test_unknown_attribute():
+    text = error_of("out[0] = thread_position_in_gird.x;")
+    assert "thread_position_in_gird" in text and "bad.source:1:10" in text
+
+
+def test_wrong_type():
+    text = error_of("float y = x;\nout[0] = y;")
+    assert "bad.source:1" in text
+    for foreign in ("opencl", "__global", "SYglobal", "__attribute__", "SYCL"):
+        assert foreign not in text
+    assert "device" in text or "constant" in text
+
+
+def test_recursion():
+    text = error_of("out[0] = f(3);", header="int f(int n) {\n  return n ? n * f(n - 1) : 1;\n}\n", name="recursive")
+    assert "recursi" in text and "recursive.header:" in text
+
+
+def test_missing_include():
+    text = error_of("out[0] = 1;", header='#include "my_header.h"\n', name="include")
+    assert "'my_header.h' file not found" in text and "include.header:1" in text
+
+
+def test_namespace_that_is_never_closed():
+    text = error_of("out[0] = 1;", header="namespace mine {\nfloat f() { return 1; }\n", name="open")
+    assert "open.header:1" in text or "open.header" in text
+    assert "'}'" in text
+
+
+def test_ten_megabytes_of_source():
+    start = time.monotonic()
+    line = "out[0] = x[1] + 1.0f;\n"
+    try:
+        out = run(line * (10_000_000 // len(line)), name="huge")
+        assert out[0].item() == 2.0
+    except (RuntimeError, ValueError) as error:
+        assert "huge" in str(error)
+    assert time.monotonic() - start < 300
+
+
+def test_infinite_template():
+    text = error_of("out[0] = depth<0>::value;",
+                    header="template <int N> struct depth { static constexpr constant int value = depth<N + 1>::value; };\n",
+                    name="endless_template")
+    assert "depth" in text and "endless_template.header:1" in text
+    assert len(text) < 20_000
+
+
+def test_forty_buffers():
+    inputs = [mx.arange(4, dtype=mx.float32) + i for i in range(40)]
+    text = error_of("out[0] = x[0];", inputs=inputs)
+    assert "31" in text
+
+
+def test_too_much_threadgroup_memory():
+    text = error_of("threadgroup float t[16384];\nt[thread_index_in_threadgroup] = 1;\n"
+                    "threadgroup_barrier(mem_flags::mem_threadgroup);\nout[thread_position_in_grid.x] = t[0];", name="big_tile")
+    assert "65536" in text.replace(",", "") and "32768" in text.replace(",", "")
+
+
+def test_threadgroup_too_large_is_mlx_s_text():
+    with pytest.raises(ValueError, match=r"Thread group size \(2048\) is greater than  the maximum allowed threads per "
+                                         r"threadgroup \(1024\)\."):
+        run("out[thread_position_in_grid.x] = 1;", grid=(2048, 1, 1), threadgroup=(2048, 1, 1), shape=(2048,))
+
+
+@pytest.mark.parametrize("grid", [(0, 1, 1), (4, 0, 1), (-1, 1, 1)])
+def test_empty_and_negative_grids(grid):
+    text = error_of("out[thread_position_in_grid.x] = 1;", grid=grid)
+    assert "grid" in text and str(min(grid)) in text
+
+
+def test_negative_threadgroup():
+    text = error_of("out[thread_position_in_grid.x] = 1;", threadgroup=(-4, 1, 1))
+    assert "threadgroup" in text and "-4" in text
+
+
+def test_writing_to_an_input():
+    text = error_of("uint i = thread_position_in_grid.x;\nx[i] = 1;\nout[i] = x[i];", name="constant_input")
+    assert "constant_input.source:2:6: error:" in text and "const" in text
+
+
+def test_wrong_counts_are_mlx_s_texts():
+    with pytest.raises(ValueError, match=r"\[metal_kernel\] Expected `inputs` to have size 2 but got size 1\."):
+        run("out[0] = 1;", names=["x", "y"])
+
+
+def test_dtype_that_metal_lacks():
+    with pytest.raises((RuntimeError, ValueError)) as caught:
+        run("out[thread_position_in_grid.x] = x[0];", dtype=mx.float64)
+    assert "double" in str(caught.value) or "float64" in str(caught.value)
+
+
+def test_mismatched_types_in_a_call():
+    text = error_of("out[0] = f(x);", header="float f(const device half* p) { return p[0]; }\n",
+                    inputs=[mx.zeros((16,))], name="mismatch")
+    assert "mismatch.source:1:10" in text and "f" in text
+
+
+FAR = 1 << 30
+
+
+@pytest.mark.parametrize("index", ["64u", f"{FAR}u", f"-{FAR}", "-1"])
+def test_reads_outside_a_buffer(index):
+    text = error_of(f"uint i = thread_position_in_grid.x;\nout[i] = x[{index}];",
+                    inputs=[mx.zeros((64,))], name="reader")
+    assert "reader.source:2" in text and "'x'" in text and "read" in text
+    assert index.rstrip("u") in text and "64" in text
+
+
+@pytest.mark.parametrize("index", ["64u", f"{FAR}u", f"-{FAR}", "-1"])
+def test_writes_outside_a_buffer(index):
+    text = error_of(f"out[{index}] = 1;", shape=(64,), name="writer")
+    assert "writer.source:1" in text and "'out'" in text and "writ" in text
+    assert index.rstrip("u") in text and "64" in text
+
+
+def test_threadgroup_memory_has_bounds_too():
+    text = error_of("threadgroup float t[8];\nt[thread_position_in_grid.x + 6] = 1;\nout[0] = t[0];", name="tile")
+    assert "tile.source:2" in text and "'t'" in text
+
+
+def child(script, **environment):
+    """A script in a process of its own, for signals and time-outs."""
+    return subprocess.Popen([sys.executable, "-m", "anymetal", "-c", textwrap.dedent(script)], text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **environment})
+
+
+ENDLESS = """
+    import mlx.core as mx
+    endless = mx.fast.metal_kernel(name="endless", input_names=["x"], output_names=["out"],
+        source="while (x[0] == 0) { } out[0] = 1;", ensure_row_contiguous=True)
+    def call():
+        mx.eval(endless(inputs=[mx.zeros((16,))], output_shapes=[(1,)], output_dtypes=[mx.float32], grid=(1, 1, 1),
+                        threadgroup=(1, 1, 1)))
+"""
+
+
+def test_timeout_stops_a_kernel_that_never_ends():
+    process = child(ENDLESS + """
+    try:
+        call()
+    except RuntimeError as error:
+        print("stopped:", error)
+    print((mx.ones((2,)) + 1).tolist())
+    """, ANYMETAL_TIMEOUT="0.5")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "endless" in out and "ANYMETAL_TIMEOUT" in out and "[2.0, 2.0]" in out
+
+
+def test_interrupt_stops_a_kernel_that_never_ends():
+    process = child(ENDLESS + """
+    import sys
+    print("ready", flush=True)
+    try:
+        call()
+    except KeyboardInterrupt:
+        print("interrupted")
+    print((mx.ones((2,)) + 1).tolist())
+    """)
+    assert process.stdout.readline().strip() == "ready"
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "interrupted" in out and "[2.0, 2.0]" in out
