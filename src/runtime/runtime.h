@@ -1,13 +1,17 @@
-// Metal's nouns: Device, Buffer, Library, Function, Pipeline, CommandQueue, CommandBuffer, ComputeEncoder, Event, Fence.
-// What comes in is Metal text and dispatches; what goes out are checked calls of a back end. Everything above (the C core,
-// the metal-cpp headers, metal_kernel, the MLX adapter, the command line) is written to this header alone.
+// Metal's nouns: Device, Buffer, Library, Function, Pipeline, CommandQueue, CommandBuffer,
+// ComputeEncoder, Event, Fence. What comes in is Metal text and dispatches; what goes out are
+// checked calls of a back end. Everything above (the C core, the metal-cpp headers, metal_kernel,
+// the MLX adapter, the command line) is written to this header alone.
 //
 // Two ways to run a kernel:
-//   * `Pipeline::run`: now, on the caller's thread, for callers with an order of their own (metal_kernel, MLX's streams);
-//   * a CommandBuffer: recorded, committed to a queue, run in the queue's order on the queue's thread.
+//   * `Pipeline::run`: now, on the caller's thread, for callers with an order of their own
+//   (metal_kernel, MLX's streams);
+//   * a CommandBuffer: recorded, committed to a queue, run in the queue's order on the queue's
+//   thread.
 //
-// Everything is validated here and nowhere below. All objects are shared (std::shared_ptr), and all may be used from any
-// thread, but for a ComputeEncoder and an uncommitted CommandBuffer, which belong to one thread at a time, as in Metal.
+// Everything is validated here and nowhere below. All objects are shared (std::shared_ptr), and all
+// may be used from any thread, but for a ComputeEncoder and an uncommitted CommandBuffer, which
+// belong to one thread at a time, as in Metal.
 #pragma once
 
 #include <array>
@@ -42,7 +46,8 @@ class Function;
 class Library;
 class Pipeline;
 
-/// What every dispatch is checked against. The numbers are Metal's own for all current Apple machines.
+/// What every dispatch is checked against. The numbers are Metal's own for all current Apple
+/// machines.
 struct Limits {
   uint32_t threads_per_threadgroup = 1024;
   uint32_t threadgroup_bytes = 32 * 1024;
@@ -72,7 +77,8 @@ class Buffer {
   Deleter deleter_;
 };
 
-/// A text whose kernels are known. Clang has parsed it, or the disk cache remembers what Clang said.
+/// A text whose kernels are known. Clang has parsed it, or the disk cache remembers what Clang
+/// said.
 class Library : public std::enable_shared_from_this<Library> {
  public:
   virtual ~Library() = default;
@@ -81,8 +87,8 @@ class Library : public std::enable_shared_from_this<Library> {
   [[nodiscard]] virtual const language::Source& source() const = 0;
   [[nodiscard]] virtual const language::Options& options() const = 0;
   /// Errors: user, if no kernel has this name (the message lists those that there are).
-  [[nodiscard]] Result<std::shared_ptr<Function>> function(std::string_view kernel,
-                                                           std::vector<language::ConstantValue> constants = {});
+  [[nodiscard]] Result<std::shared_ptr<Function>> function(
+      std::string_view kernel, std::vector<language::ConstantValue> constants = {});
 };
 
 /// A kernel by name, with its function constants set. Nothing is compiled yet.
@@ -101,21 +107,27 @@ class Function {
   std::vector<language::ConstantValue> constants_;
 };
 
-/// What trace and capture say about a launch beyond what the runtime can see. Read only while one of them is on.
+/// What trace and capture say about a launch beyond what the runtime can see. Read only while one
+/// of them is on.
 struct LaunchNotes {
-  std::string label;                ///< instead of the kernel's name; empty: the name
-  std::vector<std::string> shapes;  ///< by buffer index: "float32[2, 64, 128]"; short or empty: sizes in bytes
+  std::string label;  ///< instead of the kernel's name; empty: the name
+  std::vector<std::string>
+      shapes;  ///< by buffer index: "float32[2, 64, 128]"; short or empty: sizes in bytes
 };
 
 /// One dispatch, in threads.
 struct Launch {
   Extent grid;
   Extent threadgroup;
-  /// By buffer index n of [[buffer(n)]], not by order of declaration. `data` null: nothing is bound there, an error if the
-  /// kernel has such a buffer. More entries than the kernel has are an error too, unless they are null.
+  /// By buffer index n of [[buffer(n)]], not by order of declaration. `data` null: nothing is bound
+  /// there, an error if the kernel has such a buffer. More entries than the kernel has are an error
+  /// too, unless they are null.
   std::span<const Argument> buffers;
   /// Bytes by index n of [[threadgroup(n)]]; multiples of 16.
   std::span<const uint32_t> threadgroup_lengths;
+  /// Bit n: ANYMETAL_WARN=coverage looks at buffer n. Clear it for outputs that were filled before
+  /// (init_value).
+  uint32_t coverage = ~0u;
   const LaunchNotes* notes = nullptr;
 };
 
@@ -125,20 +137,19 @@ class Pipeline {
   virtual ~Pipeline() = default;
   [[nodiscard]] virtual const std::shared_ptr<Function>& function() const = 0;
   [[nodiscard]] virtual Device& device() const = 0;
-  [[nodiscard]] const KernelInterface& interface() const { return function()->interface(); }
-  [[nodiscard]] virtual uint32_t max_total_threads_per_threadgroup() const = 0;
-  [[nodiscard]] virtual uint32_t static_threadgroup_bytes() const = 0;
+  /// As compiled: function constants may have changed it.
+  [[nodiscard]] virtual const KernelInterface& interface() const = 0;
 
-  /// Validates and runs the whole grid before it returns. Thread-safe. A kernel that never ends is stopped by
-  /// request_stop() and by ANYMETAL_TIMEOUT.
-  /// Errors: user (the launch breaks a limit: which, the value, what to do), execution, stopped.
+  /// Validates and runs the whole grid before it returns. Thread-safe. A kernel that never ends is
+  /// stopped by request_stop() and by ANYMETAL_TIMEOUT. Errors: user (the launch breaks a limit:
+  /// which, the value, what to do), execution, stopped.
   [[nodiscard]] virtual Result<void> run(const Launch& launch) = 0;
   /// The checks of run, without the run.
   [[nodiscard]] virtual Result<void> validate(const Launch& launch) const = 0;
 };
 
-/// A size as callers have it (signed, 64 bits) as an Extent. `what` names it in the error: "grid", "threadgroup".
-/// Errors: user, if a dimension is zero, negative or over 2^32 - 1.
+/// A size as callers have it (signed, 64 bits) as an Extent. `what` names it in the error: "grid",
+/// "threadgroup". Errors: user, if a dimension is zero, negative or over 2^32 - 1.
 [[nodiscard]] Result<Extent> checked_extent(std::string_view what, int64_t x, int64_t y, int64_t z);
 
 /// A 64-bit counter that only grows; host and queues signal it and wait for it.
@@ -149,16 +160,19 @@ class Event {
   /// Values smaller than the present one change nothing.
   virtual void signal(uint64_t value) = 0;
   /// Whether `value` was reached in time. No timeout: waits for ever.
-  virtual bool wait(uint64_t value, std::optional<std::chrono::nanoseconds> timeout = std::nullopt) = 0;
-  /// Runs `callback` once, on a thread of the runtime, or here and now if `value` has been reached.
+  virtual bool wait(uint64_t value,
+                    std::optional<std::chrono::nanoseconds> timeout = std::nullopt) = 0;
+  /// Runs `callback` once: on the thread that signals, or here and now if `value` has been reached.
   virtual void notify(uint64_t value, std::function<void(uint64_t)> callback) = 0;
 };
 [[nodiscard]] std::shared_ptr<Event> make_event();
 
-/// Orders encoders within a queue, which run in order anyway: the object exists so that programs can name it.
+/// Orders encoders within a queue, which run in order anyway: the object exists so that programs
+/// can name it.
 class Fence {};
 
-/// Records dispatches into its command buffer. A wrong call is remembered, and becomes the command buffer's error.
+/// Records dispatches into its command buffer. A wrong call is remembered, and becomes the command
+/// buffer's error.
 class ComputeEncoder {
  public:
   virtual ~ComputeEncoder() = default;
@@ -168,9 +182,12 @@ class ComputeEncoder {
   virtual void set_bytes(std::span<const std::byte> bytes, uint32_t index) = 0;
   virtual void set_threadgroup_length(uint64_t bytes, uint32_t index) = 0;
   /// Sizes as signed 64-bit numbers, so that wrong ones can be named.
-  virtual void dispatch_threads(std::array<int64_t, 3> grid, std::array<int64_t, 3> threadgroup) = 0;
-  virtual void dispatch_threadgroups(std::array<int64_t, 3> groups, std::array<int64_t, 3> threadgroup) = 0;
-  /// Dispatches run one after another with all memory visible, so these three add nothing and are always kept.
+  virtual void dispatch_threads(std::array<int64_t, 3> grid,
+                                std::array<int64_t, 3> threadgroup) = 0;
+  virtual void dispatch_threadgroups(std::array<int64_t, 3> groups,
+                                     std::array<int64_t, 3> threadgroup) = 0;
+  /// Dispatches run one after another with all memory visible, so these three add nothing and are
+  /// always kept.
   virtual void memory_barrier() = 0;
   virtual void update_fence(const std::shared_ptr<Fence>& fence) = 0;
   virtual void wait_for_fence(const std::shared_ptr<Fence>& fence) = 0;
@@ -197,13 +214,15 @@ class CommandBuffer : public std::enable_shared_from_this<CommandBuffer> {
   /// Returns after the completed handlers have run.
   virtual void wait_until_completed() = 0;
   [[nodiscard]] virtual Status status() const = 0;
-  /// The first error, if status() is error. The items after it were not run, but their signals are given.
+  /// The first error, if status() is error. The items after it were not run, but their signals are
+  /// given.
   [[nodiscard]] virtual std::optional<Error> error() const = 0;
   virtual void set_label(std::string label) = 0;
   [[nodiscard]] virtual std::string label() const = 0;
 };
 
-/// Runs its command buffers in the order of commit (of enqueue, where that came first), on a thread of its own.
+/// Runs its command buffers in the order of commit (of enqueue, where that came first), on a thread
+/// of its own.
 class CommandQueue {
  public:
   virtual ~CommandQueue() = default;
@@ -212,10 +231,12 @@ class CommandQueue {
 
 /// What a device is made of. Tests put in their own; `Engine::system` is the real one.
 struct Engine {
-  std::function<Result<std::shared_ptr<language::ParsedLibrary>>(const language::Source&, const language::Options&)>
+  std::function<Result<std::shared_ptr<language::ParsedLibrary>>(const language::Source&,
+                                                                 const language::Options&)>
       parse;
   std::string language_version;
-  backend::Backend* backend = nullptr;  ///< null: `missing` says why, and every compilation gives it
+  backend::Backend* backend =
+      nullptr;  ///< null: `missing` says why, and every compilation gives it
   std::optional<Error> missing;
   [[nodiscard]] static Engine system(const Settings& settings);
 };
@@ -223,55 +244,74 @@ struct Engine {
 class Device {
  public:
   virtual ~Device() = default;
-  /// The device of this process, made at the first call with the environment's settings. It exists even if the
-  /// environment is wrong (an unknown executor): then `library` and `pipeline` give the error.
+  /// The device of this process, made at the first call with the environment's settings. It exists
+  /// even if the environment is wrong (an unknown executor): then `library` and `pipeline` give the
+  /// error.
   [[nodiscard]] static Device& system();
   [[nodiscard]] static std::unique_ptr<Device> create(Settings settings, Engine engine);
 
-  [[nodiscard]] virtual const std::string& name() const = 0;          ///< "anymetal (reference on AMD EPYC ...)"
-  [[nodiscard]] virtual const std::string& architecture() const = 0;  ///< "applegpu_g13s"; ANYMETAL_ARCHITECTURE
+  [[nodiscard]] virtual const std::string& name()
+      const = 0;  ///< "anymetal (reference on AMD EPYC ...)"
+  [[nodiscard]] virtual const std::string& architecture()
+      const = 0;  ///< "applegpu_g13s"; ANYMETAL_ARCHITECTURE
   [[nodiscard]] virtual const Limits& limits() const = 0;
   [[nodiscard]] virtual const Settings& settings() const = 0;
 
-  /// Zeroed memory, aligned to a page. Errors: user (size 0 or over max_buffer_bytes), environment (no memory).
+  /// Zeroed memory, aligned to a page. Errors: user (size 0 or over max_buffer_bytes), environment
+  /// (no memory).
   [[nodiscard]] virtual Result<std::shared_ptr<Buffer>> buffer(uint64_t size) = 0;
   /// Foreign memory, as it is. `deleter` runs when the last user lets go.
-  [[nodiscard]] virtual std::shared_ptr<Buffer> wrap(void* data, uint64_t size, Buffer::Deleter deleter = {}) = 0;
+  [[nodiscard]] std::shared_ptr<Buffer> wrap(void* data, uint64_t size,
+                                             Buffer::Deleter deleter = {});
 
   /// Parses, or remembers by content (in this process; on disk only the answers, not the tree).
-  [[nodiscard]] virtual Result<std::shared_ptr<Library>> library(const language::Source& source,
-                                                                 const language::Options& options = {}) = 0;
-  /// Compiles, or takes from the cache in memory or on disk; one compilation for each content, others wait for it. Costs
-  /// a look-up, so keep the Pipeline for as long as its kernel is launched.
-  [[nodiscard]] virtual Result<std::shared_ptr<Pipeline>> pipeline(const std::shared_ptr<Function>& function) = 0;
+  [[nodiscard]] virtual Result<std::shared_ptr<Library>> library(
+      const language::Source& source, const language::Options& options = {}) = 0;
+  /// Compiles, or takes from the cache in memory or on disk; one compilation for each content,
+  /// others wait for it. Costs a look-up, so keep the Pipeline for as long as its kernel is
+  /// launched.
+  [[nodiscard]] virtual Result<std::shared_ptr<Pipeline>> pipeline(
+      const std::shared_ptr<Function>& function) = 0;
 
   [[nodiscard]] virtual std::shared_ptr<CommandQueue> queue() = 0;
 };
 
-// Stopping. -----------------------------------------------------------------------------------------------------------
+// Stopping.
+// -----------------------------------------------------------------------------------------------------------
 
-/// Stops every dispatch that runs now in this process; each returns ErrorKind::stopped. Async-signal-safe.
+/// Stops every dispatch that runs now in this process; each returns ErrorKind::stopped.
+/// Async-signal-safe.
 void request_stop() noexcept;
 /// How many dispatches run now. Async-signal-safe.
 [[nodiscard]] uint32_t running_dispatches() noexcept;
-/// Puts a SIGINT handler in place that calls request_stop() and then the handler that was there before (Python's). Twice
-/// is once.
+/// Puts a SIGINT handler in place that calls request_stop() and then the handler that was there
+/// before (Python's). Twice is once.
 void install_interrupt_handler();
 
-// Capture. ------------------------------------------------------------------------------------------------------------
+// Capture.
+// ------------------------------------------------------------------------------------------------------------
 
-/// From now to stop_capture, each launch of the process adds one line of JSON to the file `path`/launches.jsonl, and each
-/// text that was launched is kept once as `path`/HASH.metal. docs/design/runtime.md lists the fields.
-/// Errors: user, if a capture is running or the folder exists and isn't empty; environment, if it can't be written.
+/// From now to stop_capture, each launch of the process adds one line of JSON to the file
+/// `path`/launches.jsonl, and each text that was launched is kept once as `path`/HASH.metal.
+/// docs/design/runtime.md lists the fields. Errors: user, if a capture is running or the folder
+/// exists and isn't empty; environment, if it can't be written.
 [[nodiscard]] Result<void> start_capture(const std::string& path);
 [[nodiscard]] Result<void> stop_capture();
 
-// The disk cache, for `anymetal cache`. -------------------------------------------------------------------------------
+// Reports.
+// ------------------------------------------------------------------------------------------------------------
+
+/// Takes the lines of ANYMETAL_TRACE and ANYMETAL_WARN from now on (Python's stderr, a test).
+/// Empty: stderr again.
+void set_report_sink(std::function<void(std::string_view)> sink);
+
+// The disk cache, for `anymetal cache`.
+// -------------------------------------------------------------------------------
 
 struct CacheEntry {
-  std::string key;     ///< file name in the cache folder
-  std::string kind;    ///< "library" or "kernel"
-  std::string name;    ///< of the kernel, or of the source
+  std::string key;   ///< file name in the cache folder
+  std::string kind;  ///< "library" or "kernel"
+  std::string name;  ///< of the kernel, or of the source
   uint64_t bytes = 0;
   std::chrono::system_clock::time_point last_used;
 };

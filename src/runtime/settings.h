@@ -13,20 +13,24 @@
 namespace anymetal::runtime {
 
 struct Settings {
-  std::string executor = "reference";                   ///< ANYMETAL_EXECUTOR
-  backend::Bounds bounds = backend::Bounds::error;      ///< ANYMETAL_BOUNDS=error|robust|off
-  std::optional<std::chrono::nanoseconds> timeout;      ///< ANYMETAL_TIMEOUT, in seconds, for each dispatch
-  bool trace = false;                                   ///< ANYMETAL_TRACE=1
-  bool warn_coverage = false;                           ///< ANYMETAL_WARN=coverage
-  std::string architecture = "applegpu_g13s";           ///< ANYMETAL_ARCHITECTURE
-  std::string cache_directory;                          ///< ANYMETAL_CACHE_DIR, else XDG's; empty: no disk cache
-  uint64_t cache_limit_bytes = uint64_t{1} << 30;       ///< ANYMETAL_CACHE_SIZE: bytes, or with K, M, G; 0: no disk cache
-  std::string log_level = "warn";                       ///< ANYMETAL_LOG=trace|debug|info|warn|error|off
-  /// A value of the environment that means nothing; every library and pipeline gives it as its error.
+  std::string executor = "reference";               ///< ANYMETAL_EXECUTOR
+  backend::Bounds bounds = backend::Bounds::error;  ///< ANYMETAL_BOUNDS=error|robust|off
+  std::optional<std::chrono::nanoseconds>
+      timeout;                                 ///< ANYMETAL_TIMEOUT, in seconds, for each dispatch
+  bool trace = false;                          ///< ANYMETAL_TRACE=1
+  bool warn_coverage = false;                  ///< ANYMETAL_WARN=coverage
+  std::string architecture = "applegpu_g13s";  ///< ANYMETAL_ARCHITECTURE
+  std::string cache_directory;  ///< ANYMETAL_CACHE_DIR, else XDG's; empty: no disk cache
+  uint64_t cache_limit_bytes =
+      uint64_t{1} << 30;  ///< ANYMETAL_CACHE_SIZE: bytes, or with K, M, G; 0: no disk cache
+  std::string log_level = "warn";  ///< ANYMETAL_LOG=trace|debug|info|warn|error|off
+  /// A value of the environment that means nothing; every library and pipeline gives it as its
+  /// error.
   std::optional<Error> invalid;
 
   /// `get` gives a variable's value or null; without it, the process's own environment.
-  [[nodiscard]] static Settings from_environment(const std::function<const char*(const char*)>& get = {});
+  [[nodiscard]] static Settings from_environment(
+      const std::function<const char*(const char*)>& get = {});
 };
 
 }  // namespace anymetal::runtime

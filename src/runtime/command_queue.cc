@@ -1,0 +1,456 @@
+// What comes in: command buffers, recorded on any thread. What goes out: their items, run one after
+// another.
+//
+// Each queue has a thread of its own, so queues progress independently, and one that waits for an
+// event holds up nobody else. Within a queue everything is serial, encoders and dispatches too:
+// Metal allows it, and it makes barriers and fences true without work. A dispatch uses the whole
+// machine anyway, as the back end spreads its threadgroups.
+//
+// Ownership: a command buffer holds its queue; the queue's thread holds committed buffers until
+// they are done. So a program may drop every handle right after commit, and the work still happens.
+#include <fmt/format.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <variant>
+
+#include "runtime/device_state.h"
+#include "runtime/log.h"
+#include "runtime/validate_launch.h"
+
+namespace anymetal::runtime {
+
+namespace {
+
+struct DispatchItem {
+  std::shared_ptr<Pipeline> pipeline;
+  std::vector<Argument> buffers;
+  std::vector<uint32_t> threadgroup_lengths;
+  Extent grid, threadgroup;
+};
+struct SignalItem {
+  std::shared_ptr<Event> event;
+  uint64_t value;
+};
+struct WaitItem {
+  std::shared_ptr<Event> event;
+  uint64_t value;
+};
+struct HostItem {
+  std::function<void()> work;
+};
+using Item = std::variant<DispatchItem, SignalItem, WaitItem, HostItem, Error>;
+
+class RecordedBuffer;
+
+// What a queue's handle and its thread share.
+struct QueueState {
+  std::mutex mutex;
+  std::condition_variable changed;
+  struct Place {
+    std::weak_ptr<RecordedBuffer> enqueued;  // until commit nobody but the program holds it
+    std::shared_ptr<RecordedBuffer> committed;
+  };
+  std::deque<Place> places;
+  bool closing = false;
+};
+
+class SerialQueue final : public CommandQueue, public std::enable_shared_from_this<SerialQueue> {
+ public:
+  explicit SerialQueue(const Limits& limits)
+      : limits_(limits), state_(std::make_shared<QueueState>()), thread_(work, state_) {}
+  ~SerialQueue() override;
+  std::shared_ptr<CommandBuffer> command_buffer() override;
+
+  void enqueue(const std::shared_ptr<RecordedBuffer>& buffer);
+  void commit(const std::shared_ptr<RecordedBuffer>& buffer);
+  const Limits& limits() const { return limits_; }
+
+ private:
+  static void work(std::shared_ptr<QueueState> state);
+
+  const Limits limits_;
+  const std::shared_ptr<QueueState> state_;
+  std::thread thread_;
+};
+
+class RecordedBuffer final : public CommandBuffer {
+ public:
+  explicit RecordedBuffer(std::shared_ptr<SerialQueue> queue) : queue_(std::move(queue)) {}
+
+  std::shared_ptr<ComputeEncoder> compute_encoder() override;
+  void encode_signal(std::shared_ptr<Event> event, uint64_t value) override {
+    if (event) record(SignalItem{std::move(event), value});
+  }
+  void encode_wait(std::shared_ptr<Event> event, uint64_t value) override {
+    if (event) record(WaitItem{std::move(event), value});
+  }
+  void encode_host(std::function<void()> work) override { record(HostItem{std::move(work)}); }
+  void add_scheduled_handler(Handler handler) override {
+    add_handler(scheduled_handlers_, std::move(handler));
+  }
+  void add_completed_handler(Handler handler) override {
+    add_handler(completed_handlers_, std::move(handler));
+  }
+  void enqueue() override;
+  void commit() override;
+  void wait_until_scheduled() override { wait_for(Status::scheduled); }
+  void wait_until_completed() override { wait_for(Status::completed); }
+
+  Status status() const override {
+    std::lock_guard lock(mutex_);
+    return status_;
+  }
+  std::optional<Error> error() const override {
+    std::lock_guard lock(mutex_);
+    return error_;
+  }
+  void set_label(std::string label) override {
+    std::lock_guard lock(mutex_);
+    label_ = std::move(label);
+  }
+  std::string label() const override {
+    std::lock_guard lock(mutex_);
+    return label_;
+  }
+
+  // For the encoder.
+  void record(Item item);
+  void retain(std::shared_ptr<const void> object) { retained_.push_back(std::move(object)); }
+  void encoder_began() { ++open_encoders_; }
+  void encoder_ended() { --open_encoders_; }
+  const Limits& limits() const { return queue_->limits(); }
+
+  // For the queue's thread.
+  void execute();
+
+ private:
+  void run(Item& item);
+  void fail(Error error);
+  void reach(Status status, std::vector<Handler>& handlers);
+  void wait_for(Status status);
+  void add_handler(std::vector<Handler>& handlers, Handler handler);
+
+  const std::shared_ptr<SerialQueue> queue_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  Status status_ = Status::not_enqueued;
+  bool finished_ = false;  // after the completed handlers
+  std::optional<Error> error_;
+  std::string label_;
+  std::vector<Handler> scheduled_handlers_, completed_handlers_;
+  // Written by the recording thread until commit, then by the queue's.
+  std::vector<Item> items_;
+  std::vector<std::shared_ptr<const void>> retained_;
+  int open_encoders_ = 0;
+};
+
+class RecordingEncoder final : public ComputeEncoder {
+ public:
+  explicit RecordingEncoder(std::shared_ptr<RecordedBuffer> buffer) : buffer_(std::move(buffer)) {
+    buffer_->encoder_began();
+  }
+
+  void set_pipeline(std::shared_ptr<Pipeline> pipeline) override {
+    pipeline_ = std::move(pipeline);
+  }
+
+  void set_buffer(std::shared_ptr<Buffer> buffer, uint64_t offset, uint32_t index) override {
+    if (!check_index("set_buffer", index)) return;
+    if (!buffer) {
+      bound_[index] = {};
+      return;
+    }
+    base_[index] = {buffer->data(), buffer->size()};
+    buffer_->retain(std::move(buffer));
+    set_buffer_offset(offset, index);
+  }
+
+  void set_buffer_offset(uint64_t offset, uint32_t index) override {
+    if (!check_index("set_buffer_offset", index)) return;
+    const Argument& base = base_[index];
+    if (offset > base.size)
+      return buffer_->record(
+          user_error(fmt::format("set_buffer at index {}: offset {} is behind the "
+                                 "buffer's end ({} bytes)",
+                                 index, grouped(offset), grouped(base.size))));
+    bound_[index] = {static_cast<std::byte*>(base.data) + offset, base.size - offset};
+  }
+
+  void set_bytes(std::span<const std::byte> bytes, uint32_t index) override {
+    if (!check_index("set_bytes", index)) return;
+    uint32_t limit = buffer_->limits().inline_bytes;
+    if (bytes.size() > limit)
+      return buffer_->record(
+          user_error(fmt::format("set_bytes at index {}: {} bytes are over the limit of {}: "
+                                 "use a buffer",
+                                 index, grouped(bytes.size()), grouped(limit))));
+    // In units of 16 bytes, the strictest alignment of a Metal type.
+    struct alignas(16) Unit {
+      std::byte bytes[16];
+    };
+    size_t units = std::max<size_t>(1, (bytes.size() + 15) / 16);
+    std::shared_ptr<Unit[]> copy(new Unit[units]());
+    std::copy(bytes.begin(), bytes.end(), copy[0].bytes);
+    base_[index] = bound_[index] = {copy.get(), bytes.size()};
+    buffer_->retain(std::move(copy));
+  }
+
+  void set_threadgroup_length(uint64_t bytes, uint32_t index) override {
+    if (!check_index("set_threadgroup_length", index)) return;
+    uint32_t limit = buffer_->limits().threadgroup_bytes;
+    if (bytes > limit)
+      return buffer_->record(
+          user_error(fmt::format("set_threadgroup_length at index {}: {} bytes are over "
+                                 "the limit of {}: use less",
+                                 index, grouped(bytes), grouped(limit))));
+    threadgroup_lengths_[index] = static_cast<uint32_t>(bytes);
+  }
+
+  void dispatch_threads(std::array<int64_t, 3> grid, std::array<int64_t, 3> threadgroup) override {
+    dispatch("grid", grid, threadgroup, /*grid_counts_threads=*/true);
+  }
+  void dispatch_threadgroups(std::array<int64_t, 3> groups,
+                             std::array<int64_t, 3> threadgroup) override {
+    dispatch("threadgroups per grid", groups, threadgroup, /*grid_counts_threads=*/false);
+  }
+
+  void memory_barrier() override {}
+  void update_fence(const std::shared_ptr<Fence>&) override {}
+  void wait_for_fence(const std::shared_ptr<Fence>&) override {}
+
+  void end() override {
+    if (!std::exchange(ended_, true)) buffer_->encoder_ended();
+  }
+
+ private:
+  static constexpr size_t kIndices = 31;
+
+  bool check_index(const char* what, uint32_t index) {
+    if (index < kIndices) return true;
+    buffer_->record(user_error(fmt::format("{}: index {} is over the limit of {} (0 to {})", what,
+                                           index, kIndices, kIndices - 1)));
+    return false;
+  }
+
+  void dispatch(std::string_view what, std::array<int64_t, 3> size,
+                std::array<int64_t, 3> threadgroup, bool grid_counts_threads) {
+    Result<DispatchItem> item = make_item(what, size, threadgroup, grid_counts_threads);
+    if (!item.ok()) return buffer_->record(std::move(item).error());
+    buffer_->record(std::move(item).value());
+  }
+
+  Result<DispatchItem> make_item(std::string_view what, std::array<int64_t, 3> size,
+                                 std::array<int64_t, 3> threadgroup, bool grid_counts_threads) {
+    if (ended_) return user_error("a dispatch after the encoder's end: begin another encoder");
+    if (!pipeline_) return user_error("a dispatch without a pipeline: set one first");
+    ANYMETAL_ASSIGN_OR_RETURN(Extent group, checked_extent("threadgroup", threadgroup[0],
+                                                           threadgroup[1], threadgroup[2]));
+    ANYMETAL_ASSIGN_OR_RETURN(Extent grid, checked_extent(what, size[0], size[1], size[2]));
+    if (!grid_counts_threads) {
+      ANYMETAL_ASSIGN_OR_RETURN(
+          grid, checked_extent("grid", int64_t{grid.x} * std::min(group.x, 1u << 30),
+                               int64_t{grid.y} * std::min(group.y, 1u << 30),
+                               int64_t{grid.z} * std::min(group.z, 1u << 30)));
+    }
+    DispatchItem item{
+        pipeline_, {}, {threadgroup_lengths_.begin(), threadgroup_lengths_.end()}, grid, group};
+    // Bindings persist from pipeline to pipeline, as in Metal: only those that this kernel has go
+    // along.
+    for (const Parameter& p : pipeline_->interface().parameters) {
+      if (p.kind != ParameterKind::buffer || p.index >= kIndices) continue;
+      if (item.buffers.size() <= p.index) item.buffers.resize(p.index + 1);
+      item.buffers[p.index] = bound_[p.index];
+    }
+    Launch launch{grid, group, item.buffers, item.threadgroup_lengths};
+    ANYMETAL_RETURN_IF_ERROR(pipeline_->validate(launch));
+    return item;
+  }
+
+  const std::shared_ptr<RecordedBuffer> buffer_;
+  std::shared_ptr<Pipeline> pipeline_;
+  std::array<Argument, kIndices> base_{}, bound_{};
+  std::array<uint32_t, kIndices> threadgroup_lengths_{};
+  bool ended_ = false;
+};
+
+// The queue.
+// ----------------------------------------------------------------------------------------------------------
+
+SerialQueue::~SerialQueue() {
+  {
+    std::lock_guard lock(state_->mutex);
+    state_->closing = true;
+  }
+  state_->changed.notify_all();
+  // The last owner may be a buffer that the thread itself lets go of.
+  if (thread_.get_id() == std::this_thread::get_id())
+    thread_.detach();
+  else
+    thread_.join();
+}
+
+std::shared_ptr<CommandBuffer> SerialQueue::command_buffer() {
+  return std::make_shared<RecordedBuffer>(shared_from_this());
+}
+
+void SerialQueue::enqueue(const std::shared_ptr<RecordedBuffer>& buffer) {
+  std::lock_guard lock(state_->mutex);
+  state_->places.push_back({buffer, nullptr});
+}
+
+void SerialQueue::commit(const std::shared_ptr<RecordedBuffer>& buffer) {
+  {
+    std::lock_guard lock(state_->mutex);
+    auto place =
+        std::find_if(state_->places.begin(), state_->places.end(),
+                     [&](const QueueState::Place& one) { return one.enqueued.lock() == buffer; });
+    if (place == state_->places.end()) place = state_->places.insert(place, {buffer, nullptr});
+    place->committed = buffer;
+  }
+  state_->changed.notify_all();
+}
+
+void SerialQueue::work(std::shared_ptr<QueueState> state) {
+  for (;;) {
+    std::shared_ptr<RecordedBuffer> next;
+    {
+      std::unique_lock lock(state->mutex);
+      auto& places = state->places;
+      for (;;) {
+        // A buffer that was enqueued and then thrown away holds up nobody.
+        while (!places.empty() && !places.front().committed && places.front().enqueued.expired())
+          places.pop_front();
+        if (!places.empty() && places.front().committed) break;
+        if (state->closing && places.empty()) return;
+        // The destructor of an enqueued buffer has no way to wake us, so look again now and then.
+        if (places.empty())
+          state->changed.wait(lock);
+        else
+          state->changed.wait_for(lock, std::chrono::milliseconds(50));
+      }
+      next = std::move(places.front().committed);
+      places.pop_front();
+    }
+    next->execute();
+  }
+}
+
+// The command buffer.
+// -------------------------------------------------------------------------------------------------
+
+std::shared_ptr<ComputeEncoder> RecordedBuffer::compute_encoder() {
+  return std::make_shared<RecordingEncoder>(
+      std::static_pointer_cast<RecordedBuffer>(shared_from_this()));
+}
+
+void RecordedBuffer::record(Item item) {
+  {
+    std::lock_guard lock(mutex_);
+    if (status_ >= Status::committed) {
+      log(LogLevel::warn, "a command buffer was changed after commit; the change is ignored");
+      return;
+    }
+  }
+  items_.push_back(std::move(item));
+}
+
+void RecordedBuffer::add_handler(std::vector<Handler>& handlers, Handler handler) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!finished_) {
+      handlers.push_back(std::move(handler));
+      return;
+    }
+  }
+  handler(*this);
+}
+
+void RecordedBuffer::enqueue() {
+  {
+    std::lock_guard lock(mutex_);
+    if (status_ != Status::not_enqueued) return;
+    status_ = Status::enqueued;
+  }
+  queue_->enqueue(std::static_pointer_cast<RecordedBuffer>(shared_from_this()));
+}
+
+void RecordedBuffer::commit() {
+  if (open_encoders_ > 0)
+    record(user_error("commit of a command buffer whose encoder has not ended: end it first"));
+  {
+    std::lock_guard lock(mutex_);
+    if (status_ >= Status::committed) return;
+    status_ = Status::committed;
+  }
+  queue_->commit(std::static_pointer_cast<RecordedBuffer>(shared_from_this()));
+}
+
+void RecordedBuffer::execute() {
+  reach(Status::scheduled, scheduled_handlers_);
+  for (Item& item : items_) run(item);
+  items_.clear();
+  retained_.clear();
+  bool failed = error().has_value();
+  reach(failed ? Status::error : Status::completed, completed_handlers_);
+  {
+    std::lock_guard lock(mutex_);
+    finished_ = true;
+  }
+  changed_.notify_all();
+}
+
+// After an error nothing more is computed, but who waits for a signal gets it.
+void RecordedBuffer::run(Item& item) {
+  if (auto* signal = std::get_if<SignalItem>(&item)) return signal->event->signal(signal->value);
+  if (error()) return;
+  if (auto* wait = std::get_if<WaitItem>(&item)) {
+    wait->event->wait(wait->value);
+  } else if (auto* host = std::get_if<HostItem>(&item)) {
+    host->work();
+  } else if (auto* problem = std::get_if<Error>(&item)) {
+    fail(std::move(*problem));
+  } else if (auto* d = std::get_if<DispatchItem>(&item)) {
+    Launch launch{d->grid, d->threadgroup, d->buffers, d->threadgroup_lengths};
+    if (Result<void> result = d->pipeline->run(launch); !result.ok())
+      fail(std::move(result).error());
+  }
+}
+
+void RecordedBuffer::fail(Error error) {
+  log(LogLevel::debug, fmt::format("command buffer failed: {}", error.message));
+  std::lock_guard lock(mutex_);
+  if (!error_) error_ = std::move(error);
+}
+
+void RecordedBuffer::reach(Status status, std::vector<Handler>& handlers) {
+  std::vector<Handler> due;
+  {
+    std::lock_guard lock(mutex_);
+    status_ = status;
+    due.swap(handlers);
+  }
+  changed_.notify_all();
+  for (Handler& handler : due) handler(*this);
+}
+
+void RecordedBuffer::wait_for(Status status) {
+  std::unique_lock lock(mutex_);
+  if (status_ < Status::committed) {
+    log(LogLevel::warn, "a wait for a command buffer that was not committed returns at once");
+    return;
+  }
+  changed_.wait(lock, [&] {
+    return finished_ || (status == Status::scheduled && status_ >= Status::scheduled);
+  });
+}
+
+}  // namespace
+
+std::shared_ptr<CommandQueue> make_queue(const Limits& limits) {
+  return std::make_shared<SerialQueue>(limits);
+}
+
+}  // namespace anymetal::runtime

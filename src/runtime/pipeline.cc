@@ -1,0 +1,247 @@
+// What comes in: a function. What goes out: checked launches of its code. The code comes from the
+// disk cache, or from the language and the back end; if the back end specialises for the
+// threadgroup, once for each size, at its first launch.
+//
+// `run` is on the path of every small kernel: between its call and the back end's there are the
+// checks, one place in the table of running dispatches, and no allocation.
+#include <fmt/format.h>
+
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <map>
+#include <shared_mutex>
+#include <tuple>
+
+#include "ir/thread_ir.h"
+#include "runtime/content_key.h"
+#include "runtime/coverage.h"
+#include "runtime/device_state.h"
+#include "runtime/launch_record.h"
+#include "runtime/log.h"
+#include "runtime/running_dispatch.h"
+#include "runtime/validate_launch.h"
+
+namespace anymetal::runtime {
+
+namespace {
+
+using backend::CompiledKernel;
+using Clock = std::chrono::steady_clock;
+
+// Both limits of Metal together: 31 buffers and 31 threadgroup arguments.
+constexpr size_t kMaxArguments = 64;
+
+std::string join_stored(const KernelInterface& interface, std::string_view object) {
+  std::string head = serialize(interface);
+  auto size = static_cast<uint32_t>(head.size());
+  std::string out(reinterpret_cast<const char*>(&size), sizeof size);
+  return out.append(head).append(object);
+}
+
+std::optional<std::pair<KernelInterface, std::string_view>> split_stored(std::string_view bytes) {
+  uint32_t size = 0;
+  if (bytes.size() < sizeof size) return std::nullopt;
+  std::memcpy(&size, bytes.data(), sizeof size);
+  bytes.remove_prefix(sizeof size);
+  if (bytes.size() < size) return std::nullopt;
+  Result<KernelInterface> interface = parse_interface(bytes.substr(0, size));
+  if (!interface.ok()) return std::nullopt;
+  return std::pair{std::move(interface).value(), bytes.substr(size)};
+}
+
+class CompiledFunction final : public Pipeline {
+ public:
+  CompiledFunction(std::shared_ptr<DeviceState> state, Device& device,
+                   std::shared_ptr<Function> function, std::string key)
+      : state_(std::move(state)),
+        device_(device),
+        function_(std::move(function)),
+        library_(std::static_pointer_cast<CachedLibrary>(function_->library())),
+        key_(std::move(key)),
+        interface_(function_->interface()) {}
+
+  const std::shared_ptr<Function>& function() const override { return function_; }
+  Device& device() const override { return device_; }
+  const KernelInterface& interface() const override { return interface_; }
+
+  Result<void> validate(const Launch& launch) const override {
+    return validate_launch(interface_, state_->limits, launch);
+  }
+
+  // Before anybody else sees this pipeline: code where one serves all sizes, else only the tree's
+  // answer to the constants.
+  Result<void> open() {
+    if (!state_->engine.backend->specializes_threadgroup()) {
+      ANYMETAL_ASSIGN_OR_RETURN(code_, compile({}));
+      interface_ = code_->interface();
+    }
+    return validate_interface(interface_, state_->limits);
+  }
+
+  Result<void> run(const Launch& launch) override {
+    ANYMETAL_RETURN_IF_ERROR(validate(launch));
+    std::shared_ptr<CompiledKernel> specialised;
+    CompiledKernel* code = code_.get();
+    if (!code) {
+      ANYMETAL_ASSIGN_OR_RETURN(specialised, find_code(launch.threadgroup));
+      code = specialised.get();
+    }
+    if (state_->settings.warn_coverage && state_->settings.bounds != Bounds::off)
+      return run_watched_outputs(*code, launch);
+    return run_recorded(*code, launch);
+  }
+
+ private:
+  Result<void> run_recorded(CompiledKernel& code, const Launch& launch) {
+    if (!state_->settings.trace && !capture_is_on()) return dispatch(code, launch);
+    Clock::time_point start = Clock::now();
+    Result<void> result = dispatch(code, launch);
+    LaunchRecord record{*this, launch, state_->settings, Clock::now() - start,
+                        result.ok() ? nullptr : &result.error()};
+    if (state_->settings.trace) trace(record);
+    capture(record);
+    return result;
+  }
+
+  Result<void> run_watched_outputs(CompiledKernel& code, const Launch& launch) {
+    CoverageProbe probe(interface_, launch);
+    ANYMETAL_RETURN_IF_ERROR(run_recorded(code, launch));
+    if (probe.empty()) return {};
+    Result<void> again = dispatch(code, probe.second_launch());
+    probe.report(again.ok() ? nullptr : &again.error());
+    return {};
+  }
+
+  Result<void> dispatch(CompiledKernel& code, const Launch& launch) {
+    std::array<Argument, kMaxArguments> arguments;
+    size_t count = 0;
+    for (const Parameter& p : interface_.parameters) {
+      if (p.kind == ParameterKind::buffer)
+        arguments[count++] = launch.buffers[p.index];
+      else if (p.kind == ParameterKind::threadgroup)
+        arguments[count++] = {nullptr, launch.threadgroup_lengths[p.index]};
+    }
+    RunningDispatch running(state_->settings.timeout);
+    Result<void> result = code.run({.grid = launch.grid,
+                                    .threadgroup = launch.threadgroup,
+                                    .arguments = std::span(arguments.data(), count),
+                                    .stop = running.flag()});
+    if (result.ok() || result.error().kind != ErrorKind::stopped) return result;
+    return describe_stop(running.reason(), std::move(result).error());
+  }
+
+  Error describe_stop(StopReason reason, Error error) const {
+    if (reason == StopReason::interrupt)
+      error.message = fmt::format(
+          "kernel `{}` was stopped by an interrupt; its outputs are incomplete", interface_.name);
+    if (reason == StopReason::timeout)
+      error.message = fmt::format(
+          "kernel `{}` was stopped after {:g} s, the limit of ANYMETAL_TIMEOUT: look for a loop "
+          "that "
+          "never ends, or raise the limit",
+          interface_.name, std::chrono::duration<double>(*state_->settings.timeout).count());
+    return error;
+  }
+
+  // For back ends that specialise.
+  Result<std::shared_ptr<CompiledKernel>> find_code(Extent threadgroup) {
+    auto size = std::tuple(threadgroup.x, threadgroup.y, threadgroup.z);
+    {
+      std::shared_lock lock(mutex_);
+      if (auto found = by_threadgroup_.find(size); found != by_threadgroup_.end())
+        return found->second;
+    }
+    std::unique_lock lock(mutex_);
+    std::shared_ptr<CompiledKernel>& code = by_threadgroup_[size];
+    if (!code) {
+      Result<std::shared_ptr<CompiledKernel>> made = compile(threadgroup);
+      if (!made.ok()) return by_threadgroup_.erase(size), std::move(made).error();
+      code = std::move(made).value();
+    }
+    return code;
+  }
+
+  std::string code_key(Extent threadgroup) const {
+    ContentKey key;
+    backend::Backend& backend = *state_->engine.backend;
+    key.add("kernel").add(key_).add(backend.name()).add(backend.version());
+    key.add(static_cast<uint64_t>(state_->settings.bounds));
+    if (backend.specializes_threadgroup())
+      key.add(uint64_t{threadgroup.x}).add(uint64_t{threadgroup.y}).add(uint64_t{threadgroup.z});
+    return key.hex();
+  }
+
+  Result<std::shared_ptr<CompiledKernel>> compile(Extent threadgroup) {
+    backend::CompileOptions options{state_->settings.bounds, threadgroup};
+    std::string key = library_->may_be_stored() ? code_key(threadgroup) : "";
+    if (!key.empty())
+      if (std::shared_ptr<CompiledKernel> stored = load_stored(key, options)) return stored;
+
+    Clock::time_point start = Clock::now();
+    ANYMETAL_ASSIGN_OR_RETURN(std::shared_ptr<language::ParsedLibrary> tree, library_->tree());
+    ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, tree->emit(function_->name(), function_->constants()));
+    ANYMETAL_RETURN_IF_ERROR(validate_interface(ir.interface, state_->limits));
+    ANYMETAL_ASSIGN_OR_RETURN(std::shared_ptr<CompiledKernel> code,
+                              state_->engine.backend->compile(std::move(ir), options));
+    if (log_enabled(LogLevel::debug))
+      log(LogLevel::debug,
+          fmt::format("compiled `{}` in {:.1f} ms", function_->name(),
+                      std::chrono::duration<double, std::milli>(Clock::now() - start).count()));
+    if (!key.empty())
+      state_->disk.store("kernel", key, function_->name(),
+                         join_stored(code->interface(), code->object()));
+    return code;
+  }
+
+  std::shared_ptr<CompiledKernel> load_stored(const std::string& key,
+                                              const backend::CompileOptions& options) {
+    std::optional<std::string> bytes = state_->disk.load("kernel", key);
+    if (!bytes) return nullptr;
+    if (auto stored = split_stored(*bytes)) {
+      auto code = state_->engine.backend->load(stored->second, stored->first, options);
+      if (code.ok()) return std::move(code).value();
+      log(LogLevel::debug, fmt::format("cache entry {}: {}", key, code.error().message));
+    }
+    state_->disk.drop("kernel", key);
+    return nullptr;
+  }
+
+  const std::shared_ptr<DeviceState> state_;
+  Device& device_;
+  const std::shared_ptr<Function> function_;
+  const std::shared_ptr<CachedLibrary> library_;
+  const std::string key_;
+  KernelInterface interface_;
+  std::shared_ptr<CompiledKernel> code_;  // null: by_threadgroup_
+  std::shared_mutex mutex_;
+  std::map<std::tuple<uint32_t, uint32_t, uint32_t>, std::shared_ptr<CompiledKernel>>
+      by_threadgroup_;
+};
+
+std::string function_key(const CachedLibrary& library, const Function& function) {
+  ContentKey key;
+  key.add(library.key()).add(function.name());
+  for (const language::ConstantValue& constant : function.constants())
+    key.add(constant.name).add(uint64_t{constant.index}).add(constant.bytes);
+  return key.hex();
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Pipeline>> open_pipeline(std::shared_ptr<DeviceState> state, Device& device,
+                                                const std::shared_ptr<Function>& function) {
+  if (!function) return user_error("a pipeline needs a function, and got null");
+  ANYMETAL_RETURN_IF_ERROR(state->ready());
+  ANYMETAL_RETURN_IF_ERROR(validate_interface(function->interface(), state->limits));
+  auto* library = dynamic_cast<CachedLibrary*>(function->library().get());
+  if (!library) return internal_error("a library of unknown make");
+  std::string key = function_key(*library, *function);
+  return state->pipelines.get(key, [&]() -> Result<std::shared_ptr<Pipeline>> {
+    auto pipeline = std::make_shared<CompiledFunction>(state, device, function, key);
+    ANYMETAL_RETURN_IF_ERROR(pipeline->open());
+    return std::shared_ptr<Pipeline>(std::move(pipeline));
+  });
+}
+
+}  // namespace anymetal::runtime

@@ -1,0 +1,143 @@
+#include "runtime/running_dispatch.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <limits>
+#include <mutex>
+#include <thread>
+
+#include "runtime/runtime.h"
+
+namespace anymetal::runtime {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kNoDeadline = std::numeric_limits<int64_t>::max();
+constexpr uint32_t kSlots = 1024;  // more threads than that wait for a place
+
+struct alignas(64) Slot {
+  std::atomic<bool> used{false};
+  std::atomic<int64_t> deadline{kNoDeadline};  // Clock's nanoseconds
+  backend::StopFlag flag;
+};
+std::array<Slot, kSlots> slots;
+std::atomic<uint32_t> running{0};
+
+int64_t now() {
+  return Clock::now().time_since_epoch().count();
+}
+
+// Wakes often enough that a stop comes at most 20 ms late; sleeps while nothing runs.
+[[noreturn]] void watch() {
+  for (;;) {
+    running.wait(0);
+    int64_t time = now();
+    for (Slot& slot : slots)
+      if (slot.used.load(std::memory_order_acquire) && slot.deadline.load() <= time &&
+          slot.flag.reason() == 0)
+        slot.flag.request(static_cast<uint32_t>(StopReason::timeout));
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
+// One for each process: a fork leaves its child without the thread, so the child starts its own.
+void start_watchdog() {
+  static std::atomic<pid_t> owner{0};
+  pid_t self = ::getpid();
+  if (pid_t before = owner.load(); before != self && owner.compare_exchange_strong(before, self)) {
+    sigset_t all, old;  // signals go to the program's threads
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &old);
+    std::thread(watch).detach();
+    pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  }
+}
+
+uint32_t take_slot() {
+  thread_local uint32_t hint =
+      static_cast<uint32_t>(std::hash<std::thread::id>{}(std::this_thread::get_id()) % kSlots);
+  for (uint32_t tries = 0;; ++tries) {
+    Slot& slot = slots[hint];
+    bool free = false;
+    if (slot.used.compare_exchange_strong(free, true, std::memory_order_acquire)) return hint;
+    hint = (hint + 1) % kSlots;
+    if (tries > kSlots) std::this_thread::yield();
+  }
+}
+
+struct sigaction previous_action;
+std::atomic<bool> handler_installed{false};
+
+void on_interrupt(int signal, siginfo_t* info, void* context) {
+  bool stopped_something = running_dispatches() > 0;
+  request_stop();
+  if (previous_action.sa_flags & SA_SIGINFO) {
+    if (previous_action.sa_sigaction) previous_action.sa_sigaction(signal, info, context);
+  } else if (previous_action.sa_handler == SIG_DFL) {
+    if (stopped_something) return;  // the first Ctrl-C stops the kernel, the next one the program
+    ::sigaction(signal, &previous_action, nullptr);
+    ::raise(signal);
+  } else if (previous_action.sa_handler != SIG_IGN) {
+    previous_action.sa_handler(signal);
+  }
+}
+
+}  // namespace
+
+RunningDispatch::RunningDispatch(std::optional<std::chrono::nanoseconds> timeout)
+    : slot_(take_slot()) {
+  Slot& slot = slots[slot_];
+  slot.flag.request(0);
+  if (timeout) {
+    slot.deadline.store(now() + timeout->count());
+    start_watchdog();
+  }
+  running.fetch_add(1);
+  if (timeout) running.notify_all();
+}
+
+RunningDispatch::~RunningDispatch() {
+  Slot& slot = slots[slot_];
+  slot.deadline.store(kNoDeadline);
+  running.fetch_sub(1);
+  slot.used.store(false, std::memory_order_release);
+}
+
+const backend::StopFlag* RunningDispatch::flag() const {
+  return &slots[slot_].flag;
+}
+
+StopReason RunningDispatch::reason() const {
+  return static_cast<StopReason>(slots[slot_].flag.reason());
+}
+
+void request_stop() noexcept {
+  for (Slot& slot : slots)
+    if (slot.used.load(std::memory_order_acquire))
+      slot.flag.request(static_cast<uint32_t>(StopReason::interrupt));
+}
+
+uint32_t running_dispatches() noexcept {
+  return running.load();
+}
+
+void install_interrupt_handler() {
+  if (handler_installed.exchange(true)) return;
+  struct sigaction action = {};
+  action.sa_sigaction = on_interrupt;
+  action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+  sigemptyset(&action.sa_mask);
+  // The old action first: the handler may run before the second call returns.
+  ::sigaction(SIGINT, nullptr, &previous_action);
+  // Python's handler counts on interrupted calls (EINTR), as it was put in place without
+  // SA_RESTART.
+  if (!(previous_action.sa_flags & SA_RESTART)) action.sa_flags &= ~SA_RESTART;
+  ::sigaction(SIGINT, &action, nullptr);
+}
+
+}  // namespace anymetal::runtime

@@ -1,0 +1,129 @@
+#include "runtime/settings.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstdlib>
+#include <initializer_list>
+#include <string_view>
+
+namespace anymetal::runtime {
+
+namespace {
+
+using Lookup = std::function<const char*(const char*)>;
+
+// Reads variables; the first value that means nothing becomes the error, and its default stays.
+class Reader {
+ public:
+  Reader(const Lookup& get, std::optional<Error>& invalid) : get_(get), invalid_(invalid) {}
+
+  std::string text(const char* variable, std::string fallback = {}) const {
+    const char* value = get_(variable);
+    return value && *value ? value : std::move(fallback);
+  }
+  void refuse(const char* variable, std::string_view value, std::string_view expected) {
+    if (!invalid_)
+      invalid_ = user_error(
+          fmt::format("{}={} is not valid: set it to {}, or unset it", variable, value, expected));
+  }
+  std::string choice(const char* variable, std::initializer_list<std::string_view> choices) {
+    std::string value = text(variable, std::string(*choices.begin()));
+    std::string list;
+    for (std::string_view one : choices) {
+      if (value == one) return value;
+      list += (list.empty() ? "" : ", ") + std::string(one);
+    }
+    refuse(variable, value, (choices.size() > 1 ? "one of " : "") + list);
+    return std::string(*choices.begin());
+  }
+  bool flag(const char* variable) {
+    std::string value = text(variable, "0");
+    if (value == "1" || value == "true" || value == "on") return true;
+    if (value != "0" && value != "false" && value != "off") refuse(variable, value, "1 or 0");
+    return false;
+  }
+
+ private:
+  const Lookup& get_;
+  std::optional<Error>& invalid_;
+};
+
+std::optional<std::chrono::nanoseconds> read_timeout(Reader& in) {
+  std::string value = in.text("ANYMETAL_TIMEOUT");
+  if (value.empty() || value == "0") return std::nullopt;
+  char* end = nullptr;
+  double seconds = std::strtod(value.c_str(), &end);
+  if (*end != '\0' || !(seconds > 0) || seconds > 1e9) {
+    in.refuse("ANYMETAL_TIMEOUT", value, "a number of seconds such as 0.5 or 60 (0: no limit)");
+    return std::nullopt;
+  }
+  return std::chrono::nanoseconds(static_cast<int64_t>(seconds * 1e9));
+}
+
+uint64_t read_cache_limit(Reader& in, uint64_t fallback) {
+  std::string value = in.text("ANYMETAL_CACHE_SIZE");
+  if (value.empty()) return fallback;
+  char* end = nullptr;
+  double number = std::strtod(value.c_str(), &end);
+  double unit = 1;
+  switch (*end) {
+    case 'K':
+    case 'k':
+      unit = 1024.0, ++end;
+      break;
+    case 'M':
+    case 'm':
+      unit = 1024.0 * 1024, ++end;
+      break;
+    case 'G':
+    case 'g':
+      unit = 1024.0 * 1024 * 1024, ++end;
+      break;
+    default:
+      break;
+  }
+  if (end == value.c_str() || *end != '\0' || !(number >= 0) || number * unit > 1e18) {
+    in.refuse("ANYMETAL_CACHE_SIZE", value, "bytes such as 512M or 2G (0: no cache on disk)");
+    return fallback;
+  }
+  return static_cast<uint64_t>(number * unit);
+}
+
+std::string find_cache_directory(const Reader& in) {
+  std::string own = in.text("ANYMETAL_CACHE_DIR");
+  if (!own.empty()) return own;
+  std::string xdg = in.text("XDG_CACHE_HOME");
+  if (!xdg.empty() && xdg.front() == '/')
+    return xdg + "/anymetal";  // the XDG rule: relative is ignored
+  std::string home = in.text("HOME");
+  return home.empty() ? "" : home + "/.cache/anymetal";
+}
+
+}  // namespace
+
+Settings Settings::from_environment(const Lookup& get) {
+  const Lookup lookup =
+      get ? get : [](const char* name) -> const char* { return std::getenv(name); };
+  Settings settings;
+  Reader in(lookup, settings.invalid);
+  settings.executor = in.choice("ANYMETAL_EXECUTOR", {"reference"});
+  std::string bounds = in.choice("ANYMETAL_BOUNDS", {"error", "robust", "off"});
+  settings.bounds = bounds == "robust" ? backend::Bounds::robust
+                    : bounds == "off"  ? backend::Bounds::off
+                                       : backend::Bounds::error;
+  settings.timeout = read_timeout(in);
+  settings.trace = in.flag("ANYMETAL_TRACE");
+  std::string warn = in.text("ANYMETAL_WARN");
+  settings.warn_coverage = warn == "coverage";
+  if (!warn.empty() && warn != "coverage") in.refuse("ANYMETAL_WARN", warn, "coverage");
+  settings.architecture = in.text("ANYMETAL_ARCHITECTURE", settings.architecture);
+  settings.cache_directory = find_cache_directory(in);
+  settings.cache_limit_bytes = read_cache_limit(in, settings.cache_limit_bytes);
+  settings.log_level =
+      in.choice("ANYMETAL_LOG", {"warn", "trace", "debug", "info", "error", "off"});
+  return settings;
+}
+
+}  // namespace anymetal::runtime

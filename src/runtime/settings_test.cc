@@ -1,0 +1,66 @@
+#include "runtime/settings.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace anymetal::runtime {
+namespace {
+
+Settings with(std::map<std::string, std::string> variables) {
+  return Settings::from_environment([&](const char* name) -> const char* {
+    auto found = variables.find(name);
+    return found == variables.end() ? nullptr : found->second.c_str();
+  });
+}
+
+TEST(Settings, DefaultsAreTheReferenceExecutorWithErrors) {
+  Settings s = with({{"HOME", "/home/ada"}});
+  EXPECT_FALSE(s.invalid);
+  EXPECT_EQ(s.executor, "reference");
+  EXPECT_EQ(s.bounds, backend::Bounds::error);
+  EXPECT_FALSE(s.timeout);
+  EXPECT_EQ(s.cache_directory, "/home/ada/.cache/anymetal");
+  EXPECT_EQ(s.cache_limit_bytes, uint64_t{1} << 30);
+}
+
+TEST(Settings, CacheDirectoryPrefersItsOwnVariableThenXdg) {
+  EXPECT_EQ(with({{"XDG_CACHE_HOME", "/x"}, {"HOME", "/h"}}).cache_directory, "/x/anymetal");
+  EXPECT_EQ(with({{"XDG_CACHE_HOME", "x"}, {"HOME", "/h"}}).cache_directory, "/h/.cache/anymetal");
+  EXPECT_EQ(with({{"ANYMETAL_CACHE_DIR", "/own"}, {"XDG_CACHE_HOME", "/x"}}).cache_directory,
+            "/own");
+  EXPECT_EQ(with({}).cache_directory, "");
+}
+
+TEST(Settings, UnitsAreRead) {
+  EXPECT_EQ(with({{"ANYMETAL_CACHE_SIZE", "2M"}}).cache_limit_bytes, 2u << 20);
+  EXPECT_EQ(with({{"ANYMETAL_CACHE_SIZE", "0"}}).cache_limit_bytes, 0u);
+  EXPECT_EQ(with({{"ANYMETAL_TIMEOUT", "0.25"}}).timeout, std::chrono::milliseconds(250));
+  EXPECT_FALSE(with({{"ANYMETAL_TIMEOUT", "0"}}).timeout);
+}
+
+TEST(Settings, WrongValuesAreNamedWithWhatIsRight) {
+  auto message = [](const char* name, const char* value) {
+    Settings s = with({{name, value}});
+    return s.invalid ? s.invalid->message : "none";
+  };
+  EXPECT_EQ(message("ANYMETAL_EXECUTOR", "gpu"),
+            "ANYMETAL_EXECUTOR=gpu is not valid: set it to reference, or unset it");
+  EXPECT_EQ(message("ANYMETAL_BOUNDS", "maybe"),
+            "ANYMETAL_BOUNDS=maybe is not valid: set it to one of error, robust, off, or unset it");
+  EXPECT_EQ(
+      message("ANYMETAL_TIMEOUT", "soon"),
+      "ANYMETAL_TIMEOUT=soon is not valid: set it to a number of seconds such as 0.5 or 60 (0: no "
+      "limit), or unset it");
+  EXPECT_EQ(message("ANYMETAL_TRACE", "yes"),
+            "ANYMETAL_TRACE=yes is not valid: set it to 1 or 0, or unset it");
+  EXPECT_EQ(message("ANYMETAL_WARN", "races"),
+            "ANYMETAL_WARN=races is not valid: set it to coverage, or unset it");
+  EXPECT_EQ(message("ANYMETAL_CACHE_SIZE", "-1"),
+            "ANYMETAL_CACHE_SIZE=-1 is not valid: set it to bytes such as 512M or 2G (0: no cache "
+            "on disk), or "
+            "unset it");
+}
+
+}  // namespace
+}  // namespace anymetal::runtime
