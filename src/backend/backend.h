@@ -1,5 +1,6 @@
-// A back end turns the IR of one thread into something that runs whole grids. It validates nothing: the runtime has
-// checked every dispatch before it comes here, and a failure below is our bug, but for what the kernel itself does.
+// A back end turns the IR of one thread into something that runs whole grids. It validates nothing:
+// the runtime has checked every dispatch before it comes here, and a failure below is our bug, but
+// for what the kernel itself does.
 #pragma once
 
 #include <atomic>
@@ -37,7 +38,8 @@ struct CompileOptions {
   Extent threadgroup;  ///< the size that the code may be specialised for
 };
 
-/// One argument per Parameter of kind buffer or threadgroup, in the order of the interface's parameters.
+/// One argument per Parameter of kind buffer or threadgroup, in the order of the interface's
+/// parameters.
 struct Argument {
   void* data = nullptr;  ///< for kind threadgroup: null
   uint64_t size = 0;     ///< bytes
@@ -59,6 +61,9 @@ struct Dispatch {
   Extent threadgroup;  ///< in threads; equal to the size it was compiled for
   std::span<const Argument> arguments;
   const StopFlag* stop = nullptr;  ///< may be null
+  /// Of the order in which threads run, where Metal leaves it open; 0: the reference executor takes
+  /// ANYMETAL_SCHEDULE_SEED, and without that the order that is most forgiving to races.
+  uint64_t schedule_seed = 0;
 };
 
 class CompiledKernel {
@@ -76,14 +81,15 @@ class Backend {
  public:
   virtual ~Backend() = default;
   [[nodiscard]] virtual std::string_view name() const = 0;
-  /// Changes whenever the same IR could give other code: version, LLVM, CPU. Part of every cache key.
+  /// Changes whenever the same IR could give other code: version, LLVM, CPU. Part of every cache
+  /// key.
   [[nodiscard]] virtual std::string version() const = 0;
   /// Whether code depends on CompileOptions::threadgroup; if not, one compilation serves all sizes.
   [[nodiscard]] virtual bool specializes_threadgroup() const = 0;
-  [[nodiscard]] virtual Result<std::unique_ptr<CompiledKernel>> compile(ThreadIr ir, const CompileOptions& options) = 0;
-  [[nodiscard]] virtual Result<std::unique_ptr<CompiledKernel>> load(std::string_view object,
-                                                                     const KernelInterface& interface,
-                                                                     const CompileOptions& options) = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<CompiledKernel>> compile(
+      ThreadIr ir, const CompileOptions& options) = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<CompiledKernel>> load(
+      std::string_view object, const KernelInterface& interface, const CompileOptions& options) = 0;
 };
 
 /// The executors of this process. They live until it ends.

@@ -1,0 +1,172 @@
+#include "backend/code_generation.h"
+
+#include <llvm/ADT/SmallString.h>
+#include <llvm/Config/llvm-config.h>
+#include <llvm/IR/LegacyPassManager.h>
+#include <llvm/MC/TargetRegistry.h>
+#include <llvm/Object/ObjectFile.h>
+#include <llvm/Support/LEB128.h>
+#include <llvm/Support/TargetSelect.h>
+#include <llvm/Support/raw_ostream.h>
+#include <llvm/Target/TargetMachine.h>
+#include <llvm/TargetParser/Host.h>
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace anymetal::backend {
+namespace {
+
+std::unique_ptr<llvm::TargetMachine> create_machine() {
+  static const bool initialized = [] {
+    return !llvm::InitializeNativeTarget() && !llvm::InitializeNativeTargetAsmPrinter();
+  }();
+  if (!initialized) return nullptr;
+  const std::string triple = llvm::sys::getProcessTriple();
+  std::string error;
+  const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target) return nullptr;
+  std::string features;
+  for (const auto& feature : llvm::sys::getHostCPUFeatures()) {
+    features += (features.empty() ? "" : ",") + std::string(feature.second ? "+" : "-") +
+                feature.first().str();
+  }
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
+  options.EmitStackSizeSection = true;
+  // Falling off the end of a function must not run into whatever follows it.
+  options.TrapUnreachable = true;
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+      triple, llvm::sys::getHostCPUName(), features, options, llvm::Reloc::PIC_,
+      llvm::CodeModel::Small, llvm::CodeGenOptLevel::Less, /*JIT=*/true));
+}
+
+/// Making a TargetMachine takes a millisecond, and one serves one thread at a time: those at rest
+/// are kept.
+class MachinePool {
+ public:
+  std::unique_ptr<llvm::TargetMachine> take() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!machines_.empty()) {
+        auto machine = std::move(machines_.back());
+        machines_.pop_back();
+        return machine;
+      }
+    }
+    return create_machine();
+  }
+  void put_back(std::unique_ptr<llvm::TargetMachine> machine) {
+    const std::lock_guard lock(mutex_);
+    machines_.push_back(std::move(machine));
+  }
+  static MachinePool& shared() {
+    static auto* pool =
+        new MachinePool;  // never destroyed: other threads may still compile while the process ends
+    return *pool;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<llvm::TargetMachine>> machines_;
+};
+
+class BorrowedMachine {
+ public:
+  BorrowedMachine() : machine_(MachinePool::shared().take()) {}
+  ~BorrowedMachine() {
+    if (machine_) MachinePool::shared().put_back(std::move(machine_));
+  }
+  BorrowedMachine(const BorrowedMachine&) = delete;
+  BorrowedMachine& operator=(const BorrowedMachine&) = delete;
+  explicit operator bool() const { return machine_ != nullptr; }
+  llvm::TargetMachine* operator->() { return machine_.get(); }
+
+ private:
+  std::unique_ptr<llvm::TargetMachine> machine_;
+};
+
+Error no_target() {
+  return internal_error("LLVM has no code generator for this machine");
+}
+
+/// Each record of .stack_sizes is an address and a length in ULEB128.
+uint32_t read_stack_sizes(llvm::StringRef bytes) {
+  auto object = llvm::object::ObjectFile::createObjectFile(llvm::MemoryBufferRef(bytes, "kernel"));
+  if (!object) {
+    llvm::consumeError(object.takeError());
+    return 0;
+  }
+  uint64_t total = 0;
+  for (const auto& section : (*object)->sections()) {
+    auto name = section.getName();
+    if (!name) {
+      llvm::consumeError(name.takeError());
+      continue;
+    }
+    if (*name != ".stack_sizes") continue;
+    auto contents = section.getContents();
+    if (!contents) {
+      llvm::consumeError(contents.takeError());
+      continue;
+    }
+    const auto* at = contents->bytes_begin();
+    const auto* end = contents->bytes_end();
+    while (at + 8 < end) {
+      at += 8;
+      unsigned length = 0;
+      total += llvm::decodeULEB128(at, &length, end);
+      at += length;
+    }
+  }
+  return total > UINT32_MAX ? UINT32_MAX : uint32_t(total);
+}
+
+Result<std::string> emit(llvm::Module& module, llvm::CodeGenFileType type) {
+  BorrowedMachine machine;
+  if (!machine) return no_target();
+  llvm::SmallString<0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  llvm::legacy::PassManager passes;
+  if (machine->addPassesToEmitFile(passes, stream, nullptr, type, /*DisableVerify=*/true))
+    return no_target();
+  passes.run(module);
+  return std::string(bytes);
+}
+
+}  // namespace
+
+Result<void> set_host_target(llvm::Module& module) {
+  BorrowedMachine machine;
+  if (!machine) return no_target();
+  module.setTargetTriple(machine->getTargetTriple().str());
+  module.setDataLayout(machine->createDataLayout());
+  return {};
+}
+
+Result<ObjectCode> generate_code(llvm::Module& module) {
+  ANYMETAL_ASSIGN_OR_RETURN(std::string bytes, emit(module, llvm::CodeGenFileType::ObjectFile));
+  ObjectCode code{std::move(bytes), 0};
+  code.stack_bytes = read_stack_sizes(code.bytes);
+  return code;
+}
+
+Result<std::string> generate_assembly(llvm::Module& module) {
+  return emit(module, llvm::CodeGenFileType::AssemblyFile);
+}
+
+std::string host_description() {
+  std::string text = "LLVM " LLVM_VERSION_STRING " " + llvm::sys::getHostCPUName().str();
+  // Two machines of one name can differ: a hypervisor may hide features.
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (const auto& feature : llvm::sys::getHostCPUFeatures()) {
+    if (!feature.second) continue;
+    uint64_t word = 0xcbf29ce484222325u;
+    for (const char letter : feature.first()) word = (word ^ uint8_t(letter)) * 0x100000001b3u;
+    hash += word;  // the order of the features must not matter
+  }
+  return text + " " + std::to_string(hash);
+}
+
+}  // namespace anymetal::backend

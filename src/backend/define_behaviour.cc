@@ -1,0 +1,206 @@
+#include "backend/define_behaviour.h"
+
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/InstIterator.h>
+#include <llvm/IR/IntrinsicInst.h>
+#include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/Module.h>
+#include <llvm/IR/Operator.h>
+#include <llvm/Transforms/Utils/Local.h>
+
+#include <vector>
+
+namespace anymetal::backend {
+namespace {
+
+using llvm::dyn_cast;
+using llvm::isa;
+
+/// x / 0 is x, x % 0 is 0, INT_MIN / -1 is INT_MIN, INT_MIN % -1 is 0: in each case what a division
+/// by 1 gives. Metal leaves all of them undefined; x86 would raise SIGFPE.
+void define_division(llvm::BinaryOperator& division) {
+  llvm::IRBuilder<> builder(&division);
+  llvm::Value* dividend = division.getOperand(0);
+  llvm::Value* divisor = division.getOperand(1);
+  llvm::Type* type = division.getType();
+  if (auto* constant = dyn_cast<llvm::ConstantInt>(divisor)) {
+    if (!constant->isZero() && !constant->isMinusOne()) return;
+  }
+  llvm::Value* bad = builder.CreateICmpEQ(divisor, llvm::Constant::getNullValue(type));
+  const auto opcode = division.getOpcode();
+  if (opcode == llvm::Instruction::SDiv || opcode == llvm::Instruction::SRem) {
+    const unsigned bits = type->getScalarSizeInBits();
+    llvm::Value* least = llvm::ConstantInt::get(type, llvm::APInt::getSignedMinValue(bits));
+    llvm::Value* overflow =
+        builder.CreateAnd(builder.CreateICmpEQ(dividend, least),
+                          builder.CreateICmpEQ(divisor, llvm::Constant::getAllOnesValue(type)));
+    bad = builder.CreateOr(bad, overflow);
+  }
+  division.setOperand(1, builder.CreateSelect(bad, llvm::ConstantInt::get(type, 1), divisor));
+}
+
+/// The amount is taken modulo the width, as Metal's specification says.
+void define_shift(llvm::BinaryOperator& shift) {
+  llvm::IRBuilder<> builder(&shift);
+  const uint64_t bits = shift.getType()->getScalarSizeInBits();
+  llvm::Value* amount = shift.getOperand(1);
+  if (auto* constant = dyn_cast<llvm::ConstantInt>(amount)) {
+    if (constant->getValue().ult(bits)) return;
+  }
+  llvm::Value* masked =
+      (bits & (bits - 1)) == 0
+          ? builder.CreateAnd(amount, llvm::ConstantInt::get(shift.getType(), bits - 1))
+          : builder.CreateURem(amount, llvm::ConstantInt::get(shift.getType(), bits));
+  shift.setOperand(1, masked);
+}
+
+/// Saturates, NaN gives 0: what Apple's GPUs do.
+llvm::Value* define_conversion(llvm::CastInst& cast) {
+  llvm::IRBuilder<> builder(&cast);
+  const auto id =
+      isa<llvm::FPToSIInst>(cast) ? llvm::Intrinsic::fptosi_sat : llvm::Intrinsic::fptoui_sat;
+  return builder.CreateIntrinsic(id, {cast.getType(), cast.getSrcTy()}, {cast.getOperand(0)});
+}
+
+/// The index of an element of a vector is taken modulo the number of elements.
+void define_element(llvm::Instruction& instruction, unsigned operand, llvm::Type* vector) {
+  llvm::Value* index = instruction.getOperand(operand);
+  const uint64_t count = llvm::cast<llvm::FixedVectorType>(vector)->getNumElements();
+  if (auto* constant = dyn_cast<llvm::ConstantInt>(index)) {
+    if (constant->getValue().ult(count)) return;
+  }
+  llvm::IRBuilder<> builder(&instruction);
+  llvm::Value* wide = builder.CreateZExtOrTrunc(index, builder.getInt32Ty());
+  instruction.setOperand(operand, builder.CreateURem(wide, builder.getInt32(uint32_t(count))));
+}
+
+/// Without it a load through a pointer cast to a wider type could fault. Atomics keep theirs: they
+/// are checked.
+void define_alignment(llvm::Instruction& instruction) {
+  if (auto* load = dyn_cast<llvm::LoadInst>(&instruction); load && !load->isAtomic()) {
+    load->setAlignment(llvm::Align(1));
+  } else if (auto* store = dyn_cast<llvm::StoreInst>(&instruction); store && !store->isAtomic()) {
+    store->setAlignment(llvm::Align(1));
+  } else if (auto* transfer = dyn_cast<llvm::MemTransferInst>(&instruction)) {
+    transfer->setDestAlignment(llvm::Align(1));
+    transfer->setSourceAlignment(llvm::Align(1));
+  } else if (auto* set = dyn_cast<llvm::MemSetInst>(&instruction)) {
+    set->setDestAlignment(llvm::Align(1));
+  }
+}
+
+/// Whether the call is only a hint, or the death of the process.
+bool is_hint_or_trap(const llvm::IntrinsicInst& call) {
+  switch (call.getIntrinsicID()) {
+    case llvm::Intrinsic::lifetime_start:  // would make the variable's zeros undefined again
+    case llvm::Intrinsic::lifetime_end:
+    case llvm::Intrinsic::assume:
+    case llvm::Intrinsic::trap:
+    case llvm::Intrinsic::debugtrap:
+    case llvm::Intrinsic::ubsantrap:
+    case llvm::Intrinsic::experimental_noalias_scope_decl:
+    case llvm::Intrinsic::invariant_start:
+    case llvm::Intrinsic::invariant_end:
+      return true;
+    default:
+      return llvm::isa<llvm::DbgInfoIntrinsic>(call);
+  }
+}
+
+void define_intrinsic(llvm::IntrinsicInst& call) {
+  switch (call.getIntrinsicID()) {
+    case llvm::Intrinsic::ctlz:
+    case llvm::Intrinsic::cttz:
+    case llvm::Intrinsic::abs:  // the second operand says that one input gives poison
+      call.setArgOperand(1, llvm::ConstantInt::getFalse(call.getContext()));
+      break;
+    default:
+      break;
+  }
+}
+
+/// Variables start at zero: an undefined value could make LLVM drop whatever depends on it.
+void clear_variables(llvm::Function& entry) {
+  const llvm::DataLayout& layout = entry.getParent()->getDataLayout();
+  for (llvm::Instruction& instruction : llvm::make_early_inc_range(entry.getEntryBlock())) {
+    auto* variable = dyn_cast<llvm::AllocaInst>(&instruction);
+    if (!variable) continue;
+    llvm::IRBuilder<> builder(variable->getNextNode());
+    const uint64_t bytes = layout.getTypeAllocSize(variable->getAllocatedType());
+    if (bytes <= 64) {
+      builder.CreateStore(llvm::Constant::getNullValue(variable->getAllocatedType()), variable);
+    } else {
+      builder.CreateMemSet(variable, builder.getInt8(0), bytes, variable->getAlign());
+    }
+  }
+}
+
+/// Ends the thread where control can't go: at the end of a function that should have returned a
+/// value.
+void define_unreachable(llvm::Function& entry) {
+  for (llvm::BasicBlock& block : entry) {
+    if (auto* end = dyn_cast<llvm::UnreachableInst>(block.getTerminator())) {
+      llvm::IRBuilder<> builder(end);
+      builder.CreateRetVoid();
+      end->eraseFromParent();
+    }
+  }
+}
+
+void define_instruction(llvm::Instruction& instruction) {
+  instruction.dropUBImplyingAttrsAndMetadata();
+  instruction.dropPoisonGeneratingAnnotations();
+  instruction.setMetadata(llvm::LLVMContext::MD_alias_scope, nullptr);
+  instruction.setMetadata(llvm::LLVMContext::MD_noalias, nullptr);
+  instruction.setMetadata(llvm::LLVMContext::MD_loop, nullptr);
+  define_alignment(instruction);
+  switch (instruction.getOpcode()) {
+    case llvm::Instruction::SDiv:
+    case llvm::Instruction::UDiv:
+    case llvm::Instruction::SRem:
+    case llvm::Instruction::URem:
+      return define_division(llvm::cast<llvm::BinaryOperator>(instruction));
+    case llvm::Instruction::Shl:
+    case llvm::Instruction::LShr:
+    case llvm::Instruction::AShr:
+      return define_shift(llvm::cast<llvm::BinaryOperator>(instruction));
+    case llvm::Instruction::FPToSI:
+    case llvm::Instruction::FPToUI: {
+      llvm::Value* defined = define_conversion(llvm::cast<llvm::CastInst>(instruction));
+      instruction.replaceAllUsesWith(defined);
+      instruction.eraseFromParent();
+      return;
+    }
+    case llvm::Instruction::ExtractElement:
+      return define_element(instruction, 1, instruction.getOperand(0)->getType());
+    case llvm::Instruction::InsertElement:
+      return define_element(instruction, 2, instruction.getType());
+    default:
+      break;
+  }
+  if (auto* call = dyn_cast<llvm::IntrinsicInst>(&instruction)) {
+    if (is_hint_or_trap(*call)) {
+      call->eraseFromParent();
+    } else {
+      define_intrinsic(*call);
+    }
+  }
+}
+
+}  // namespace
+
+void define_behaviour(llvm::Function& entry) {
+  std::vector<llvm::Instruction*> all;
+  for (llvm::Instruction& instruction : llvm::instructions(entry)) {
+    instruction.dropDbgRecords();
+    all.push_back(&instruction);
+  }
+  for (llvm::Instruction* instruction : all) define_instruction(*instruction);
+  define_unreachable(entry);
+  clear_variables(entry);
+  entry.removeFnAttr(llvm::Attribute::MustProgress);
+  entry.removeFnAttr(llvm::Attribute::WillReturn);
+  llvm::removeUnreachableBlocks(entry);
+}
+
+}  // namespace anymetal::backend

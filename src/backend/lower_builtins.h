@@ -1,0 +1,17 @@
+// Positions become loads from the thread's state; integer and fence builtins become instructions.
+// Math builtins stay calls: the linker resolves am.exp.f32 to the host's function. Barriers,
+// simdgroup and quadgroup builtins have been taken by number_meeting_points before.
+#pragma once
+
+#include "backend/thread_function.h"
+#include "support/result.h"
+
+namespace anymetal::backend {
+
+/// An internal error names a builtin that isn't in the table or has no lowering here.
+[[nodiscard]] Result<void> lower_builtins(ThreadFunction& thread);
+
+/// Whether lower_builtins itself, without the linker, has a lowering for this row's name.
+[[nodiscard]] bool lowers_to_instructions(std::string_view builtin_name);
+
+}  // namespace anymetal::backend
