@@ -1,0 +1,128 @@
+#include "mlx/libmlx.h"
+
+#include <dlfcn.h>
+#include <link.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+#include <utility>
+
+#include "mlx/backend/cpu/encoder.h"
+#include "mlx/scheduler.h"
+#include "mlx/version.h"
+
+namespace anymetal::mlx {
+namespace {
+
+struct Loaded {
+  std::string path;
+  void* handle = nullptr;
+};
+
+int find_libmlx(dl_phdr_info* info, size_t, void* data) {
+  const std::string_view name = info->dlpi_name ? info->dlpi_name : "";
+  if (name != "libmlx.so" && !name.ends_with("/libmlx.so")) return 0;
+  *static_cast<std::string*>(data) = name;
+  return 1;
+}
+
+const Loaded& loaded() {
+  static const Loaded result = [] {
+    Loaded found;
+    dl_iterate_phdr(find_libmlx, &found.path);
+    if (!found.path.empty()) found.handle = dlopen(found.path.c_str(), RTLD_LAZY | RTLD_NOLOAD);
+    return found;
+  }();
+  return result;
+}
+
+template <class F>
+F* original_as(const char* symbol) {
+  return reinterpret_cast<F*>(original(symbol));
+}
+
+constexpr const char* kRelease = "_ZN3mlx4core5array7releaseESt10shared_ptrINS1_9ArrayDescEE";
+constexpr const char* kDestructor = "_ZN3mlx4core5arrayD1Ev";
+constexpr const char* kSetData = "_ZN3mlx4core5array8set_dataENS0_9allocator4DataE";
+constexpr const char* kSetBuffer =
+    "_ZN3mlx4core5array8set_dataENS0_9allocator6BufferESt8functionIFvS3_EE";
+
+}  // namespace
+
+const std::string& path() {
+  return loaded().path;
+}
+
+void* original(const char* symbol) {
+  return loaded().handle ? dlsym(loaded().handle, symbol) : nullptr;
+}
+
+const void* address() {
+  return original("_ZN3mlx4core9allocator9allocatorEv");
+}
+
+const std::string& version() {
+  static const std::string text = [] {
+    auto* function = original_as<const char*()>("_ZN3mlx4core7versionEv");
+    return std::string(function ? function() : "");
+  }();
+  return text;
+}
+
+bool version_is_known() {
+  return version().starts_with("0.32.");
+}
+
+bool streams_carry_errors() {
+  static const bool carried =
+      original("_ZN3mlx4core9scheduler9Scheduler11check_errorENS0_6StreamE") != nullptr;
+  return carried;
+}
+
+void allocate(mx::array& output) {
+  auto& allocator = mx::allocator::allocator();
+  // From 0.32.4 on an array takes a Data that knows its allocator; before, a buffer and its
+  // deleter.
+  static auto* const set_data = original_as<void(mx::array*, mx::allocator::Data)>(kSetData);
+  if (set_data) {
+    set_data(&output, mx::allocator::malloc(output.nbytes()));
+    return;
+  }
+  using Deleter = std::function<void(mx::allocator::Buffer)>;
+  static auto* const set_buffer =
+      original_as<void(mx::array*, mx::allocator::Buffer, Deleter)>(kSetBuffer);
+  if (!set_buffer) throw std::runtime_error("[anymetal] MLX " + version() + " is not known.");
+  set_buffer(&output, allocator.malloc(output.nbytes()),
+             [](mx::allocator::Buffer buffer) { mx::allocator::allocator().free(buffer); });
+}
+
+void enqueue(mx::Stream stream, std::function<void()> work) {
+  // Asked for its own check alone: a stream belongs to the thread that made it.
+  (void)mx::cpu::get_command_encoder(stream);
+  mx::scheduler::scheduler().enqueue(stream, std::move(work));
+}
+
+}  // namespace anymetal::mlx
+
+namespace mlx::core {
+
+// Called by every destructor of an array in this library. Up to 0.32.2 libmlx.so has no such
+// function: the same work (cut the cycle among siblings) is done by array's destructor there, so an
+// array is made of the pointer and destroyed.
+void array::release(std::shared_ptr<ArrayDesc> desc) {
+  using Release = void(std::shared_ptr<ArrayDesc>);
+  using Destroy = void(void*);
+  static auto* const release =
+      reinterpret_cast<Release*>(anymetal::mlx::original(anymetal::mlx::kRelease));
+  if (release) return release(std::move(desc));
+  static auto* const destroy =
+      reinterpret_cast<Destroy*>(anymetal::mlx::original(anymetal::mlx::kDestructor));
+  static_assert(sizeof(array) == sizeof(desc));
+  alignas(array) std::byte storage[sizeof(array)];
+  new (storage) std::shared_ptr<ArrayDesc>(std::move(desc));
+  if (destroy) destroy(storage);
+}
+
+}  // namespace mlx::core

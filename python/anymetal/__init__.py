@@ -1,0 +1,38 @@
+"""Metal kernels on Linux: ``import anymetal``, and ``mx.fast.metal_kernel`` runs.
+
+Importing this package imports MLX and puts our kernels into it; the order of ``import anymetal`` and ``import mlx.core``
+doesn't matter. Scripts that can't be changed run under ``python -m anymetal script.py``. Nothing else is needed:
+
+    import anymetal
+    import mlx.core as mx
+
+While it is active, MLX's gates answer as on a Mac (``mx.metal.is_available()``, ``mx.default_device() == mx.gpu``, streams
+and devices named ``mx.gpu``); ``ANYMETAL_GATES=off`` leaves them alone. On a Mac the package steps aside: MLX's own kernels
+run there, and ``anymetal.active`` is False.
+
+The variables of the environment are listed in docs/howto/environment.md.
+"""
+
+from __future__ import annotations
+
+from ._attach import attach as _attach
+
+__version__ = "0.1.0"
+__all__ = ["active", "launches"]
+
+#: For ``pytest -p anymetal``: the hooks of the plugin.
+pytest_plugins = ["anymetal._pytest_plugin"]
+
+_library = _attach()
+
+#: Whether kernels run through anymetal in this process.
+active: bool = _library is not None
+
+
+def launches() -> int:
+    """How many kernel launches have run to their end in this process.
+
+    Compare two counts around a piece of a program to see that it really ran a kernel, and didn't silently take another way.
+    Launches are lazy: evaluate first (``mx.eval``, ``mx.synchronize``).
+    """
+    return 0 if _library is None else int(_library.anymetal_mlx_launches())
