@@ -1,6 +1,6 @@
-// Metal text in, the interface of each kernel and the IR of one thread out. Clang 19 runs in process; nothing is
-// written to disk. Thread-safe: different libraries may be parsed at once, and one ParsedLibrary emits one kernel at a
-// time (it locks itself).
+// Metal text in, the interface of each kernel and the IR of one thread out. Clang 19 runs in
+// process; nothing is written to disk. Thread-safe: different libraries may be parsed at once, and
+// one ParsedLibrary emits one kernel at a time (it locks itself).
 #pragma once
 
 #include <cstdint>
@@ -21,9 +21,10 @@ struct ThreadIr;  // ir/thread_ir.h, for those who call emit: it brings LLVM's h
 
 namespace anymetal::language {
 
-/// From `offset` on, the text is line `line` of `file` ("softcap.source"), until the next mark. A mark stands at the
-/// start of a line, so columns need no map. Text before the first mark, or after a mark with an empty file, is ours:
-/// diagnostics there are reported at the nearest place of the user.
+/// From `offset` on, the text is line `line` of `file` ("softcap.source"), until the next mark. A
+/// mark stands at the start of a line, so columns need no map. Text before the first mark, or after
+/// a mark with an empty file, is ours: diagnostics there are reported at the nearest place of the
+/// user.
 struct LineMark {
   size_t offset = 0;
   std::string file;
@@ -40,14 +41,14 @@ struct Options {
   MathMode math_mode = MathMode::safe;
   std::vector<std::pair<std::string, std::string>> macros;
   std::vector<std::string> include_dirs;
-  /// Headers that stand before the text, as `#include` would put them (MLX's helpers); compiled once and remembered by
-  /// content. Same rewrite as the text's own.
+  /// Headers that stand before the text, as `#include` would put them (MLX's helpers); compiled
+  /// once and remembered by content. Same rewrite as the text's own.
   std::string prefix;
 };
 
 /// What a function constant is set to.
 struct ConstantValue {
-  std::string name;   ///< or empty: by index
+  std::string name;  ///< or empty: by index
   uint32_t index = 0;
   std::string bytes;  ///< in the constant's own type
 };
@@ -59,16 +60,19 @@ class ParsedLibrary {
   [[nodiscard]] virtual std::span<const KernelInterface> kernels() const = 0;
   [[nodiscard]] virtual std::span<const Diagnostic> warnings() const = 0;
   /// The IR of one thread of one kernel, and nothing that this kernel doesn't reach. Not optimised.
-  [[nodiscard]] virtual Result<ThreadIr> emit(std::string_view kernel, std::span<const ConstantValue> constants = {}) = 0;
+  [[nodiscard]] virtual Result<ThreadIr> emit(std::string_view kernel,
+                                              std::span<const ConstantValue> constants = {}) = 0;
   /// The text after the token rewrite, for `anymetal compile --emit=tokens`.
   [[nodiscard]] virtual std::string rewritten_text() const = 0;
 };
 
-/// Errors: ErrorKind::user with a diagnostic for each place; ErrorKind::unsupported for Metal that isn't there yet.
-[[nodiscard]] Result<std::shared_ptr<ParsedLibrary>> parse(const Source& source, const Options& options);
+/// Errors: ErrorKind::user with a diagnostic for each place; ErrorKind::unsupported for Metal that
+/// isn't there yet.
+[[nodiscard]] Result<std::shared_ptr<ParsedLibrary>> parse(const Source& source,
+                                                           const Options& options);
 
-/// Changes whenever the same text could give other IR: version of this room, of Clang, of the embedded standard library.
-/// Part of every cache key.
+/// Changes whenever the same text could give other IR: version of this room, of Clang, of the
+/// embedded standard library. Part of every cache key.
 [[nodiscard]] std::string_view language_version();
 
 }  // namespace anymetal::language

@@ -1,0 +1,279 @@
+#include "language/diagnostics.h"
+
+#include <clang/Basic/DiagnosticParse.h>
+#include <clang/Basic/DiagnosticSema.h>
+#include <clang/Basic/SourceManager.h>
+#include <clang/Lex/Lexer.h>
+
+#include <algorithm>
+
+namespace anymetal::language {
+namespace {
+
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
+    text.replace(at, from.size(), to);
+  }
+}
+
+/// "'half' (aka 'half')" says nothing twice.
+void drop_same_aka(std::string& text) {
+  size_t at = 0;
+  while ((at = text.find("' (aka '", at)) != std::string::npos) {
+    const size_t begin = text.rfind('\'', at - 1);
+    const size_t end = text.find("')", at + 8);
+    if (begin == std::string::npos || end == std::string::npos) return;
+    if (text.substr(begin + 1, at - begin - 1) == text.substr(at + 8, end - at - 8)) {
+      text.erase(at + 1, end + 2 - at - 1);
+    } else {
+      at = end;
+    }
+  }
+}
+
+std::string line_at(const clang::SourceManager& sources, clang::SourceLocation location) {
+  const auto [file, offset] = sources.getDecomposedLoc(location);
+  bool invalid = false;
+  const llvm::StringRef text = sources.getBufferData(file, &invalid);
+  if (invalid || offset > text.size()) return {};
+  const size_t before = text.rfind('\n', offset);
+  const size_t begin = offset > 0 && before != llvm::StringRef::npos && before < offset ? before + 1
+                       : before == offset && offset > 0 ? text.rfind('\n', offset - 1) + 1
+                                                        : 0;
+  const size_t end = std::min(text.find('\n', offset), text.size());
+  if (begin > end || end - begin > 2000) return {};
+  return text.substr(begin, end - begin).rtrim('\r').str();
+}
+
+/// The name that a diagnostic is about: its first quoted word.
+std::string quoted(const std::string& message) {
+  const size_t begin = message.find('\'');
+  if (begin == std::string::npos) return {};
+  const size_t end = message.find('\'', begin + 1);
+  return end == std::string::npos ? std::string() : message.substr(begin + 1, end - begin - 1);
+}
+
+bool is_unknown_name(unsigned id) {
+  using namespace clang::diag;
+  return id == err_unknown_typename || id == err_unknown_typename_suggest ||
+         id == err_undeclared_var_use || id == err_no_template || id == err_no_template_suggest ||
+         id == err_undeclared_var_use_suggest || id == err_no_member ||
+         id == err_typename_nested_not_found || id == err_no_member_suggest ||
+         id == err_undeclared_use || id == err_undeclared_use_suggest ||
+         id == err_unknown_nested_typename_suggest;
+}
+
+bool wants_repair(unsigned id) {
+  using namespace clang::diag;
+  return id == err_typecheck_cond_incompatible_operands || id == err_conditional_ambiguous ||
+         id == err_conditional_ambiguous_ovl || id == err_bad_cxx_cast_generic ||
+         id == err_typecheck_ambiguous_condition || id == err_typecheck_convert_incompatible ||
+         id == err_bad_cxx_cast_addr_space_mismatch;
+}
+
+}  // namespace
+
+std::string place_key(const clang::SourceManager& sources, clang::SourceLocation location) {
+  const auto spelling = sources.getSpellingLoc(location);
+  return sources.getBufferName(spelling).str() + ":" +
+         std::to_string(sources.getFileOffset(spelling));
+}
+
+bool is_unsupported_metal_name(std::string_view name) {
+  static constexpr std::string_view kPrefixes[] = {"texture1d",
+                                                   "texture2d",
+                                                   "texture3d",
+                                                   "texturecube",
+                                                   "texture_buffer",
+                                                   "depth2d",
+                                                   "depthcube",
+                                                   "sampler",
+                                                   "simdgroup_matrix",
+                                                   "simdgroup_float8x8",
+                                                   "simdgroup_half8x8",
+                                                   "simdgroup_bfloat8x8",
+                                                   "simdgroup_load",
+                                                   "simdgroup_store",
+                                                   "simdgroup_multiply",
+                                                   "simdgroup_event",
+                                                   "simdgroup_async",
+                                                   "make_filled_simdgroup",
+                                                   "intersector",
+                                                   "intersection_",
+                                                   "acceleration_structure",
+                                                   "raytracing",
+                                                   "instance_acceleration",
+                                                   "ray_data",
+                                                   "primitive_acceleration",
+                                                   "mesh",
+                                                   "object_data",
+                                                   "mesh_grid_properties",
+                                                   "imageblock",
+                                                   "r8unorm",
+                                                   "os_log",
+                                                   "visible_function_table",
+                                                   "command_buffer",
+                                                   "render_command",
+                                                   "compute_command",
+                                                   "indirect_",
+                                                   "patch_control",
+                                                   "tensor",
+                                                   "mpp",
+                                                   "cooperative_tensor",
+                                                   "float2x",
+                                                   "float3x",
+                                                   "float4x",
+                                                   "half2x",
+                                                   "half3x",
+                                                   "half4x",
+                                                   "matrix",
+                                                   "interpolant",
+                                                   "tessellation",
+                                                   "curve_",
+                                                   "pack_float",
+                                                   "unpack_"};
+  if (name.starts_with("metal::")) name.remove_prefix(7);
+  return std::any_of(std::begin(kPrefixes), std::end(kPrefixes),
+                     [&](auto p) { return name.starts_with(p); });
+}
+
+std::string in_metal_words(std::string message) {
+  replace_all(message, "const __global_device", "constant");
+  replace_all(message, "__global_device const", "constant");
+  replace_all(message, "const __sycl_global_device", "constant");
+  replace_all(message, "__global_device", "constant");
+  replace_all(message, "__attribute__((opencl_global_device))", "constant");
+  replace_all(message, "__attribute__((opencl_global))", "device");
+  replace_all(message, "__attribute__((opencl_local))", "threadgroup");
+  replace_all(message, "__global", "device");
+  replace_all(message, "__local", "threadgroup");
+  replace_all(message, "__constant", "constant");
+  replace_all(message, "__private", "thread");
+  replace_all(message, "_Float16", "half");
+  replace_all(message, "__bf16", "bfloat");
+  static constexpr std::pair<std::string_view, std::string_view> kTypes[] = {
+      {"unsigned int", "uint"},
+      {"unsigned short", "ushort"},
+      {"unsigned char", "uchar"},
+      {"unsigned long", "ulong"}};
+  for (const auto& [from, to] : kTypes) replace_all(message, from, to);
+  drop_same_aka(message);
+  return message;
+}
+
+Diagnostic place_of(const clang::SourceManager& sources, clang::SourceLocation location) {
+  Diagnostic diagnostic;
+  if (location.isInvalid()) return diagnostic;
+  const auto place = sources.getFileLoc(location);
+  const clang::PresumedLoc presumed = sources.getPresumedLoc(place);
+  if (presumed.isInvalid()) return diagnostic;
+  const llvm::StringRef file = presumed.getFilename();
+  if (file.starts_with(kOwnFile) || file.starts_with("<")) return diagnostic;
+  diagnostic.file = file.str();
+  diagnostic.line = presumed.getLine();
+  diagnostic.column = presumed.getColumn();
+  diagnostic.text = line_at(sources, place);
+  return diagnostic;
+}
+
+void DiagnosticCollector::HandleDiagnostic(clang::DiagnosticsEngine::Level level,
+                                           const clang::Diagnostic& info) {
+  DiagnosticConsumer::HandleDiagnostic(level, info);
+  if (level == clang::DiagnosticsEngine::Ignored || level == clang::DiagnosticsEngine::Remark)
+    return;
+  if (level != clang::DiagnosticsEngine::Note) finish_group();
+  llvm::SmallString<200> text;
+  info.FormatDiagnostic(text);
+  Entry entry;
+  if (info.hasSourceManager()) {
+    const auto& sources = info.getSourceManager();
+    entry.diagnostic = place_of(sources, info.getLocation());
+    entry.own_place = entry.diagnostic.file.empty();
+    if (wants_repair(info.getID()) && info.getLocation().isValid()) {
+      repairs_.places.insert(place_key(sources, info.getLocation()));
+      for (const auto& range : info.getRanges()) {
+        if (range.getBegin().isValid())
+          repairs_.places.insert(place_key(sources, range.getBegin()));
+      }
+    }
+    for (const auto& range : info.getRanges()) {
+      const auto begin = sources.getFileLoc(range.getBegin()),
+                 end = sources.getFileLoc(range.getEnd());
+      if (entry.own_place || begin != sources.getFileLoc(info.getLocation()) ||
+          !sources.isWrittenInSameFile(begin, end)) {
+        continue;
+      }
+      unsigned length = sources.getFileOffset(end) - sources.getFileOffset(begin);
+      if (range.isTokenRange())
+        length += clang::Lexer::MeasureTokenLength(end, sources, clang::LangOptions());
+      entry.diagnostic.length = std::min<size_t>(length, entry.diagnostic.text.size());
+    }
+  }
+  entry.diagnostic.message = in_metal_words(text.str().str());
+  for (const auto& hint : info.getFixItHints())
+    entry.diagnostic.fix = in_metal_words(hint.CodeToInsert);
+  const bool error = level >= clang::DiagnosticsEngine::Error;
+  entry.diagnostic.severity = level == clang::DiagnosticsEngine::Note ? Severity::note
+                              : error                                 ? Severity::error
+                                                                      : Severity::warning;
+  if (error) {
+    ++errors_;
+    const std::string name = quoted(entry.diagnostic.message);
+    if (is_unknown_name(info.getID()) && is_unsupported_metal_name(name)) {
+      ++unsupported_;
+      entry.diagnostic.message = "'" + name + "' is not supported yet";
+      entry.diagnostic.fix.clear();
+    }
+  }
+  group_.push_back(std::move(entry));
+}
+
+void DiagnosticCollector::add(const clang::SourceManager& sources, clang::SourceLocation place,
+                              Severity severity, std::string message, bool unsupported) {
+  finish_group();
+  Entry entry;
+  entry.diagnostic = place_of(sources, place);
+  entry.own_place = entry.diagnostic.file.empty();
+  entry.diagnostic.severity = severity;
+  entry.diagnostic.message = std::move(message);
+  if (severity == Severity::error) {
+    ++errors_;
+    if (unsupported) ++unsupported_;
+  }
+  group_.push_back(std::move(entry));
+}
+
+void DiagnosticCollector::finish_group() {
+  if (group_.empty()) return;
+  std::vector<Entry> group = std::move(group_);
+  group_.clear();
+  Entry& head = group.front();
+  if (head.own_place) {
+    if (head.diagnostic.severity == Severity::warning) return;  // about our text, not the user's
+    // The first note with a place of the user's says where it comes from: an instantiation, or an
+    // open bracket.
+    const auto note =
+        std::find_if(group.begin() + 1, group.end(), [](const Entry& e) { return !e.own_place; });
+    if (note != group.end()) {
+      const bool bracket = note->diagnostic.message.starts_with("to match this");
+      std::string message = head.diagnostic.message;
+      if (bracket) message = "this '" + quoted(note->diagnostic.message) + "' is never closed";
+      const Severity severity = head.diagnostic.severity;
+      head.diagnostic = note->diagnostic;
+      head.diagnostic.severity = severity;
+      head.diagnostic.message = std::move(message);
+      group.erase(note);
+    }
+  }
+  done_.push_back(std::move(group.front().diagnostic));
+  for (size_t i = 1; i < group.size(); ++i) {
+    if (!group[i].own_place) done_.push_back(std::move(group[i].diagnostic));
+  }
+}
+
+std::vector<Diagnostic> DiagnosticCollector::take() {
+  finish_group();
+  return std::move(done_);
+}
+
+}  // namespace anymetal::language

@@ -1,0 +1,287 @@
+// The language room: Metal text → AST → LLVM IR of one thread.
+//
+// What comes in is text as people write it for Apple's compiler. What goes out is the interface of
+// each kernel, read from Clang's AST, and for one kernel at a time the IR of one thread
+// (docs/design/ir.md). The way there:
+//
+//   lex        Clang's preprocessor, the standard library precompiled under it        tokens.cc,
+//   clang_instance.cc rewrite    Metal's tokens become C++'s, each with the user's place rewrite.cc
+//   lists the passes parse      Clang's parser and Sema, in a mode that knows address spaces
+//   parse_unit.cc interface  kernels and their parameters, from annotations on the AST
+//   read_interface.cc entry      a function made of AST that calls the kernel build_entry.cc emit
+//   Clang's code generator, fed only with what the kernel reaches          declaration_recorder.cc
+//   finish     the contract of the IR, and the checks that need the whole kernel finish_module.cc
+//
+// Clang is used as a library and not as a program, so that nothing is written to disk, the AST
+// stays alive for the next kernel of the same text, and every message is an object with a place.
+#include "language/language.h"
+
+#include <clang/AST/ASTContext.h>
+#include <clang/AST/Attr.h>
+#include <clang/AST/Mangle.h>
+#include <clang/Basic/SourceManager.h>
+#include <clang/Basic/Version.h>
+#include <clang/CodeGen/ModuleBuilder.h>
+#include <clang/Sema/Sema.h>
+#include <llvm/ADT/StringExtras.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "ir/thread_ir.h"
+#include "language/big_stack.h"
+#include "language/build_entry.h"
+#include "language/clang_instance.h"
+#include "language/declaration_recorder.h"
+#include "language/finish_module.h"
+#include "language/parse_unit.h"
+#include "language/precompile.h"
+#include "language/read_interface.h"
+#include "language/standard_library.h"
+#include "language/threadgroup_variables.h"
+
+namespace anymetal::language {
+namespace {
+
+/// Tells Clang where the user's files begin in the text, which starts with one line of ours.
+void add_line_marks(clang::SourceManager& sources, const Source& source) {
+  const auto file = sources.getMainFileID();
+  const auto note = [&](size_t offset, const std::string& name, uint32_t line) {
+    const std::string shown = name.empty() ? std::string(kOwnFile) + "generated" : name;
+    const int id = static_cast<int>(sources.getLineTableFilenameID(shown));
+    // A note counts from the line after it, so it stands on the newline before.
+    sources.AddLineNote(
+        sources.getLocForStartOfFile(file).getLocWithOffset(static_cast<int>(offset)), line, id,
+        false, false, clang::SrcMgr::C_User);
+  };
+  if (source.marks.empty() || source.marks.front().offset > 0)
+    note(0, source.marks.empty() ? source.name : "", 1);
+  for (const auto& mark : source.marks) {
+    if (mark.offset <= source.text.size()) note(mark.offset, mark.file, mark.line);
+  }
+}
+
+class Library final : public ParsedLibrary {
+ public:
+  std::span<const KernelInterface> kernels() const override { return interfaces_; }
+  std::span<const Diagnostic> warnings() const override { return warnings_; }
+  std::string rewritten_text() const override;
+  Result<ThreadIr> emit(std::string_view kernel, std::span<const ConstantValue> constants) override;
+
+  Result<void> parse(const Source& source, const Options& options);
+
+ private:
+  Result<std::unique_ptr<ClangInstance>> open(
+      clang::ASTDeserializationListener* listener = nullptr) const;
+  Result<void> parse_once(const Repairs& repairs);
+  void read_kernels();
+  Error parse_error();
+  Result<ThreadIr> emit_kernel(size_t index, std::span<const ConstantValue> constants);
+  void name_constants(std::span<const ConstantValue> values, FinishOptions& options);
+
+  Source source_;
+  Options options_;
+  std::shared_ptr<const Precompiled> precompiled_;
+  std::unique_ptr<ClangInstance> instance_;
+  DeclarationRecorder* recorder_ = nullptr;
+  std::vector<clang::FunctionDecl*> kernels_;
+  std::vector<clang::FunctionDecl*> entries_;
+  std::vector<KernelInterface> interfaces_;
+  std::vector<Diagnostic> warnings_;
+  std::mutex mutex_;
+};
+
+Result<std::unique_ptr<ClangInstance>> Library::open(
+    clang::ASTDeserializationListener* listener) const {
+  InstanceOptions options{.math_mode = options_.math_mode,
+                          .macros = options_.macros,
+                          .include_dirs = options_.include_dirs,
+                          .precompiled = precompiled_};
+  ANYMETAL_ASSIGN_OR_RETURN(auto instance,
+                            make_instance(options, "\n" + source_.text, clang::TU_Complete));
+  add_line_marks(instance->compiler->getSourceManager(), source_);
+  ANYMETAL_RETURN_IF_ERROR(open_precompiled(*instance, listener));
+  return instance;
+}
+
+Result<void> Library::parse_once(const Repairs& repairs) {
+  instance_.reset();
+  ANYMETAL_ASSIGN_OR_RETURN(instance_, open());
+  auto recorder = std::make_unique<DeclarationRecorder>();
+  recorder_ = recorder.get();
+  parse_unit(*instance_, std::move(recorder), clang::TU_Complete, &repairs);
+  return {};
+}
+
+Error Library::parse_error() {
+  auto& collector = *instance_->diagnostics;
+  const bool unsupported = collector.only_unsupported();
+  Error error = user_error("");
+  error.diagnostics = collector.take();
+  for (auto& diagnostic : error.diagnostics) {
+    if (diagnostic.severity != Severity::error) continue;
+    if (diagnostic.file.empty()) {
+      // Nothing of the user's is known; the text as a whole is.
+      diagnostic.file = source_.marks.empty() ? source_.name : source_.marks.back().file;
+    }
+    if (error.message.empty()) error.message = diagnostic.message;
+  }
+  if (unsupported) error.kind = ErrorKind::unsupported;
+  const auto errors = std::count_if(error.diagnostics.begin(), error.diagnostics.end(),
+                                    [](const auto& d) { return d.severity == Severity::error; });
+  error.message = unsupported ? "this text needs what is not supported yet"
+                              : "the Metal text has " + std::to_string(errors) +
+                                    (errors == 1 ? " error" : " errors");
+  return error;
+}
+
+Result<void> Library::parse(const Source& source, const Options& options) {
+  source_ = source;
+  options_ = options;
+  ANYMETAL_ASSIGN_OR_RETURN(precompiled_, precompiled_prefix(options));
+  Repairs repairs;
+  constexpr int kRounds = 4;
+  for (int round = 0;; ++round) {
+    ANYMETAL_RETURN_IF_ERROR(parse_once(repairs));
+    if (!instance_->diagnostics->has_errors()) break;
+    const auto& wanted = instance_->diagnostics->wanted_repairs().places;
+    const size_t before = repairs.places.size();
+    repairs.places.insert(wanted.begin(), wanted.end());
+    if (repairs.places.size() == before || round + 1 == kRounds) return parse_error();
+  }
+  read_kernels();
+  if (instance_->diagnostics->has_errors()) return parse_error();
+  warnings_ = instance_->diagnostics->take();
+  return {};
+}
+
+void Library::read_kernels() {
+  auto& context = instance_->compiler->getASTContext();
+  kernels_ = recorder_->kernels();
+  const auto place = [](const clang::FunctionDecl* f) {
+    return f->getPointOfInstantiation().isValid() ? f->getPointOfInstantiation() : f->getLocation();
+  };
+  std::sort(kernels_.begin(), kernels_.end(), [&](const auto* a, const auto* b) {
+    return context.getSourceManager().isBeforeInTranslationUnit(place(a), place(b));
+  });
+  std::erase_if(kernels_, [](const clang::FunctionDecl* f) { return !f->isDefined(); });
+  for (auto*& kernel : kernels_) {
+    kernel = kernel->getDefinition();
+    interfaces_.push_back(read_interface(context, *kernel, *instance_->diagnostics));
+    interfaces_.back().threadgroup_bytes =
+        prepare_threadgroup_variables(context, *kernel, *instance_->diagnostics);
+    // The code generator must not see them.
+    for (auto* declaration : kernel->redecls()) declaration->dropAttrs<clang::AnnotateAttr>();
+    for (auto* parameter : kernel->parameters()) parameter->dropAttrs<clang::AnnotateAttr>();
+  }
+  entries_.resize(kernels_.size());
+}
+
+Result<ThreadIr> Library::emit(std::string_view kernel, std::span<const ConstantValue> constants) {
+  const std::lock_guard lock(mutex_);
+  for (size_t i = 0; i < interfaces_.size(); ++i) {
+    if (interfaces_[i].name != kernel) continue;
+    Result<ThreadIr> result = internal_error("nothing emitted");
+    run_on_big_stack([&] { result = emit_kernel(i, constants); });
+    return result;
+  }
+  std::string known;
+  for (const auto& interface : interfaces_) known += (known.empty() ? "" : ", ") + interface.name;
+  return user_error("there is no kernel '" + std::string(kernel) + "' in " + source_.name +
+                    (known.empty() ? "; it has none" : "; it has: " + known));
+}
+
+void Library::name_constants(std::span<const ConstantValue> values, FinishOptions& options) {
+  auto& context = instance_->compiler->getASTContext();
+  const std::unique_ptr<clang::MangleContext> mangler(context.createMangleContext());
+  for (const auto& [variable, index] : recorder_->function_constants()) {
+    std::string name = variable->getNameAsString();
+    if (mangler->shouldMangleDeclName(variable)) {
+      name.clear();
+      llvm::raw_string_ostream stream(name);
+      mangler->mangleName(clang::GlobalDecl(variable), stream);
+    }
+    options.constant_names[name] = variable->getNameAsString();
+    for (const auto& value : values) {
+      const bool named =
+          value.name.empty() ? index == value.index : value.name == variable->getNameAsString();
+      if (named) options.constants[name] = value.bytes;
+    }
+  }
+}
+
+Result<ThreadIr> Library::emit_kernel(size_t index, std::span<const ConstantValue> constants) {
+  auto& compiler = *instance_->compiler;
+  auto& collector = *instance_->diagnostics;
+  ThreadIr ir;
+  ir.entry = "am.kernel." + std::to_string(index);
+  ir.interface = interfaces_[index];
+  ir.math_mode = options_.math_mode;
+  ir.context = std::make_unique<llvm::LLVMContext>();
+  if (!entries_[index])
+    entries_[index] =
+        build_entry(compiler.getSema(), *kernels_[index], interfaces_[index], ir.entry);
+  const std::unique_ptr<clang::CodeGenerator> generator(clang::CreateLLVMCodeGen(
+      compiler.getDiagnostics(), source_.name, &compiler.getVirtualFileSystem(),
+      compiler.getHeaderSearchOpts(), compiler.getPreprocessorOpts(), compiler.getCodeGenOpts(),
+      *ir.context));
+  if (entries_[index] && !collector.has_errors()) {
+    generator->Initialize(compiler.getASTContext());
+    recorder_->play(*generator);
+    generator->HandleTopLevelDecl(clang::DeclGroupRef(kernels_[index]));
+    generator->HandleTopLevelDecl(clang::DeclGroupRef(entries_[index]));
+    generator->HandleTranslationUnit(compiler.getASTContext());
+    recorder_->stop();
+    ir.module.reset(generator->ReleaseModule());
+  }
+  if (!ir.module || collector.has_errors()) {
+    Error error = internal_error("no code for kernel '" + ir.interface.name + "'");
+    error.diagnostics = collector.take();
+    return error;
+  }
+  FinishOptions options{.entry = ir.entry, .constants = {}, .constant_names = {}};
+  name_constants(constants, options);
+  ANYMETAL_RETURN_IF_ERROR(finish_module(*ir.module, options, ir.interface.threadgroup_bytes));
+  return ir;
+}
+
+std::string Library::rewritten_text() const {
+  std::string text;
+  run_on_big_stack([&] {
+    auto instance = open();
+    if (instance) text = language::rewritten_text(**instance);
+  });
+  return text;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<ParsedLibrary>> parse(const Source& source, const Options& options) {
+  constexpr size_t kTextLimit = size_t{64} << 20;
+  if (source.text.size() > kTextLimit) {
+    return user_error("the text has " + std::to_string(source.text.size()) +
+                      " bytes; the limit is 64 MiB");
+  }
+  auto library = std::make_shared<Library>();
+  Result<void> result;
+  run_on_big_stack([&] { result = library->parse(source, options); });
+  if (!result) return std::move(result).error();
+  return std::shared_ptr<ParsedLibrary>(std::move(library));
+}
+
+std::string_view language_version() {
+  static const std::string version = [] {
+    uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+    for (const auto& file : standard_library()) {
+      for (const auto& part : {file.name, file.text}) {
+        for (const char c : part) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+      }
+    }
+    constexpr int kRoom = 1;  // raise it when the same text gives other IR
+    return "language " + std::to_string(kRoom) + ", clang " + clang::getClangFullVersion() +
+           ", library " + llvm::utohexstr(hash);
+  }();
+  return version;
+}
+
+}  // namespace anymetal::language

@@ -1,0 +1,294 @@
+#include "language/read_interface.h"
+
+#include <clang/AST/Attr.h>
+#include <clang/AST/DeclTemplate.h>
+#include <clang/AST/Expr.h>
+#include <clang/AST/PrettyPrinter.h>
+#include <clang/Basic/SourceManager.h>
+
+#include <map>
+#include <optional>
+#include <set>
+
+#include "language/declaration_recorder.h"
+#include "language/metal_attributes.h"
+
+namespace anymetal::language {
+namespace {
+
+constexpr uint32_t kBufferLimit = 31;  // Apple, "Metal feature set tables"
+
+std::optional<int64_t> argument_of(const clang::ASTContext& context,
+                                   const clang::AnnotateAttr& attribute) {
+  if (attribute.args_size() != 1) return std::nullopt;
+  const clang::Expr* expression = *attribute.args_begin();
+  clang::Expr::EvalResult result;
+  if (expression->isValueDependent() || !expression->EvaluateAsInt(result, context))
+    return std::nullopt;
+  return result.Val.getInt().getExtValue();
+}
+
+std::string string_argument_of(const clang::AnnotateAttr& attribute) {
+  if (attribute.args_size() != 1) return {};
+  const clang::Expr* expression = *attribute.args_begin();
+  if (const auto* constant = llvm::dyn_cast<clang::ConstantExpr>(expression))
+    expression = constant->getSubExpr();
+  const auto* text = llvm::dyn_cast<clang::StringLiteral>(expression->IgnoreParenCasts());
+  return text ? text->getString().str() : std::string();
+}
+
+AddressSpace space_of(clang::QualType type) {
+  switch (type.getAddressSpace()) {
+    case clang::LangAS::sycl_global:
+    case clang::LangAS::opencl_global:
+      return AddressSpace::device;
+    case clang::LangAS::sycl_global_device:
+    case clang::LangAS::opencl_global_device:
+      return AddressSpace::constant;
+    case clang::LangAS::sycl_local:
+    case clang::LangAS::opencl_local:
+      return AddressSpace::threadgroup;
+    default:
+      return AddressSpace::thread;
+  }
+}
+
+class Reader {
+ public:
+  Reader(clang::ASTContext& context, clang::FunctionDecl& kernel, DiagnosticCollector& diagnostics)
+      : context_(context), kernel_(kernel), diagnostics_(diagnostics) {}
+
+  KernelInterface read() {
+    read_function();
+    for (const clang::ParmVarDecl* parameter : kernel_.parameters()) read_parameter(*parameter);
+    number(ParameterKind::buffer);
+    number(ParameterKind::threadgroup);
+    return std::move(interface_);
+  }
+
+ private:
+  void error(clang::SourceLocation place, std::string message, bool unsupported = false) {
+    diagnostics_.add(context_.getSourceManager(), place, Severity::error, std::move(message),
+                     unsupported);
+  }
+
+  void read_function() {
+    interface_.name = kernel_.getNameAsString();
+    if (const auto* host_name = find_annotation(&kernel_, "host_name"))
+      interface_.name = string_argument_of(*host_name);
+    if (const auto* limit = find_annotation(&kernel_, "max_total_threads_per_threadgroup")) {
+      const auto value = argument_of(context_, *limit);
+      if (!value || *value < 1) {
+        error(limit->getLocation(),
+              "'max_total_threads_per_threadgroup' takes a positive integer constant");
+      } else {
+        interface_.max_total_threads_per_threadgroup =
+            static_cast<uint32_t>(std::min<int64_t>(*value, 1024));
+      }
+    }
+    if (!kernel_.getReturnType()->isVoidType())
+      error(kernel_.getLocation(), "a kernel must return 'void'");
+  }
+
+  void read_parameter(const clang::ParmVarDecl& declaration) {
+    Parameter parameter;
+    parameter.name = declaration.getNameAsString();
+    const auto presumed = context_.getSourceManager().getPresumedLoc(declaration.getLocation());
+    if (presumed.isValid()) parameter.line = presumed.getLine();
+    const clang::QualType type = declaration.getType();
+    const bool memory = type->isPointerType() || type->isReferenceType();
+    if (memory) {
+      read_memory(declaration, parameter);
+    } else {
+      read_input(declaration, parameter);
+    }
+    const clang::QualType value = memory ? type->getPointeeType() : type;
+    parameter.type = metal_type_name(context_, value);
+    parameter.is_const = value.isConstQualified();
+    if (!value->isIncompleteType() && !value->isFunctionType()) {
+      parameter.size = static_cast<uint32_t>(context_.getTypeSizeInChars(value).getQuantity());
+      parameter.alignment =
+          static_cast<uint32_t>(context_.getTypeAlignInChars(value).getQuantity());
+    } else {
+      parameter.size = parameter.alignment = 1;  // void
+    }
+    interface_.parameters.push_back(std::move(parameter));
+    declarations_.push_back(&declaration);
+  }
+
+  void read_memory(const clang::ParmVarDecl& declaration, Parameter& parameter) {
+    const std::string name = "'" + parameter.name + "'";
+    const clang::QualType type = declaration.getType();
+    parameter.is_reference = type->isReferenceType();
+    parameter.space = space_of(type->getPointeeType());
+    parameter.kind = parameter.space == AddressSpace::threadgroup ? ParameterKind::threadgroup
+                                                                  : ParameterKind::buffer;
+    if (parameter.space == AddressSpace::thread) {
+      error(
+          declaration.getLocation(),
+          "kernel parameter " + name +
+              " points to thread memory; it must point to device, constant or threadgroup memory");
+    }
+    if (type->getPointeeType()->isPointerType() || type->getPointeeType()->isFunctionType()) {
+      error(declaration.getLocation(),
+            "kernel parameter " + name + ": pointers to pointers are not supported yet", true);
+    }
+    const bool buffer = parameter.kind == ParameterKind::buffer;
+    if (const auto* wrong = find_annotation(&declaration, buffer ? "threadgroup" : "buffer")) {
+      error(wrong->getLocation(), "attribute '" + std::string(buffer ? "threadgroup" : "buffer") +
+                                      "' does not fit parameter " + name + ", which points to " +
+                                      (buffer ? "buffer" : "threadgroup") + " memory");
+    }
+    for (const auto& input : input_attributes()) {
+      if (const auto* wrong = find_annotation(&declaration, input.name)) {
+        error(wrong->getLocation(), "attribute '" + std::string(input.name) +
+                                        "' needs a value, and " + name + " is a " +
+                                        (parameter.is_reference ? "reference" : "pointer"));
+      }
+    }
+    const auto* index = find_annotation(&declaration, buffer ? "buffer" : "threadgroup");
+    if (!index) return;
+    const auto value = argument_of(context_, *index);
+    if (!value || *value < 0 || *value >= kBufferLimit) {
+      error(index->getLocation(), std::string(buffer ? "buffer" : "threadgroup") + " index of " +
+                                      name + " must be an integer constant from 0 to 30");
+      return;
+    }
+    parameter.index = static_cast<uint32_t>(*value);
+    const auto [other, fresh] = taken_[parameter.kind].emplace(parameter.index, parameter.name);
+    if (!fresh) {
+      error(index->getLocation(), std::string(buffer ? "buffer" : "threadgroup") + " index " +
+                                      std::to_string(*value) + " of " + name + " is taken by '" +
+                                      other->second + "'");
+    }
+    numbered_.insert(interface_.parameters.size());
+  }
+
+  void read_input(const clang::ParmVarDecl& declaration, Parameter& parameter) {
+    parameter.kind = ParameterKind::attribute;
+    const std::string name = "'" + parameter.name + "'";
+    const InputAttribute* found = nullptr;
+    for (const auto& input : input_attributes()) {
+      if (find_annotation(&declaration, input.name)) found = &input;
+    }
+    if (!found) {
+      error(declaration.getLocation(), "kernel parameter " + name +
+                                           " has neither an address space nor an attribute; write "
+                                           "e.g. 'constant T&' for a value from a buffer, or an "
+                                           "attribute like [[thread_position_in_grid]]");
+      return;
+    }
+    parameter.attribute = found->name;
+    const std::string type = metal_type_name(context_, declaration.getType());
+    const bool scalar = type == "uint" || type == "ushort";
+    const bool vector =
+        type == "uint2" || type == "uint3" || type == "ushort2" || type == "ushort3";
+    if (scalar || (vector && found->dimensions == 3)) return;
+    error(declaration.getLocation(),
+          "attribute '" + std::string(found->name) + "' can't have the type '" + type +
+              "'; it is " +
+              (found->dimensions == 3 ? "'uint', 'uint2', 'uint3' or one of the 'ushort' types"
+                                      : "'uint' or 'ushort'"));
+  }
+
+  /// Numbers what has no index of its own: each gets the lowest that is free.
+  void number(ParameterKind kind) {
+    auto& taken = taken_[kind];
+    for (size_t i = 0; i < interface_.parameters.size(); ++i) {
+      Parameter& parameter = interface_.parameters[i];
+      if (parameter.kind != kind || numbered_.contains(i)) continue;
+      uint32_t index = 0;
+      while (taken.contains(index)) ++index;
+      taken.emplace(index, parameter.name);
+      parameter.index = index;
+      if (index < kBufferLimit) continue;
+      error(declarations_[i]->getLocation(),
+            "'" + parameter.name + "' is argument number " + std::to_string(index + 1) +
+                "; a kernel has at most 31 " +
+                (kind == ParameterKind::buffer ? "buffers" : "threadgroup arguments"));
+      return;
+    }
+  }
+
+  clang::ASTContext& context_;
+  clang::FunctionDecl& kernel_;
+  DiagnosticCollector& diagnostics_;
+  KernelInterface interface_;
+  std::vector<const clang::ParmVarDecl*> declarations_;
+  std::map<ParameterKind, std::map<uint32_t, std::string>> taken_;
+  std::set<size_t> numbered_;
+};
+
+std::string scalar_name(clang::QualType type) {
+  const auto* builtin = type->getAs<clang::BuiltinType>();
+  if (!builtin) return {};
+  switch (builtin->getKind()) {
+    case clang::BuiltinType::Bool:
+      return "bool";
+    case clang::BuiltinType::Char_S:
+    case clang::BuiltinType::SChar:
+      return "char";
+    case clang::BuiltinType::UChar:
+      return "uchar";
+    case clang::BuiltinType::Short:
+      return "short";
+    case clang::BuiltinType::UShort:
+      return "ushort";
+    case clang::BuiltinType::Int:
+      return "int";
+    case clang::BuiltinType::UInt:
+      return "uint";
+    case clang::BuiltinType::Long:
+    case clang::BuiltinType::LongLong:
+      return "long";
+    case clang::BuiltinType::ULong:
+    case clang::BuiltinType::ULongLong:
+      return "ulong";
+    case clang::BuiltinType::Float16:
+      return "half";
+    case clang::BuiltinType::BFloat16:
+      return "bfloat";
+    case clang::BuiltinType::Float:
+      return "float";
+    case clang::BuiltinType::Void:
+      return "void";
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+std::string metal_type_name(const clang::ASTContext& context, clang::QualType type) {
+  type = context.getCanonicalType(type).getUnqualifiedType();
+  if (auto name = scalar_name(type); !name.empty()) return name;
+  if (const auto* record = type->getAsCXXRecordDecl()) {
+    if (const auto* instance = llvm::dyn_cast<clang::ClassTemplateSpecializationDecl>(record)) {
+      const auto& arguments = instance->getTemplateArgs();
+      const std::string name = instance->getNameAsString();
+      if (arguments.size() >= 1 && arguments[0].getKind() == clang::TemplateArgument::Type) {
+        const std::string element = metal_type_name(context, arguments[0].getAsType());
+        const bool vector = name == "vec" || name == "packed_vec";
+        if (vector && arguments.size() == 2 &&
+            arguments[1].getKind() == clang::TemplateArgument::Integral) {
+          return (name == "vec" ? "" : "packed_") + element +
+                 std::to_string(arguments[1].getAsIntegral().getExtValue());
+        }
+        if (arguments.size() == 1) return name + "<" + element + ">";
+      }
+    }
+  }
+  clang::PrintingPolicy policy(context.getPrintingPolicy());
+  policy.SuppressTagKeyword = true;
+  policy.SuppressUnwrittenScope = true;
+  std::string name = in_metal_words(clang::QualType(type.getTypePtr(), 0).getAsString(policy));
+  if (name.starts_with("metal::")) name.erase(0, 7);
+  return name;
+}
+
+KernelInterface read_interface(clang::ASTContext& context, clang::FunctionDecl& kernel,
+                               DiagnosticCollector& diagnostics) {
+  return Reader(context, kernel, diagnostics).read();
+}
+
+}  // namespace anymetal::language

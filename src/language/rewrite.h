@@ -1,0 +1,26 @@
+// Metal's tokens made C++'s: what Clang's grammar can't be told otherwise. Each pass is a file;
+// this is their order.
+#pragma once
+
+#include "language/tokens.h"
+
+namespace anymetal::language {
+
+/// Runs every pass. Problems are reported to the collector that the text was made with.
+void rewrite(TokenText& text, const Repairs& repairs);
+
+// The passes, each alone (their tests call them through `rewrite`, in order).
+void check_words(TokenText& text);
+void check_nesting(TokenText& text);
+void rewrite_attributes(TokenText& text);
+void rewrite_method_qualifiers(TokenText& text);
+void rewrite_function_constants(TokenText& text);
+void rewrite_array_parameters(TokenText& text);
+void rewrite_address_spaces(TokenText& text);
+void rewrite_literals(TokenText& text);
+void rewrite_conversions(TokenText& text, const Repairs& repairs);
+
+/// "device", "constant", "threadgroup" or "thread" at i, as a qualifier.
+[[nodiscard]] bool is_address_space(const TokenText& text, size_t i);
+
+}  // namespace anymetal::language

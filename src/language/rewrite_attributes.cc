@@ -1,0 +1,115 @@
+// `[[kernel]]`, `[[buffer(0)]]`, ... become `__attribute__((annotate("am.buffer", 0)))`, which
+// Clang takes everywhere that Metal has attributes, also on an explicit instantiation, and keeps in
+// the AST. `kernel void f` means `[[kernel]] void f`.
+#include "language/metal_attributes.h"
+#include "language/rewrite.h"
+
+namespace anymetal::language {
+namespace {
+
+namespace tok = clang::tok;
+using Tokens = std::vector<clang::Token>;
+
+void annotate(TokenText& text, Tokens& out, std::string_view name, size_t arguments, size_t end) {
+  const clang::Token& place = text.at(arguments > 0 ? arguments - 1 : end);
+  text.append(out, "__attribute__((annotate(\"am." + std::string(name) + "\"", place);
+  if (text.is(arguments, tok::l_paren)) {
+    text.append(out, ",", place);
+    const size_t close = text.after_brackets(arguments) - 1;
+    for (size_t n = arguments + 1; n < close; ++n) out.push_back(text.tokens[n]);
+  }
+  text.append(out, ")))", place);
+}
+
+/// Puts out one attribute of a list; `i` is its name's index, `end` the index after it. Returns
+/// whether it must be kept in brackets.
+bool rewrite_one(TokenText& text, Tokens& out, size_t i, size_t end) {
+  if (text.is(i + 1, tok::coloncolon)) return text.word(i) == "clang" || text.word(i) == "gnu";
+  const auto name = text.word(i);
+  switch (use_of_attribute(name)) {
+    case AttributeUse::keep:
+      return true;
+    case AttributeUse::drop:
+      return false;
+    case AttributeUse::unsupported:
+      text.error(text.at(i), "attribute '" + std::string(name) + "' is not supported yet", true);
+      return false;
+    case AttributeUse::unknown:
+      text.error(text.at(i), "unknown attribute '" + std::string(name) + "'");
+      return false;
+    case AttributeUse::annotate:
+    case AttributeUse::input:
+      if (name == "host_name" &&
+          !(text.is(i + 1, tok::l_paren) && text.is(i + 2, tok::string_literal))) {
+        text.error(text.at(i), "attribute 'host_name' takes a name in quotes");
+        return false;
+      }
+      annotate(text, out, name, i + 1, end);
+      return false;
+  }
+  return false;
+}
+
+/// The list that opens with `[[` at i. Returns the index after `]]`.
+size_t rewrite_list(TokenText& text, Tokens& out, size_t i) {
+  const size_t end = text.after_brackets(i);
+  const size_t close = end >= 2 ? end - 2 : end;
+  if (close <= i + 1 || !text.is(close, tok::r_square) || !text.is(close + 1, tok::r_square))
+    return i;
+  for (size_t n = i + 2; n < close;) {
+    size_t stop = n;
+    while (stop < close && !text.is(stop, tok::comma)) {
+      stop = text.is(stop, tok::l_paren) ? text.after_brackets(stop) : stop + 1;
+    }
+    if (rewrite_one(text, out, n, stop)) {
+      out.insert(out.end(), 2, text.tokens[i]);
+      out.insert(out.end(), text.tokens.begin() + static_cast<ptrdiff_t>(n),
+                 text.tokens.begin() + static_cast<ptrdiff_t>(stop));
+      out.insert(out.end(), 2, text.tokens[close]);
+    }
+    n = stop + 1;
+  }
+  return end;
+}
+
+/// `kernel void`, and the graphics functions that we don't have.
+bool rewrite_function_word(TokenText& text, Tokens& out, size_t i, bool in_parameters) {
+  if (in_parameters || (i > 0 && text.at(i - 1).isOneOf(tok::period, tok::arrow, tok::coloncolon)))
+    return false;
+  const auto word = text.word(i);
+  if (word == "kernel" && (text.is(i + 1, tok::kw_void) || text.is(i + 1, tok::kw___attribute))) {
+    text.append(out, "__attribute__((annotate(\"am.kernel\")))", text.tokens[i]);
+    return true;
+  }
+  const bool starts =
+      i == 0 || text.at(i - 1).isOneOf(tok::semi, tok::r_brace, tok::r_square, tok::greater);
+  if ((word == "vertex" || word == "fragment") && starts && !text.word(i + 1).empty()) {
+    text.error(text.tokens[i], std::string(word) + " functions are not supported yet", true);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void rewrite_attributes(TokenText& text) {
+  Tokens out;
+  out.reserve(text.size() + text.size() / 4);
+  size_t parens = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text.is(i, tok::l_square) && text.is(i + 1, tok::l_square)) {
+      const size_t end = rewrite_list(text, out, i);
+      if (end != i) {
+        i = end - 1;
+        continue;
+      }
+    }
+    if (text.is(i, tok::l_paren)) ++parens;
+    if (text.is(i, tok::r_paren) && parens > 0) --parens;
+    if (text.is(i, tok::identifier) && rewrite_function_word(text, out, i, parens > 0)) continue;
+    out.push_back(text.tokens[i]);
+  }
+  text.tokens = std::move(out);
+}
+
+}  // namespace anymetal::language

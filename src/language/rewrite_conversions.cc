@@ -1,0 +1,64 @@
+// Conversions that Metal makes and Clang refuses: the operands of `c ? a : b` where one is an
+// object in device memory and the other a value, and casts between half and bfloat. Changing every
+// `?:` would change what it means elsewhere (an lvalue, a null pointer), so this happens only where
+// Clang refused: the text is parsed again with those places noted.
+#include "language/rewrite.h"
+
+namespace anymetal::language {
+namespace {
+
+namespace tok = clang::tok;
+
+/// The index of the ':' that belongs to the '?' at i.
+size_t find_colon(const TokenText& text, size_t i) {
+  size_t depth = 0;
+  for (++i; i < text.size();) {
+    if (text.at(i).isOneOf(tok::l_paren, tok::l_square, tok::l_brace)) {
+      i = text.after_brackets(i);
+      continue;
+    }
+    if (text.is(i, tok::question)) ++depth;
+    if (text.is(i, tok::colon) && depth-- == 0) return i;
+    ++i;
+  }
+  return i;
+}
+
+}  // namespace
+
+void rewrite_conversions(TokenText& text, const Repairs& repairs) {
+  if (repairs.places.empty()) return;
+  std::vector<clang::Token> out;
+  out.reserve(text.size() + 64);
+  std::set<size_t> colons;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const clang::Token& token = text.tokens[i];
+    const bool wanted = !token.isAnnotation() && repairs.places.contains(text.place_key(token));
+    if (wanted && token.is(tok::kw_static_cast)) {
+      text.append(out, "__am_cast", token);
+      continue;
+    }
+    if (wanted && (token.is(tok::identifier) || token.is(tok::kw_float)) &&
+        text.is(i + 1, tok::l_paren)) {
+      text.append(out, "__am_cast<", token);
+      out.push_back(token);
+      text.append(out, ">", token);
+      continue;
+    }
+    if (wanted && token.is(tok::l_paren)) {  // (T)x
+      const size_t end = text.after_brackets(i);
+      text.append(out, "__am_cast_to<", token);
+      for (size_t n = i + 1; n + 1 < end; ++n) out.push_back(text.tokens[n]);
+      text.append(out, ">{}->*", token);
+      i = end - 1;
+      continue;
+    }
+    out.push_back(token);
+    if (wanted && token.is(tok::question)) colons.insert(find_colon(text, i));
+    if ((wanted && token.is(tok::question)) || colons.contains(i))
+      text.append(out, "__am_value{}->*", token);
+  }
+  text.tokens = std::move(out);
+}
+
+}  // namespace anymetal::language

@@ -1,0 +1,38 @@
+// `1.0h` and `1.0bf`: Metal's suffixes for half and bfloat.
+#include "language/rewrite.h"
+
+namespace anymetal::language {
+
+namespace tok = clang::tok;
+
+void rewrite_literals(TokenText& text) {
+  std::vector<clang::Token> out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    const clang::Token& token = text.tokens[i];
+    std::string digits;
+    if (token.is(tok::numeric_constant)) digits = text.spelling(i);
+    const bool hex = digits.starts_with("0x") || digits.starts_with("0X");
+    const auto ends = [&](std::string_view a, std::string_view b) {
+      return !hex && (digits.ends_with(a) || digits.ends_with(b));
+    };
+    size_t suffix = ends("bf", "BF") ? 2 : ends("h", "H") ? 1 : 0;
+    if (suffix == 0 || digits.size() == suffix) {
+      out.push_back(token);
+      continue;
+    }
+    const bool bfloat = suffix == 2;
+    digits.resize(digits.size() - suffix);
+    if (digits.find_first_of(".eE") == std::string::npos) digits += ".0";
+    if (bfloat) {
+      text.append(out, "((bfloat)", token);
+      out.push_back(text.make_number(digits + "f", token));
+      text.append(out, ")", token);
+    } else {
+      out.push_back(text.make_number(digits + "f16", token));
+    }
+  }
+  text.tokens = std::move(out);
+}
+
+}  // namespace anymetal::language
