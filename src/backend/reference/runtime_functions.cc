@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "backend/reference/math_functions.h"
 #include "backend/reference/narrow_floats.h"
 #include "backend/reference/worker.h"
 
@@ -110,6 +111,7 @@ RuntimeSymbols build_symbols() {
   symbols.emplace_back("am_stopped", address(&stopped));
   add_compiler_functions(symbols);
   add_library_functions(symbols);
+  symbols.insert(symbols.end(), math_functions().begin(), math_functions().end());
   return symbols;
 }
 
