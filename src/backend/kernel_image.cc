@@ -154,6 +154,7 @@ std::string KernelImage::place_text(Place place) const {
 std::string serialize(const KernelImage& image) {
   Writer body;
   body.text(image.kernel);
+  body.number(image.argument_count);
   body.number<uint8_t>(uint8_t(image.bounds));
   write_tables(body, image);
   body.number(image.key_length);
@@ -178,13 +179,15 @@ Result<KernelImage> parse_image(std::string_view bytes) {
   }
   KernelImage image;
   image.kernel = in.text();
+  image.argument_count = in.number<uint32_t>();
   image.bounds = Bounds(in.number<uint8_t>());
   read_tables(in, image);
   image.key_length = in.number<uint32_t>();
   image.stack_bytes = in.number<uint32_t>();
   image.threadgroup_bytes = in.number<uint32_t>();
   image.object = in.text();
-  if (!in.ok() || !in.at_end()) return internal_error("a compiled kernel is truncated");
+  if (!in.ok() || !in.at_end() || image.argument_count > image.objects.size())
+    return internal_error("a compiled kernel is truncated");
   return image;
 }
 

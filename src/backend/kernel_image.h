@@ -49,6 +49,7 @@ struct MeetingSite {
 
 struct KernelImage {
   std::string kernel;
+  uint32_t argument_count = 0;
   Bounds bounds = Bounds::error;
   std::vector<std::string> files;
   std::vector<AccessSite> accesses;

@@ -1,5 +1,9 @@
 #include "backend/reference/pipeline.h"
 
+#include <llvm/ADT/PostOrderIterator.h>
+#include <llvm/Analysis/CFG.h>
+#include <llvm/Analysis/LoopInfo.h>
+#include <llvm/IR/CFG.h>
 #include <llvm/IR/DebugInfo.h>
 #include <llvm/IR/PassManager.h>
 #include <llvm/IR/Verifier.h>
@@ -9,11 +13,17 @@
 #include <llvm/Transforms/Scalar/EarlyCSE.h>
 #include <llvm/Transforms/Scalar/SROA.h>
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
+#include <llvm/Transforms/Utils/FixIrreducible.h>
+#include <llvm/Transforms/Utils/LoopSimplify.h>
+#include <llvm/Transforms/Utils/LowerSwitch.h>
 
 #include "backend/code_generation.h"
 #include "backend/define_behaviour.h"
+#include "backend/instrument_bounds.h"
+#include "backend/instrument_loops.h"
 #include "backend/lower_builtins.h"
 #include "backend/lower_threadgroup_memory.h"
+#include "backend/number_meeting_points.h"
 #include "backend/thread_function.h"
 
 namespace anymetal::backend::reference {
@@ -35,9 +45,13 @@ class Passes {
   void run(llvm::Function& function, Pass... pass) {
     llvm::FunctionPassManager manager;
     (manager.addPass(std::move(pass)), ...);
-    functions_.clear();  // between calls, our own passes have changed the function
+    clear();
     manager.run(function, functions_);
+    clear();
   }
+
+  /// Our own passes change the function without saying what they keep.
+  void clear() { functions_.clear(); }
 
   llvm::FunctionAnalysisManager& functions() { return functions_; }
 
@@ -72,7 +86,18 @@ KernelImage start_image(const ThreadIr& ir, const CompileOptions& options) {
                       (parameter->is_const || parameter->space == AddressSpace::constant);
     image.objects.push_back(std::move(object));
   }
+  image.argument_count = uint32_t(image.objects.size());
   return image;
+}
+
+/// Each cycle becomes a loop with one entry; for numbering, also one back edge.
+void shape_loops(llvm::Function& function, bool meets, Passes& passes) {
+  auto& loops = passes.functions().getResult<llvm::LoopAnalysis>(function);
+  llvm::ReversePostOrderTraversal<const llvm::Function*> order(&function);
+  if (llvm::containsIrreducibleCFG<const llvm::BasicBlock*>(order, loops)) {
+    passes.run(function, llvm::LowerSwitchPass(), llvm::FixIrreduciblePass());
+  }
+  if (meets) passes.run(function, llvm::LoopSimplifyPass());
 }
 
 }  // namespace
@@ -95,8 +120,16 @@ Result<KernelImage> compile_image(ThreadIr ir, const CompileOptions& options) {
   define_behaviour(*entry);
   // Variables become values. No pass that merges calls may run yet: each meeting point counts.
   passes.run(*entry, llvm::SROAPass(llvm::SROAOptions::PreserveCFG));
+  const bool meets = has_meeting_points(*entry);
+  shape_loops(*entry, meets, passes);
   ThreadFunction thread = make_thread_function(*entry);
+  // Right here, where all accesses but the loads of arguments are the user's.
+  instrument_bounds(thread, image);
+  passes.clear();
+  if (meets) number_meeting_points(thread, passes.functions(), image);
   ANYMETAL_RETURN_IF_ERROR(lower_builtins(thread));
+  // After numbering: it splits the blocks with back edges.
+  instrument_loops(thread, passes.functions());
   image.threadgroup_bytes = lower_threadgroup_memory(thread);
   llvm::StripDebugInfo(module);
   ANYMETAL_RETURN_IF_ERROR(verify(module, "the passes"));

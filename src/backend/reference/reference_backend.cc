@@ -147,10 +147,10 @@ class ReferenceKernel final : public CompiledKernel {
 
   Result<void> run(const Dispatch& dispatch) override {
     static const uint32_t never = 0;
-    if (dispatch.arguments.size() != image_.objects.size()) {
+    if (dispatch.arguments.size() != image_.argument_count) {
       return internal_error("kernel '" + image_.kernel + "' was dispatched with " +
                             std::to_string(dispatch.arguments.size()) + " arguments instead of " +
-                            std::to_string(image_.objects.size()));
+                            std::to_string(image_.argument_count));
     }
     if (dispatch.grid.volume() == 0 || dispatch.threadgroup.volume() == 0) return {};
     Run run;

@@ -1,5 +1,6 @@
 #include "backend/reference/runtime_functions.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -25,6 +26,98 @@ void meet(ThreadState* thread, uint32_t site) {
   Worker& worker = worker_of(thread);
   if (__atomic_load_n(thread->stop, __ATOMIC_RELAXED) != 0) worker.run().stopped = true;
   worker.abandon(*thread);
+}
+
+/// Keeps the first violation of the run, ends it, and leaves this thread.
+[[noreturn]] void fail(ThreadState* thread, const Violation& violation) {
+  Worker& worker = worker_of(thread);
+  Run& run = worker.run();
+  if (!run.claimed.exchange(true)) {
+    run.violation = violation;
+    std::copy_n(thread->thread_position_in_grid, 3, run.violation.thread);
+    run.has_violation = true;
+  }
+  run.failed = 1;
+  worker.abandon(*thread);
+}
+
+[[noreturn]] void bounds_failed(ThreadState* thread, uint32_t site, uint64_t address, uint64_t base,
+                                uint64_t size, uint32_t object) {
+  const AccessSite& access = worker_of(thread).run().image->accesses[site];
+  fail(thread, {site, object, address, base, size - 1, access.bytes, access.write, {}});
+}
+
+bool is_within(uint64_t address, uint64_t base, uint64_t size) {
+  return address - base < size;
+}
+
+void set_found(ThreadState* thread, uint64_t base, uint64_t size, uint32_t object) {
+  const KernelImage& image = *worker_of(thread).run().image;
+  thread->found_base = base;
+  thread->found_read_size = size + 1;
+  const bool is_const = object < image.objects.size() && image.objects[object].is_const;
+  thread->found_write_size = is_const ? 1 : size + 1;
+  thread->found_object = object;
+}
+
+/// The object around an address of which nothing else is known: arguments first, then what only
+/// this thread has.
+void find_region(ThreadState* thread, uint64_t address) {
+  const Run& run = worker_of(thread).run();
+  for (size_t index = 0; index < run.dispatch->arguments.size(); ++index) {
+    const ArgumentSlot& slot = thread->arguments[index];
+    const auto base = reinterpret_cast<uint64_t>(slot.data);
+    if (is_within(address, base, slot.size))
+      return set_found(thread, base, slot.size, uint32_t(index));
+  }
+  for (uint32_t index = 0; index < thread->private_count; ++index) {
+    const PrivateRegion& region = thread->private_regions[index];
+    if (is_within(address, region.base, region.size)) {
+      return set_found(thread, region.base, region.size, uint32_t(region.object));
+    }
+  }
+  set_found(thread, 0, 0, UINT32_MAX);
+}
+
+/// One side of a transfer, as compiled code gives it.
+struct Side {
+  uint32_t site;
+  uint64_t address, base, size_and_one;
+  uint32_t object;
+};
+
+/// Whether the transfer may touch this side; under Bounds::error, failing ends the thread.
+bool allow(ThreadState* thread, const Side& side, uint64_t length, bool write) {
+  const KernelImage& image = *worker_of(thread).run().image;
+  const uint64_t size = side.size_and_one - 1, offset = side.address - side.base;
+  const bool is_const =
+      write && side.object < image.objects.size() && image.objects[side.object].is_const;
+  if (length == 0 || (!is_const && offset <= size && length <= size - offset)) return true;
+  if (image.bounds == Bounds::error) {
+    fail(thread, {side.site, side.object, side.address, side.base, size, length, write, {}});
+  }
+  return false;
+}
+
+void copy(ThreadState* thread, uint32_t to_site, uint64_t to, uint64_t to_base, uint64_t to_size,
+          uint32_t to_object, uint32_t from_site, uint64_t from, uint64_t from_base,
+          uint64_t from_size, uint32_t from_object, uint64_t length) {
+  const bool readable =
+      allow(thread, {from_site, from, from_base, from_size, from_object}, length, false);
+  const bool writable = allow(thread, {to_site, to, to_base, to_size, to_object}, length, true);
+  if (!writable) return;
+  if (readable) {
+    std::memmove(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), length);
+  } else {
+    std::memset(reinterpret_cast<void*>(to), 0, length);
+  }
+}
+
+void fill(ThreadState* thread, uint32_t site, uint64_t to, uint64_t base, uint64_t size,
+          uint32_t object, uint8_t value, uint64_t length) {
+  if (allow(thread, {site, to, base, size, object}, length, true)) {
+    std::memset(reinterpret_cast<void*>(to), value, length);
+  }
 }
 
 /// What Clang's code for narrow floats calls on machines without instructions for them; the types
@@ -109,6 +202,10 @@ RuntimeSymbols build_symbols() {
   RuntimeSymbols symbols;
   symbols.emplace_back("am_meet", address(&meet));
   symbols.emplace_back("am_stopped", address(&stopped));
+  symbols.emplace_back("am_bounds_failed", address(&bounds_failed));
+  symbols.emplace_back("am_find_region", address(&find_region));
+  symbols.emplace_back("am_copy", address(&copy));
+  symbols.emplace_back("am_fill", address(&fill));
   add_compiler_functions(symbols);
   add_library_functions(symbols);
   symbols.insert(symbols.end(), math_functions().begin(), math_functions().end());

@@ -62,8 +62,9 @@ struct Run {
   std::atomic<uint32_t> failed{0};  ///< compiled code polls it
   std::atomic<bool> stopped{false};
   std::atomic<bool> out_of_memory{false};
+  std::atomic<bool> claimed{false};  ///< by the thread that writes `violation`
   std::atomic<bool> has_violation{false};
-  Violation violation;  ///< by the thread that set has_violation
+  Violation violation;  ///< valid once has_violation is set
 };
 
 class Worker {
