@@ -12,7 +12,9 @@ constexpr uint32_t kFormat = 1;
 
 class Writer {
  public:
-  void number(uint32_t value) { bytes_.append(reinterpret_cast<const char*>(&value), sizeof value); }
+  void number(uint32_t value) {
+    bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
+  }
   void string(std::string_view text) {
     number(static_cast<uint32_t>(text.size()));
     bytes_.append(text);
@@ -123,10 +125,11 @@ Result<KernelInterface> parse_interface(std::string_view bytes) {
 }
 
 std::string describe(const Parameter& p) {
-  if (p.kind == ParameterKind::attribute) return fmt::format("{} {} [[{}]]", p.type, p.name, p.attribute);
+  if (p.kind == ParameterKind::attribute)
+    return fmt::format("{} {} [[{}]]", p.type, p.name, p.attribute);
   const char* spaces[] = {"thread", "device", "constant", "threadgroup"};
-  return fmt::format("{} {}{}{} {} [[{}({})]]", spaces[static_cast<int>(p.space)], p.is_const ? "const " : "", p.type,
-                     p.is_reference ? "&" : "*", p.name,
+  return fmt::format("{} {}{}{} {} [[{}({})]]", spaces[static_cast<int>(p.space)],
+                     p.is_const ? "const " : "", p.type, p.is_reference ? "&" : "*", p.name,
                      p.kind == ParameterKind::threadgroup ? "threadgroup" : "buffer", p.index);
 }
 

@@ -1,5 +1,6 @@
-// What a kernel looks like from outside: its parameters and its limits. The language room reads it from Clang's AST;
-// the runtime validates dispatches with it; the back ends bind arguments by it; the kernel cache stores it.
+// What a kernel looks like from outside: its parameters and its limits. The language room reads it
+// from Clang's AST; the runtime validates dispatches with it; the back ends bind arguments by it;
+// the kernel cache stores it.
 #pragma once
 
 #include <cstdint>
@@ -18,16 +19,18 @@ enum class AddressSpace : uint8_t { thread, device, constant, threadgroup };
 
 enum class ParameterKind : uint8_t {
   buffer,       ///< a pointer or reference to device or constant memory: [[buffer(n)]]
-  threadgroup,  ///< a pointer to threadgroup memory whose size the dispatch gives: [[threadgroup(n)]]
+  threadgroup,  ///< a pointer to threadgroup memory whose size the dispatch gives:
+                ///< [[threadgroup(n)]]
   attribute,    ///< a value that the machine supplies: [[thread_position_in_grid]] and its like
 };
 
 struct Parameter {
   std::string name;
   ParameterKind kind = ParameterKind::buffer;
-  std::string type;       ///< of the value or the pointee, as Metal spells it: "float", "atomic<int>", "uint3"
+  std::string
+      type;  ///< of the value or the pointee, as Metal spells it: "float", "atomic<int>", "uint3"
   AddressSpace space = AddressSpace::thread;
-  uint32_t size = 0;      ///< bytes of the value or the pointee
+  uint32_t size = 0;  ///< bytes of the value or the pointee
   uint32_t alignment = 0;
   bool is_const = false;
   bool is_reference = false;
@@ -48,8 +51,8 @@ struct KernelInterface {
   bool operator==(const KernelInterface&) const = default;
 };
 
-/// A compact binary form for the kernel cache. `parse_interface` checks every length and returns an error for bytes
-/// that `serialize` can't have made.
+/// A compact binary form for the kernel cache. `parse_interface` checks every length and returns an
+/// error for bytes that `serialize` can't have made.
 [[nodiscard]] std::string serialize(const KernelInterface& interface);
 [[nodiscard]] Result<KernelInterface> parse_interface(std::string_view bytes);
 

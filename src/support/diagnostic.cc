@@ -10,9 +10,12 @@ namespace {
 
 const char* severity_name(Severity severity) {
   switch (severity) {
-    case Severity::note: return "note";
-    case Severity::warning: return "warning";
-    case Severity::error: return "error";
+    case Severity::note:
+      return "note";
+    case Severity::warning:
+      return "warning";
+    case Severity::error:
+      return "error";
   }
   return "error";
 }
@@ -43,7 +46,8 @@ std::string render(const Diagnostic& d) {
       out += fmt::format("      | {}^{}\n", padding(d.text, d.column - 1),
                          std::string(d.length > 1 ? d.length - 1 : 0, '~'));
     }
-    if (d.column && !d.fix.empty()) out += fmt::format("      | {}{}\n", padding(d.text, d.column - 1), d.fix);
+    if (d.column && !d.fix.empty())
+      out += fmt::format("      | {}{}\n", padding(d.text, d.column - 1), d.fix);
   } else if (!d.fix.empty()) {
     out += fmt::format("      = {}\n", d.fix);
   }

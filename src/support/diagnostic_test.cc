@@ -6,8 +6,12 @@ namespace anymetal {
 namespace {
 
 TEST(Diagnostic, UnderlinesTheRange) {
-  Diagnostic d{.file = "softcap.source", .line = 5, .column = 13, .length = 3,
-               .message = "use of undeclared identifier 'cap'", .text = "  out[id] = cap * tanh(val / cap);"};
+  Diagnostic d{.file = "softcap.source",
+               .line = 5,
+               .column = 13,
+               .length = 3,
+               .message = "use of undeclared identifier 'cap'",
+               .text = "  out[id] = cap * tanh(val / cap);"};
   EXPECT_EQ(render(d),
             "softcap.source:5:13: error: use of undeclared identifier 'cap'\n"
             "    5 |   out[id] = cap * tanh(val / cap);\n"
@@ -20,7 +24,8 @@ TEST(Diagnostic, KeepsTabsBeforeTheCaret) {
 }
 
 TEST(Diagnostic, WithoutAPlaceIsOneLine) {
-  EXPECT_EQ(render(Diagnostic{.severity = Severity::warning, .message = "grid is empty"}), "warning: grid is empty\n");
+  EXPECT_EQ(render(Diagnostic{.severity = Severity::warning, .message = "grid is empty"}),
+            "warning: grid is empty\n");
 }
 
 }  // namespace

@@ -37,7 +37,10 @@ TEST(Result, MacrosPassValuesAndErrorsOn) {
 
 TEST(Error, TextShowsEachDiagnosticBelowTheMessage) {
   Error error = user_error("kernel 'k' does not compile");
-  error.diagnostics.push_back({.file = "k.source", .line = 1, .column = 1, .message = "unknown type name 'flaot'",
+  error.diagnostics.push_back({.file = "k.source",
+                               .line = 1,
+                               .column = 1,
+                               .message = "unknown type name 'flaot'",
                                .text = "flaot x;"});
   EXPECT_EQ(error.text(),
             "kernel 'k' does not compile\n"
