@@ -5,13 +5,17 @@
 
 namespace {
 
-am_object* object_of(void* handle) { return static_cast<am_object*>(handle); }
-const am_object* object_of(const void* handle) { return static_cast<const am_object*>(handle); }
+am_object* object_of(void* handle) {
+  return static_cast<am_object*>(handle);
+}
+const am_object* object_of(const void* handle) {
+  return static_cast<const am_object*>(handle);
+}
 
 }  // namespace
 
-// A pool is a link in its thread's list. The list's head is a plain pointer: it still works inside the destructors of
-// thread_local objects, where clients release the last of what they have.
+// A pool is a link in its thread's list. The list's head is a plain pointer: it still works inside
+// the destructors of thread_local objects, where clients release the last of what they have.
 struct am_pool : am_object {
   am_pool* outer = nullptr;
   std::vector<am_object*> objects;
@@ -64,10 +68,13 @@ void* am_retain(void* object) {
 }
 
 void am_release(void* object) {
-  if (object && object_of(object)->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete object_of(object);
+  if (object && object_of(object)->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    delete object_of(object);
 }
 
-uint64_t am_retain_count(const void* object) { return object ? object_of(object)->references.load() : 0; }
+uint64_t am_retain_count(const void* object) {
+  return object ? object_of(object)->references.load() : 0;
+}
 
 void* am_autorelease(void* object) {
   if (object && innermost) innermost->objects.push_back(object_of(object));
@@ -105,8 +112,12 @@ am_string* am_string_new_with_length(const char* text, size_t bytes) {
   return string;
 }
 
-const char* am_string_text(const am_string* string) { return string ? string->text.c_str() : nullptr; }
-size_t am_string_bytes(const am_string* string) { return string ? string->text.size() : 0; }
+const char* am_string_text(const am_string* string) {
+  return string ? string->text.c_str() : nullptr;
+}
+size_t am_string_bytes(const am_string* string) {
+  return string ? string->text.size() : 0;
+}
 
 am_array* am_array_new(const void* const* objects, size_t count) {
   auto* array = new am_array;
@@ -116,7 +127,9 @@ am_array* am_array_new(const void* const* objects, size_t count) {
   return array;
 }
 
-size_t am_array_count(const am_array* array) { return array ? array->objects.size() : 0; }
+size_t am_array_count(const am_array* array) {
+  return array ? array->objects.size() : 0;
+}
 void* am_array_at(const am_array* array, size_t index) {
   return array && index < array->objects.size() ? array->objects[index] : nullptr;
 }
@@ -127,7 +140,11 @@ am_error* am_error_new(am_error_kind kind, const char* text) {
   error->text = anymetal::core::text_of(text);
   return error;
 }
-am_error_kind am_error_get_kind(const am_error* error) { return error ? error->kind : am_error_kind{}; }
-const char* am_error_text(const am_error* error) { return error ? error->text.c_str() : nullptr; }
+am_error_kind am_error_get_kind(const am_error* error) {
+  return error ? error->kind : am_error_kind{};
+}
+const char* am_error_text(const am_error* error) {
+  return error ? error->text.c_str() : nullptr;
+}
 
 }  // extern "C"

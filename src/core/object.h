@@ -1,5 +1,6 @@
-// What stands behind the handles of anymetal/core.h: objects with a count, each with one shared object of the runtime in
-// it. All derive from am_object alone, so a handle, a void* made from it and a pointer to its base are the same address.
+// What stands behind the handles of anymetal/core.h: objects with a count, each with one shared
+// object of the runtime in it. All derive from am_object alone, so a handle, a void* made from it
+// and a pointer to its base are the same address.
 #pragma once
 
 #include <anymetal/core.h>
@@ -87,7 +88,8 @@ void give(am_error** to, const Error& error);
 
 /// The shared object in a new handle, or null and the error.
 template <class Handle, class T>
-Handle* wrap(Result<std::shared_ptr<T>> result, std::shared_ptr<T> Handle::* member, am_error** error) {
+Handle* wrap(Result<std::shared_ptr<T>> result, std::shared_ptr<T> Handle::* member,
+             am_error** error) {
   if (!result.ok()) return give(error, result.error()), nullptr;
   auto* handle = new Handle;
   handle->*member = std::move(result).value();
@@ -95,6 +97,8 @@ Handle* wrap(Result<std::shared_ptr<T>> result, std::shared_ptr<T> Handle::* mem
 }
 
 /// Text that may be null.
-inline std::string text_of(const char* text) { return text ? text : ""; }
+inline std::string text_of(const char* text) {
+  return text ? text : "";
+}
 
 }  // namespace anymetal::core

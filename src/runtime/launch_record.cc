@@ -126,12 +126,12 @@ void trace(const LaunchRecord& record) {
   report(trace_line(record));
 }
 
-bool capture_is_on() {
+bool capture_is_running() {
   return capturing.load(std::memory_order_relaxed);
 }
 
 void capture(const LaunchRecord& record) {
-  if (!capture_is_on()) return;
+  if (!capture_is_running()) return;
   const Library& library = *record.pipeline.function()->library();
   std::string hash =
       ContentKey().add(library.source().text).add(library.options().prefix).hex().substr(0, 16);

@@ -20,7 +20,6 @@ struct LaunchRecord {
 [[nodiscard]] std::string trace_line(const LaunchRecord& record);
 void trace(const LaunchRecord& record);
 
-[[nodiscard]] bool capture_is_on();
 /// Adds the launch to the capture that runs, if one does.
 void capture(const LaunchRecord& record);
 

@@ -94,7 +94,7 @@ class CompiledFunction final : public Pipeline {
 
  private:
   Result<void> run_recorded(CompiledKernel& code, const Launch& launch) {
-    if (!state_->settings.trace && !capture_is_on()) return dispatch(code, launch);
+    if (!state_->settings.trace && !capture_is_running()) return dispatch(code, launch);
     Clock::time_point start = Clock::now();
     Result<void> result = dispatch(code, launch);
     LaunchRecord record{*this, launch, state_->settings, Clock::now() - start,

@@ -297,6 +297,7 @@ void install_interrupt_handler();
 /// exists and isn't empty; environment, if it can't be written.
 [[nodiscard]] Result<void> start_capture(const std::string& path);
 [[nodiscard]] Result<void> stop_capture();
+[[nodiscard]] bool capture_is_running();
 
 // Reports.
 // ------------------------------------------------------------------------------------------------------------
