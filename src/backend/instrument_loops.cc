@@ -21,7 +21,7 @@ llvm::Value* load_flag(llvm::IRBuilderBase& builder, llvm::Value* address) {
 
 }  // namespace
 
-void instrument_loops(ThreadFunction& thread, llvm::FunctionAnalysisManager& analyses) {
+bool instrument_loops(ThreadFunction& thread, llvm::FunctionAnalysisManager& analyses) {
   std::vector<llvm::Instruction*> ends;  // of the blocks with back edges
   auto& loops = analyses.getResult<llvm::LoopAnalysis>(*thread.function);
   for (llvm::Loop* loop : loops.getLoopsInPreorder()) {
@@ -29,7 +29,7 @@ void instrument_loops(ThreadFunction& thread, llvm::FunctionAnalysisManager& ana
     loop->getLoopLatches(latches);
     for (llvm::BasicBlock* latch : latches) ends.push_back(latch->getTerminator());
   }
-  if (ends.empty()) return;
+  if (ends.empty()) return false;
   llvm::LLVMContext& context = thread.function->getContext();
   auto stopped = thread.module().getOrInsertFunction("am_stopped", llvm::Type::getVoidTy(context),
                                                      llvm::PointerType::get(context, 0));
@@ -50,6 +50,7 @@ void instrument_loops(ThreadFunction& thread, llvm::FunctionAnalysisManager& ana
     builder.SetInsertPoint(halt);
     builder.CreateCall(stopped, {thread.state()})->setDoesNotReturn();
   }
+  return true;
 }
 
 }  // namespace anymetal::backend

@@ -8,7 +8,7 @@
 
 namespace anymetal::backend {
 
-/// Needs a reducible graph.
-void instrument_loops(ThreadFunction& thread, llvm::FunctionAnalysisManager& analyses);
+/// Needs a reducible graph. Whether there were loops.
+bool instrument_loops(ThreadFunction& thread, llvm::FunctionAnalysisManager& analyses);
 
 }  // namespace anymetal::backend

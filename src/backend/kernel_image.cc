@@ -157,6 +157,7 @@ std::string serialize(const KernelImage& image) {
   body.number(image.argument_count);
   body.number<uint8_t>(uint8_t(image.bounds));
   write_tables(body, image);
+  body.number<uint8_t>(image.has_loops);
   body.number(image.key_length);
   body.number(image.stack_bytes);
   body.number(image.threadgroup_bytes);
@@ -182,6 +183,7 @@ Result<KernelImage> parse_image(std::string_view bytes) {
   image.argument_count = in.number<uint32_t>();
   image.bounds = Bounds(in.number<uint8_t>());
   read_tables(in, image);
+  image.has_loops = in.number<uint8_t>() != 0;
   image.key_length = in.number<uint32_t>();
   image.stack_bytes = in.number<uint32_t>();
   image.threadgroup_bytes = in.number<uint32_t>();

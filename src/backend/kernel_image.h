@@ -55,6 +55,7 @@ struct KernelImage {
   std::vector<AccessSite> accesses;
   std::vector<ObjectInfo> objects;  ///< first the arguments, in their order
   std::vector<MeetingSite> meetings;
+  bool has_loops = false;
   uint32_t key_length = 0;         ///< the longest
   uint32_t stack_bytes = 0;        ///< that one thread's code takes
   uint32_t threadgroup_bytes = 0;  ///< of static threadgroup variables

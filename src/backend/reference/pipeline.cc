@@ -129,7 +129,7 @@ Result<KernelImage> compile_image(ThreadIr ir, const CompileOptions& options) {
   if (meets) number_meeting_points(thread, passes.functions(), image);
   ANYMETAL_RETURN_IF_ERROR(lower_builtins(thread));
   // After numbering: it splits the blocks with back edges.
-  instrument_loops(thread, passes.functions());
+  image.has_loops = instrument_loops(thread, passes.functions());
   image.threadgroup_bytes = lower_threadgroup_memory(thread);
   llvm::StripDebugInfo(module);
   ANYMETAL_RETURN_IF_ERROR(verify(module, "the passes"));

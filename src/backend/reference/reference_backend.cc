@@ -114,24 +114,32 @@ uint64_t arena_bytes(const KernelImage& image, const Dispatch& dispatch) {
   return bytes;
 }
 
-/// Others are enlisted once the run has taken longer than it takes to wake them.
+/// Waking others takes as long as some thousand simple threads; a thread that loops or meets others
+/// may take any time.
+bool is_large(const Run& run) {
+  const bool heavy = run.image->has_loops || !run.image->meetings.empty();
+  return run.dispatch->grid.volume() >= (heavy ? 256u : 16384u);
+}
+
+/// Others are enlisted at once if the run is large, else when it has taken longer than it takes to
+/// wake them.
 void execute(Run& run) {
   ThreadPool& pool = ThreadPool::shared();
   const uint64_t threads = pool.size();
   run.chunk = std::clamp<uint64_t>(run.threadgroups / (threads * 16), 1, 4096);
   Crew crew(run);
   bool enlisted = threads == 1;
+  const auto enlist = [&] {
+    enlisted = true;
+    const uint64_t done = std::min(run.threadgroups, run.next.load(std::memory_order_relaxed));
+    const uint64_t chunks = (run.threadgroups - done) / run.chunk;
+    pool.enlist(crew, std::min(threads - 1, chunks));
+  };
+  if (!enlisted && run.threadgroups > run.chunk && is_large(run)) enlist();
   const auto start = std::chrono::steady_clock::now();
   crew.work([&] {
-    if (enlisted) return;
-    const auto left =
-        run.threadgroups - std::min(run.threadgroups, run.next.load(std::memory_order_relaxed));
-    if (left == 0 || std::chrono::steady_clock::now() - start < std::chrono::microseconds(30))
-      return;
-    enlisted = true;
-    pool.enlist(crew, std::min<uint64_t>(threads - 1,
-                                         ceil_divide(uint32_t(std::min<uint64_t>(left, UINT32_MAX)),
-                                                     uint32_t(run.chunk))));
+    if (!enlisted && std::chrono::steady_clock::now() - start >= std::chrono::microseconds(30))
+      enlist();
   });
   pool.dismiss(crew);
 }
