@@ -1,0 +1,121 @@
+// What the standard library promises at compile time (types.metal and its like hold the static
+// assertions), the attributes of its builtins in the IR, vectors, atomics, and the names that
+// aren't supported yet.
+#include <llvm/IR/Function.h>
+
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "builtins/builtins.h"
+#include "ir/thread_ir.h"
+#include "run_text.h"
+
+namespace anymetal {
+namespace {
+
+std::string read(const std::string& name) {
+  std::ifstream file(ANYMETAL_SOURCE_DIR "/test/stdlib/" + name);
+  EXPECT_TRUE(file) << name;
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+TEST(Library, TypesOverloadsAndConstants) {
+  for (const MathMode mode : {MathMode::safe, MathMode::relaxed, MathMode::fast}) {
+    language::Options options;
+    options.math_mode = mode;
+    auto library =
+        language::parse({.text = read("types.metal"), .name = "types.metal", .marks = {}}, options);
+    ASSERT_TRUE(library.ok()) << library.error().text();
+  }
+}
+
+// Each builtin that a kernel can reach keeps the attributes of its row.
+TEST(Library, BuiltinsHaveTheAttributesOfTheirRows) {
+  auto library =
+      language::parse({.text = read("builtins.metal"), .name = "builtins.metal", .marks = {}}, {});
+  ASSERT_TRUE(library.ok()) << library.error().text();
+  auto ir = (*library)->emit("all_builtins");
+  ASSERT_TRUE(ir.ok()) << ir.error().text();
+  std::set<std::string> reached;
+  for (const llvm::Function& function : *ir->module) {
+    if (!function.isDeclaration() || !function.getName().starts_with("am.")) continue;
+    const auto reference = builtins::find(function.getName().str());
+    ASSERT_TRUE(reference) << function.getName().str();
+    const builtins::Builtin& row = *reference->builtin;
+    reached.insert(std::string(row.name));
+    EXPECT_EQ(function.isConvergent(), row.convergent) << row.name;
+    EXPECT_EQ(function.doesNotAccessMemory(), row.memory == builtins::Memory::none) << row.name;
+    EXPECT_TRUE(function.doesNotThrow()) << row.name;
+  }
+  for (const builtins::Builtin& row : builtins::table()) {
+    EXPECT_TRUE(reached.contains(std::string(row.name)))
+        << "test/stdlib/builtins.metal doesn't reach " << row.name;
+  }
+}
+
+TEST(Library, Vectors) {
+  std::vector<float> in = {1, 2, 3, 4, 5, 6, 7, 8}, out(64, -1.0f);
+  ASSERT_TRUE(run_text(read("vectors.metal"), {argument(in), argument(out)}, 1, 1));
+  // Computed by hand from the comments in vectors.metal.
+  const std::vector<float> expected = {
+      4,  3,  2, 1,   //  0: v.wzyx
+      1,  5,  3, 2,   //  4: v.yw = (5, 2)
+      1,  1,  2, 2,   //  8: v.xxyy
+      11, 12, 3, 4,   // 12: v.xy += 10
+      3,  4,  5, 7,   // 16: components by index, then w += 3
+      2,  4,  6, 8,   // 20: v * 2
+      9,  8,  7, 6,   // 24: 10 - v
+      1,  0,  0, 1,   // 28: comparison as numbers
+      1,  2,  3, 9,   // 32: float4(float3, 9)
+      1,  2,  3, -1,  // 36: packed_float3 written at 36, the fourth untouched
+      5,  7,  9, 0,   // 40: packed sum
+      4,  2,  4, 2,   // 44: rgba letters
+      16, 8,  4, 12,  // 48: sizes of float3, half3, bool4, packed_float3
+      3,  1,  2, 0,   // 52: int vectors: % and shifts
+      2,  2,  2, 2,   // 56: in threadgroup memory, compound
+  };
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(out[i], expected[i]) << "at " << i;
+}
+
+TEST(Library, Atomics) {
+  std::vector<uint32_t> out(12, 0);
+  out[2] = 0xffffffff;
+  std::vector<float> sum(2, 0.0f);
+  std::vector<uint64_t> wide(2, 0);
+  ASSERT_TRUE(
+      run_text(read("atomics.metal"), {argument(out), argument(sum), argument(wide)}, 1024, 64));
+  EXPECT_EQ(out[0], 1024u * 1023 / 2);  // add
+  EXPECT_EQ(int32_t(out[1]), -2 * 1024);
+  EXPECT_EQ(out[2], 0xffffffffu ^ 0x400);  // and of ~1024
+  EXPECT_EQ(out[3], 1023u);                // or
+  EXPECT_EQ(out[4], 0u);                   // xor, each bit an even number of times
+  EXPECT_EQ(out[5], 1023u);                // max
+  EXPECT_EQ(int32_t(out[6]), -1023);       // min
+  EXPECT_EQ(out[7], 1024u);                // compare and exchange
+  EXPECT_EQ(sum[0], 512.0f);
+  EXPECT_EQ(sum[1], 1024.0f * 1023 / 2);  // compare and exchange on floats
+  EXPECT_EQ(wide[0], (1023ull << 32) + 1);
+}
+
+TEST(Library, NamesThatAreNotThereYet) {
+  const char* const texts[] = {
+      "kernel void k(device float* o) { float4x4 m; o[0] = sizeof(m); }",
+      "kernel void k(device float* o) { simdgroup_float8x8 m; o[0] = sizeof(m); }",
+      "kernel void k(device float* o) { simdgroup_matrix<half, 8, 8> m; o[0] = sizeof(m); }",
+      "kernel void k(texture2d<float, access::read> t [[texture(0)]], device float* o) { o[0] = "
+      "t.get_width(); }",
+      "kernel void k(device float* o) { sampler s; o[0] = sizeof(s); }",
+      "kernel void k(device float* o) { raytracing::ray r; o[0] = sizeof(r); }",
+  };
+  for (const char* text : texts) {
+    const Error error = parse_error(text);
+    EXPECT_NE(error.text().find("is not supported yet"), std::string::npos) << text << "\n"
+                                                                         << error.text();
+  }
+}
+
+}  // namespace
+}  // namespace anymetal

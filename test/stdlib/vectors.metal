@@ -1,0 +1,44 @@
+// Each group of four numbers is explained, and computed by hand, in library_test.cc.
+kernel void vectors(device const float* in [[buffer(0)]], device float* out [[buffer(1)]]) {
+  device const float4* in4 = (device const float4*)in;
+  device float4* o = (device float4*)out;
+  float4 v = in4[0];
+  o[0] = v.wzyx;
+  float4 a = v;
+  a.yw = float2(5, 2);
+  o[1] = a;
+  o[2] = v.xxyy;
+  o[3] = v;
+  o[3].xy += 10;
+  for (int i = 0; i < 3; ++i) a[i] = v[i + 1] + (i == 2);
+  a.z = v.w + 1;
+  a.w = v.w;
+  a.w += 3;
+  a[0] = 3; a[1] = 4;
+  o[4] = a;
+  o[5] = v * 2;
+  o[6] = 10 - v;
+  o[7] = float4(v == float4(1, 0, 9, 4));
+  float3 t = v.xyz;
+  o[8] = float4(t, 9);
+  *(device packed_float3*)(out + 36) = t;
+  packed_float3 p = t, q = packed_float3(4, 5, 6);
+  o[10] = float4(p + q, 0);
+  float4 c = 0;
+  c.rb = v.ww;
+  c.g = 2;
+  c.a = c.g;
+  o[11] = c;
+  o[12] = float4(sizeof(float3), sizeof(half3), sizeof(bool4), sizeof(packed_float3));
+  int4 k = int4(7, -3, 9, 1);
+  k.x %= 4;
+  k.y = (k.y & 0x7) >> 2;
+  k.zw = (k.zw << 1) & 3;
+  o[13] = float4(k);
+  o[13].w = 0;
+  threadgroup float4 shared[2];
+  shared[1] = 1;
+  shared[1] *= 4;
+  shared[1] -= float4(2);
+  o[14] = shared[1];
+}
