@@ -83,7 +83,9 @@ class Lowering {
     const std::string ir_name = call.getCalledFunction()->getName().str();
     const auto reference = builtins::find(ir_name);
     if (!reference) return internal_error("the IR calls '" + ir_name + "', which is no builtin");
-    if (reference->builtin->group == builtins::Group::math) return {};
+    using builtins::Group;
+    const Group group = reference->builtin->group;
+    if (group == Group::math || group == Group::integer) return {};
     llvm::IRBuilder<> builder(&call);
     const std::string_view name = reference->builtin->name;
     if (const auto found = find_member(name)) {
@@ -91,8 +93,6 @@ class Lowering {
       replace(call, builder.CreateLoad(call.getType(), member(builder, base, found->offset)));
     } else if (const auto value = find_constant(name)) {
       replace(call, builder.getInt32(*value));
-    } else if (name == "mulhi") {
-      replace(call, high_product(builder, call, *reference->type == builtins::Type::i64));
     } else if (name == "atomic_thread_fence") {
       fence(builder, call);
     } else {
@@ -105,15 +105,6 @@ class Lowering {
   static void replace(llvm::CallInst& call, llvm::Value* value) {
     call.replaceAllUsesWith(value);
     call.eraseFromParent();
-  }
-
-  static llvm::Value* high_product(llvm::IRBuilder<>& builder, llvm::CallInst& call,
-                                   bool is_signed) {
-    llvm::Type* wide = builder.getInt128Ty();
-    llvm::Value* left = builder.CreateIntCast(call.getArgOperand(0), wide, is_signed);
-    llvm::Value* right = builder.CreateIntCast(call.getArgOperand(1), wide, is_signed);
-    llvm::Value* product = builder.CreateLShr(builder.CreateMul(left, right), 64);
-    return builder.CreateTrunc(product, call.getType());
   }
 
   /// Relaxed fences order nothing; for all others the strongest is right, and this executor needn't
@@ -146,8 +137,7 @@ Result<void> lower_builtins(ThreadFunction& thread) {
 }
 
 bool lowers_to_instructions(std::string_view name) {
-  return find_member(name) || find_constant(name) || name == "mulhi" ||
-         name == "atomic_thread_fence";
+  return find_member(name) || find_constant(name) || name == "atomic_thread_fence";
 }
 
 }  // namespace anymetal::backend

@@ -1,6 +1,6 @@
-// Positions become loads from the thread's state; integer and fence builtins become instructions.
-// Math builtins stay calls: the linker resolves am.exp.f32 to the host's function. Barriers,
-// simdgroup and quadgroup builtins have been taken by number_meeting_points before.
+// Positions become loads from the thread's state, fences become instructions. Math and integer
+// builtins stay calls: the linker resolves am.exp.f32 to the host's function. Barriers, simdgroup
+// and quadgroup builtins have been taken by number_meeting_points before.
 #pragma once
 
 #include "backend/thread_function.h"
