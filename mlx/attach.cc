@@ -18,7 +18,9 @@
 #include "mlx/kernel_primitive.h"
 #include "mlx/libmlx.h"
 #include "mlx/metal_kernel.h"
+#include "mlx/python_errors.h"
 #include "mlx/records.h"
+#include "runtime/runtime.h"
 
 namespace anymetal::mlx {
 namespace {
@@ -60,6 +62,11 @@ const char* anymetal_mlx_attach() {
   std::lock_guard lock(mutex);
   complaint = attach();
   return complaint.empty() ? nullptr : complaint.c_str();
+}
+
+void anymetal_mlx_attach_python(const void* inside_core) {
+  raise_interrupts(inside_core);
+  anymetal::runtime::install_interrupt_handler();
 }
 
 int anymetal_mlx_retarget(void* object, size_t bytes) {

@@ -24,17 +24,6 @@ namespace {
 using mx::fast::CustomKernelFunction;
 using mx::fast::TemplateArg;
 
-MathMode math_mode_of(const mx::CompileOptions& options) {
-  switch (options.math_mode) {
-    case mx::MathMode::Relaxed:
-      return MathMode::relaxed;
-    case mx::MathMode::Fast:
-      return MathMode::fast;
-    default:
-      return MathMode::safe;
-  }
-}
-
 api::TemplateArguments convert(const std::vector<std::pair<std::string, TemplateArg>>& arguments) {
   api::TemplateArguments out;
   for (const auto& [name, value] : arguments) {
@@ -106,6 +95,18 @@ std::vector<mx::array> Kernel::operator()(
 }
 
 }  // namespace
+
+MathMode math_mode_of(const mx::CompileOptions& options) {
+  switch (options.math_mode) {
+    case mx::MathMode::Relaxed:
+      return MathMode::relaxed;
+    case mx::MathMode::Fast:
+      return MathMode::fast;
+    default:
+      return MathMode::safe;
+  }
+}
+
 }  // namespace anymetal::mlx
 
 namespace mlx::core::fast {

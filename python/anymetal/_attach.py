@@ -26,6 +26,8 @@ def attach() -> ctypes.CDLL | None:
     complaint = library.anymetal_mlx_attach()
     if complaint:
         raise ImportError("anymetal: " + complaint.decode())
+    inside_core = ctypes.cast(ctypes.CDLL(core.__file__).PyInit_core, ctypes.c_void_p)
+    library.anymetal_mlx_attach_python(inside_core)
     for module in (core, core.metal):
         _retarget(library, module)
     return library
@@ -47,6 +49,8 @@ def _open_library() -> ctypes.CDLL:
     except OSError as error:
         raise ImportError(f"anymetal: {path} can't be loaded: {error}") from error
     library.anymetal_mlx_attach.restype = ctypes.c_char_p
+    library.anymetal_mlx_attach_python.argtypes = [ctypes.c_void_p]
+    library.anymetal_mlx_attach_python.restype = None
     library.anymetal_mlx_retarget.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
     library.anymetal_mlx_launches.restype = ctypes.c_uint64
     library.anymetal_mlx_version.restype = ctypes.c_char_p
