@@ -14,6 +14,7 @@
 #include <string>
 
 #include "api/mlx_prefix.h"
+#include "mlx/failures.h"
 #include "mlx/gates.h"
 #include "mlx/kernel_primitive.h"
 #include "mlx/libmlx.h"
@@ -37,6 +38,7 @@ std::string attach() {
   api::set_mlx_include_dir(folder + "/../include");
   redirect_calls(record_calls(), address(), Scope::only_there);
   redirect_calls(kernel_calls(), address(), Scope::everywhere_else);
+  redirect_calls(waiting_calls(), address(), Scope::everywhere_else);
   if (gates_open()) {
     redirect_calls(inner_gates(), address(), Scope::only_there);
     // Python's module asks metal::is_available before it exports memory (DLPack), and there the

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "mlx/failures.h"
+
 namespace anymetal::mlx {
 namespace {
 
@@ -128,6 +130,18 @@ void run(Job& job) {
   launch_count.fetch_add(1, std::memory_order_relaxed);
 }
 
+/// A failure reaches the caller through the stream; MLX releases whose streams carry no errors
+/// would end the process.
+void run_watched(Job& job) {
+  try {
+    run(job);
+  } catch (const std::exception& error) {
+    for (const auto& output : job.outputs) mark_failed(output.keep, error.what());
+    if (streams_carry_errors()) throw;
+    keep_error(error.what());
+  }
+}
+
 [[noreturn]] void not_implemented(const char* what) {
   throw std::invalid_argument(std::string("[Primitive::") + what +
                               "] Not implemented for CustomKernel.");
@@ -190,7 +204,7 @@ void launch_on_stream(const LaunchPlan& plan, mx::Stream stream,
   job->grid = plan.grid;
   job->threadgroup = plan.threadgroup;
   job->init_value = plan.init_value;
-  enqueue(stream, [job = std::move(job)] { run(*job); });
+  enqueue(stream, [job = std::move(job)] { run_watched(*job); });
 }
 
 std::vector<mx::array> KernelPrimitive::jvp(const std::vector<mx::array>&,

@@ -84,7 +84,7 @@ void** custom_kernel_table() {
   };
   const mx::ExportCallback ignore = [](const mx::ExportCallbackInput&) {};
   mx::export_function(ignore, std::function<Arguments(const Arguments&)>(trace),
-                      Arguments{mx::array(1.0f)});
+                      Arguments{mx::array(mx::Shape{1}, mx::float32, nullptr, {})});
   return table;
 }
 

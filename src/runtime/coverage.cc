@@ -93,6 +93,9 @@ void CoverageProbe::report(const Error* second_error) const {
           "would be ({}, {}, {})",
           describe(grid), describe(group), uint64_t{grid.x} * group.x, uint64_t{grid.y} * group.y,
           uint64_t{grid.z} * group.z);
+    else if (grid.volume() < output.written.size())
+      line += fmt::format("; grid {} has {} threads (it counts threads, not threadgroups)",
+                          describe(grid), grouped(grid.volume()));
     runtime::report(line);
   }
 }

@@ -2,6 +2,11 @@
 
 The kernels' texts follow that page's interface (names, template T, grid in threads, atomics in the VJP)."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import mlx.core as mx
 import numpy as np
 import pytest
@@ -194,8 +199,27 @@ def reference_backward(x, grid, cotangent):
     return x_grad, grid_grad
 
 
-@pytest.mark.parametrize("dtype", [mx.float32, mx.float16], ids=str)
+def grid_sample_in_a_process(dtype, bounds):
+    script = (f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import mlx.core as mx; "
+              f"import test_documented_examples as t; t.check_grid_sample(mx.{dtype})")
+    return subprocess.run([sys.executable, "-m", "anymetal", "-c", script], text=True, capture_output=True, timeout=300,
+                          env={**os.environ, "ANYMETAL_BOUNDS": bounds})
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_grid_sample_and_its_vjp(dtype):
+    """The forward kernel loads neighbours outside the image before it throws them away, which a GPU forgives."""
+    done = grid_sample_in_a_process(dtype, "robust")
+    assert done.returncode == 0, done.stderr
+
+
+def test_grid_sample_reads_outside_its_image():
+    done = grid_sample_in_a_process("float32", "error")
+    assert done.returncode != 0
+    assert "read outside buffer 'x' at grid_sample.source:" in done.stderr
+
+
+def check_grid_sample(dtype):
     rng = np.random.default_rng(2)
     x = mx.array(rng.uniform(-1, 1, (2, 8, 10, 37)).astype(np.float32)).astype(dtype)
     # Beyond [-1, 1] too: neighbours outside the image count as zero.

@@ -1,0 +1,25 @@
+// What a kernel's failure leaves behind: outputs that were never computed. MLX reports an error of
+// a stream once, to whoever waits first, and then counts the arrays as computed; NumPy catches that
+// one error and asks again in another way. So the arrays are remembered here, and each reading of
+// them fails with the kernel's words.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "mlx/got.h"
+#include "mlx/libmlx.h"
+
+namespace anymetal::mlx {
+
+/// Called on the stream's thread for each output of a launch that failed.
+void mark_failed(const std::shared_ptr<mx::array::Data>& data, const std::string& message);
+
+/// For MLX before 0.32.2, whose streams can't carry an error: keeps it until the next evaluation or
+/// synchronisation.
+void keep_error(const std::string& message);
+
+/// Calls of others that wait for arrays: eval, async_eval, array::eval, synchronize.
+[[nodiscard]] std::span<const Redirection> waiting_calls();
+
+}  // namespace anymetal::mlx
