@@ -1,0 +1,3 @@
+"""These tests run with anymetal in MLX."""
+
+import anymetal  # noqa: F401

@@ -1,0 +1,184 @@
+"""How launches sit in MLX's graph: lazy, ordered on their streams, recorded for export, and what their failures do."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import anymetal
+import mlx.core as mx
+import numpy as np
+import pytest
+
+
+def make(source="uint i = thread_position_in_grid.x; y[i] = x[i] * 2.0f;", name="twice", **options):
+    kernel = mx.fast.metal_kernel(name=name, input_names=["x"], output_names=["y"], source=source, **options)
+
+    def call(x, **more):
+        return kernel(inputs=[x], output_shapes=[x.shape], output_dtypes=[x.dtype], grid=(x.size, 1, 1),
+                      threadgroup=(min(x.size, 32), 1, 1), **more)[0]
+    return call
+
+
+twice = make()
+outside = make("uint i = thread_position_in_grid.x; y[i] = x[i + 100000];", name="outside")
+
+
+def test_nothing_runs_before_it_is_needed():
+    before = anymetal.launches()
+    y = twice(twice(mx.ones((64,))))
+    assert anymetal.launches() == before
+    mx.eval(y)
+    assert anymetal.launches() == before + 2
+    assert y.tolist() == [4.0] * 64
+
+
+def test_under_compile():
+    f = mx.compile(lambda x: mx.exp(twice(x + 1)) - twice(x))
+    x = mx.linspace(-1, 1, 64)
+    for _ in range(3):
+        np.testing.assert_allclose(np.array(f(x)), np.exp((np.array(x) + 1) * 2) - np.array(x) * 2, rtol=1e-5)
+
+
+def test_async_eval_and_synchronize():
+    y = twice(mx.ones((64,)))
+    mx.async_eval(y)
+    mx.synchronize()
+    assert y.tolist() == [2.0] * 64
+
+
+def test_streams_depend_on_each_other():
+    streams = [mx.new_stream(mx.gpu) for _ in range(3)]
+    x = mx.ones((256,))
+    for i in range(30):
+        x = twice(x, stream=streams[i % 3]) * 0.5
+    assert x.tolist() == [1.0] * 256
+
+
+def test_two_streams_overlap():
+    """Each of two kernels waits in a loop; in one stream they take twice as long as in two."""
+    slow = make("uint i = thread_position_in_grid.x; float v = x[i]; for (int n = 0; n < 3000000; ++n) { v = v * 0.999f + 1.0f; } y[i] = v;",
+                name="slow")
+    x = mx.ones((1,))
+    mx.eval(slow(x))
+
+    def seconds(*streams):
+        start = time.monotonic()
+        mx.eval([slow(x + i, stream=stream) for i, stream in enumerate(streams)])
+        return time.monotonic() - start
+
+    first, second = mx.new_stream(mx.gpu), mx.new_stream(mx.gpu)
+    # The machine may be busy: the best of a few tries counts.
+    assert min(seconds(first, second) / seconds(first, first) for _ in range(8)) < 0.8
+
+
+def test_from_several_threads():
+    results = []
+
+    def work(value):
+        with mx.stream(mx.new_stream(mx.gpu)):
+            for _ in range(20):
+                results.append(twice(mx.full((33,), value)).tolist() == [2.0 * value] * 33)
+
+    threads = [threading.Thread(target=work, args=(float(i),)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [True] * 80
+
+
+@pytest.mark.parametrize("transform", ["jvp", "vjp", "vmap"])
+def test_transforms_say_what_mlx_says(transform):
+    x = mx.ones((4,))
+    with pytest.raises(ValueError, match=rf"\[Primitive::{transform}\] Not implemented for CustomKernel\."):
+        if transform == "vmap":
+            mx.eval(mx.vmap(twice)(mx.ones((2, 4))))
+        else:
+            mx.eval(getattr(mx, transform)(twice, [x], [x]))
+
+
+def test_views_that_run_backwards():
+    x = mx.arange(10, dtype=mx.float32)[::-1]
+    strided = make("uint i = thread_position_in_grid.x; y[i] = x[elem_to_loc(i, x_shape, x_strides, x_ndim)];", name="backwards",
+                   ensure_row_contiguous=False)
+    assert strided(x).tolist() == list(range(9, -1, -1))
+    assert twice(x).tolist() == [2.0 * i for i in range(9, -1, -1)]
+
+
+def test_init_value():
+    untouched = make("if (thread_position_in_grid.x == 0) { y[0] = x[0]; }", name="untouched")
+    assert untouched(mx.ones((8,)), init_value=3).tolist() == [1.0] + [3.0] * 7
+
+
+READERS = {
+    "eval": mx.eval, "item": lambda y: y[0].item(), "tolist": lambda y: y.tolist(), "numpy": lambda y: np.array(y),
+    "numpy of a consumer": lambda y: np.array(y + 1), "on the CPU": lambda y: mx.add(y, 1, stream=mx.cpu).tolist(),
+    "async": lambda y: (mx.async_eval(y), mx.synchronize()), "print": lambda y: str(y),
+}
+
+
+@pytest.mark.parametrize("how", READERS)
+def test_a_failure_reaches_every_reader(how):
+    with pytest.raises(RuntimeError, match="read outside buffer 'x' at outside.source:1"):
+        READERS[how](outside(mx.ones((64,))))
+    assert twice(mx.ones((4,))).tolist() == [2.0] * 4
+
+
+def test_a_failed_array_fails_again():
+    y = outside(mx.ones((64,)))
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="read outside"):
+            np.array(y)
+
+
+def test_export_writes_mlx_s_record_and_import_runs_it(tmp_path):
+    path = str(tmp_path / "f.mlxfn")
+    x = mx.linspace(0, 1, 32)
+    mx.export_function(path, lambda x: mx.exp(twice(x)), x)
+    assert b"CustomKernel" in (tmp_path / "f.mlxfn").read_bytes()
+    before = anymetal.launches()
+    (y,) = mx.import_function(path)(x)
+    np.testing.assert_allclose(np.array(y), np.exp(2 * np.array(x)), rtol=1e-5)
+    assert anymetal.launches() == before + 1
+
+
+def test_a_record_made_without_anymetal_runs(tmp_path):
+    """As a Mac writes it: the kernel on a GPU stream of another process."""
+    path = str(tmp_path / "g.mlxfn")
+    script = f"""
+        import mlx.core as mx
+        kernel = mx.fast.metal_kernel(name="triple", input_names=["x"], output_names=["y"],
+                                      source="uint i = thread_position_in_grid.x; y[i] = x[i] * T(3);")
+        def f(x):
+            return kernel(inputs=[x], template=[("T", mx.float32)], output_shapes=[x.shape], output_dtypes=[x.dtype],
+                          grid=(x.size, 1, 1), threadgroup=(8, 1, 1), init_value=1)[0]
+        mx.export_function({path!r}, f, mx.ones((16,)))
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], text=True, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    (y,) = mx.import_function(path)(mx.arange(16, dtype=mx.float32))
+    assert y.tolist() == [3.0 * i for i in range(16)]
+
+
+def test_verbose_prints_the_text(capfd):
+    mx.eval(twice(mx.ones((8,)), verbose=True))
+    out = capfd.readouterr().out
+    assert out.startswith("Generated source code for `twice`:\n```\n") and "[[kernel]] void custom_kernel_twice" in out
+
+
+def test_runs_a_script_as_python_does(tmp_path):
+    (tmp_path / "beside.py").write_text("value = 7\n")
+    script = tmp_path / "script.py"
+    script.write_text("import sys, beside, mlx.core as mx\nassert mx.metal.is_available()\n"
+                      "print(__name__, sys.argv[1:], beside.value)\nsys.exit(3)\n")
+    done = subprocess.run([sys.executable, "-m", "anymetal", str(script), "a", "-b"], text=True, capture_output=True, timeout=120)
+    assert (done.returncode, done.stdout) == (3, "__main__ ['a', '-b'] 7\n"), done.stderr
+    script.write_text("raise ValueError('mine')\n")
+    done = subprocess.run([sys.executable, "-m", "anymetal", str(script)], text=True, capture_output=True, timeout=120)
+    assert done.returncode == 1 and "ValueError: mine" in done.stderr and f'File "{script}", line 1' in done.stderr
+    done = subprocess.run([sys.executable, "-m", "anymetal", "absent.py"], text=True, capture_output=True, timeout=120,
+                          env=os.environ)
+    assert done.returncode == 2 and "absent.py" in done.stderr
