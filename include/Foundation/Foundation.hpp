@@ -1,8 +1,10 @@
-// The NS:: part of a metal-cpp program, over the C core of anymetal: same names and semantics, no Objective-C.
+// The NS:: part of a metal-cpp program, over the C core of anymetal: same names and semantics, no
+// Objective-C.
 //
-// An object of these classes is a handle of anymetal/core.h: the classes have no data, are never constructed, and every
-// member function hands `this` to the core, which takes null. So, as in Objective-C, a message to nil does nothing and gives
-// 0, false or nil. Programs that test `this` or call through null on purpose want -fno-delete-null-pointer-checks.
+// An object of these classes is a handle of anymetal/core.h: the classes have no data, are never
+// constructed, and every member function hands `this` to the core, which takes null. So, as in
+// Objective-C, a message to nil does nothing and gives 0, false or nil. Programs that test `this`
+// or call through null on purpose want -fno-delete-null-pointer-checks.
 #pragma once
 
 #include <anymetal/core.h>
@@ -39,7 +41,9 @@ struct Range {
   Range() = default;
   Range(UInteger first, UInteger count) : location(first), length(count) {}
   static Range Make(UInteger first, UInteger count) { return {first, count}; }
-  bool Equal(const Range& other) const { return location == other.location && length == other.length; }
+  bool Equal(const Range& other) const {
+    return location == other.location && length == other.length;
+  }
   UInteger Max() const { return location + length; }
 };
 
@@ -119,7 +123,8 @@ class SharedPtr {
   Class* operator->() const { return object_; }
   explicit operator bool() const { return object_ != nullptr; }
   void reset() {
-    if (Class* object = std::exchange(object_, nullptr)) am_release(const_cast<std::remove_cv_t<Class>*>(object));
+    if (Class* object = std::exchange(object_, nullptr))
+      am_release(const_cast<std::remove_cv_t<Class>*>(object));
   }
   /// Lets go of the object without releasing it.
   void detach() { object_ = nullptr; }
@@ -168,8 +173,12 @@ class AutoreleasePool : public Referencing<AutoreleasePool> {
 class String : public Copying<String> {
  public:
   static String* string() { return autoreleased<String>(am_string_new("")); }
-  static String* string(const String* text) { return autoreleased<String>(am_string_new(text->utf8String())); }
-  static String* string(const char* text, StringEncoding) { return autoreleased<String>(am_string_new(text)); }
+  static String* string(const String* text) {
+    return autoreleased<String>(am_string_new(text->utf8String()));
+  }
+  static String* string(const char* text, StringEncoding) {
+    return autoreleased<String>(am_string_new(text));
+  }
 
   static String* alloc() { return reinterpret_cast<String*>(am_string_new("")); }
   String* init() { return this; }
@@ -213,7 +222,8 @@ class Array : public Copying<Array> {
   Array* init() { return this; }
   Array* init(const Object* const* objects, UInteger count) {
     am_release(this);
-    return reinterpret_cast<Array*>(am_array_new(reinterpret_cast<const void* const*>(objects), count));
+    return reinterpret_cast<Array*>(
+        am_array_new(reinterpret_cast<const void* const*>(objects), count));
   }
 
   template <class T = Object>
@@ -229,7 +239,9 @@ class Error : public Copying<Error> {
  public:
   /// An am_error_kind.
   Integer code() const { return am_error_get_kind(handle<am_error>()); }
-  ErrorDomain domain() const { return code() ? String::string("anymetal", UTF8StringEncoding) : nullptr; }
+  ErrorDomain domain() const {
+    return code() ? String::string("anymetal", UTF8StringEncoding) : nullptr;
+  }
   /// The whole message: for Metal text with each place, its line and a caret.
   String* localizedDescription() const {
     const char* text = am_error_text(handle<am_error>());

@@ -1,15 +1,15 @@
-// The MTL:: part of a metal-cpp program that computes, over the C core of anymetal: same names and semantics. See
-// Foundation/Foundation.hpp for what an object is.
+// The MTL:: part of a metal-cpp program that computes, over the C core of anymetal: same names and
+// semantics. See Foundation/Foundation.hpp for what an object is.
 //
-// What is here: device, buffers, libraries from text, functions with constants, compute pipelines, queues, command buffers,
-// compute encoders, events, fences. What isn't: graphics, textures, heaps, blits, argument buffers, binary archives.
+// What is here: device, buffers, libraries from text, functions with constants, compute pipelines,
+// queues, command buffers, compute encoders, events, fences. What isn't: graphics, textures, heaps,
+// blits, argument buffers, binary archives.
 //
-// `new...` functions give a reference; others lend what they return until the autorelease pool goes. Errors come as an
-// autoreleased NS::Error, or as the command buffer's error.
+// `new...` functions give a reference; others lend what they return until the autorelease pool
+// goes. Errors come as an autoreleased NS::Error, or as the command buffer's error.
 #pragma once
 
 #include <Foundation/Foundation.hpp>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -46,6 +46,7 @@ struct Origin {
 };
 
 // Names and numbers are those of Apple's published interface.
+// clang-format off
 enum DataType : UInteger {
   DataTypeNone = 0,
   DataTypeFloat = 3, DataTypeFloat2 = 4, DataTypeFloat3 = 5, DataTypeFloat4 = 6,
@@ -61,6 +62,7 @@ enum DataType : UInteger {
   DataTypeULong = 85, DataTypeULong2 = 86, DataTypeULong3 = 87, DataTypeULong4 = 88,
   DataTypeBFloat = 121, DataTypeBFloat2 = 122, DataTypeBFloat3 = 123, DataTypeBFloat4 = 124,
 };
+// clang-format on
 
 enum CPUCacheMode : UInteger { CPUCacheModeDefaultCache = 0, CPUCacheModeWriteCombined = 1 };
 enum StorageMode : UInteger {
@@ -109,6 +111,7 @@ enum CommandBufferStatus : UInteger {
   CommandBufferStatusCompleted = 4,
   CommandBufferStatusError = 5,
 };
+// clang-format off
 enum GPUFamily : Integer {
   GPUFamilyApple1 = 1001, GPUFamilyApple2, GPUFamilyApple3, GPUFamilyApple4, GPUFamilyApple5, GPUFamilyApple6,
   GPUFamilyApple7, GPUFamilyApple8, GPUFamilyApple9,
@@ -116,12 +119,14 @@ enum GPUFamily : Integer {
   GPUFamilyCommon1 = 3001, GPUFamilyCommon2, GPUFamilyCommon3,
   GPUFamilyMetal3 = 5001, GPUFamilyMetal4,
 };
+// clang-format on
 
 using HandlerFunction = std::function<void(CommandBuffer*)>;
 using BufferDeallocator = std::function<void(void* contents, UInteger length)>;
 using SharedEventNotificationFunction = std::function<void(SharedEvent*, std::uint64_t value)>;
 
-// ---- Memory ---------------------------------------------------------------------------------------------------------
+// ---- Memory
+// ---------------------------------------------------------------------------------------------------------
 
 class Allocation : public NS::Referencing<Allocation> {
  public:
@@ -142,14 +147,19 @@ class Buffer : public NS::Referencing<Buffer, Resource> {
   void* contents() { return am_buffer_contents(handle<am_buffer>()); }
   /// Host and kernels share the memory, so nothing is to be done.
   void didModifyRange(NS::Range) {}
-  std::uint64_t gpuAddress() const { return reinterpret_cast<std::uint64_t>(am_buffer_contents(handle<am_buffer>())); }
+  std::uint64_t gpuAddress() const {
+    return reinterpret_cast<std::uint64_t>(am_buffer_contents(handle<am_buffer>()));
+  }
 };
 
-// ---- Code -----------------------------------------------------------------------------------------------------------
+// ---- Code
+// -----------------------------------------------------------------------------------------------------------
 
 class CompileOptions : public NS::Referencing<CompileOptions> {
  public:
-  static CompileOptions* alloc() { return reinterpret_cast<CompileOptions*>(am_compile_options_new()); }
+  static CompileOptions* alloc() {
+    return reinterpret_cast<CompileOptions*>(am_compile_options_new());
+  }
   CompileOptions* init() { return this; }
   MTL::MathMode mathMode() const {
     return static_cast<MTL::MathMode>(am_compile_options_math_mode(handle<am_compile_options>()));
@@ -160,7 +170,8 @@ class CompileOptions : public NS::Referencing<CompileOptions> {
   bool fastMathEnabled() const { return mathMode() == MathModeFast; }
   void setFastMathEnabled(bool fast) { setMathMode(fast ? MathModeFast : MathModeSafe); }
   LanguageVersion languageVersion() const {
-    return static_cast<LanguageVersion>(am_compile_options_language_version(handle<am_compile_options>()));
+    return static_cast<LanguageVersion>(
+        am_compile_options_language_version(handle<am_compile_options>()));
   }
   void setLanguageVersion(LanguageVersion version) {
     am_compile_options_set_language_version(handle<am_compile_options>(), version);
@@ -169,47 +180,62 @@ class CompileOptions : public NS::Referencing<CompileOptions> {
 
 class FunctionConstantValues : public NS::Referencing<FunctionConstantValues> {
  public:
-  static FunctionConstantValues* alloc() { return reinterpret_cast<FunctionConstantValues*>(am_constant_values_new()); }
+  static FunctionConstantValues* alloc() {
+    return reinterpret_cast<FunctionConstantValues*>(am_constant_values_new());
+  }
   FunctionConstantValues* init() { return this; }
   void setConstantValue(const void* value, DataType type, UInteger index) {
     am_constant_values_set(handle<am_constant_values>(), nullptr, index, value, size_of(type));
   }
   void setConstantValue(const void* value, DataType type, const NS::String* name) {
-    am_constant_values_set(handle<am_constant_values>(), name->utf8String(), 0, value, size_of(type));
+    am_constant_values_set(handle<am_constant_values>(), name->utf8String(), 0, value,
+                           size_of(type));
   }
   void setConstantValues(const void* values, DataType type, NS::Range range) {
     for (UInteger i = 0; i < range.length; ++i)
-      setConstantValue(static_cast<const char*>(values) + i * size_of(type), type, range.location + i);
+      setConstantValue(static_cast<const char*>(values) + i * size_of(type), type,
+                       range.location + i);
   }
   void reset() { am_constant_values_reset(handle<am_constant_values>()); }
 
  private:
   /// Vectors of three take the room of four, as in Metal.
   static std::size_t size_of(DataType type) {
-    struct Family { UInteger first; std::size_t element; };
-    constexpr Family families[] = {{DataTypeFloat, 4}, {DataTypeHalf, 2}, {DataTypeInt, 4}, {DataTypeUInt, 4},
-                                   {DataTypeShort, 2}, {DataTypeUShort, 2}, {DataTypeChar, 1}, {DataTypeUChar, 1},
-                                   {DataTypeBool, 1}, {DataTypeLong, 8}, {DataTypeULong, 8}, {DataTypeBFloat, 2}};
+    struct Family {
+      UInteger first;
+      std::size_t element;
+    };
+    constexpr Family families[] = {{DataTypeFloat, 4}, {DataTypeHalf, 2},  {DataTypeInt, 4},
+                                   {DataTypeUInt, 4},  {DataTypeShort, 2}, {DataTypeUShort, 2},
+                                   {DataTypeChar, 1},  {DataTypeUChar, 1}, {DataTypeBool, 1},
+                                   {DataTypeLong, 8},  {DataTypeULong, 8}, {DataTypeBFloat, 2}};
     constexpr std::size_t room[] = {1, 2, 4, 4};
     for (const Family& family : families)
-      if (type >= family.first && type < family.first + 4) return family.element * room[type - family.first];
+      if (type >= family.first && type < family.first + 4)
+        return family.element * room[type - family.first];
     return 0;
   }
 };
 
 class FunctionDescriptor : public NS::Referencing<FunctionDescriptor> {
  public:
-  static FunctionDescriptor* alloc() { return reinterpret_cast<FunctionDescriptor*>(am_function_descriptor_new()); }
+  static FunctionDescriptor* alloc() {
+    return reinterpret_cast<FunctionDescriptor*>(am_function_descriptor_new());
+  }
   FunctionDescriptor* init() { return this; }
-  static FunctionDescriptor* functionDescriptor() { return autoreleased<FunctionDescriptor>(am_function_descriptor_new()); }
+  static FunctionDescriptor* functionDescriptor() {
+    return autoreleased<FunctionDescriptor>(am_function_descriptor_new());
+  }
   NS::String* name() const {
-    return NS::String::string(am_function_descriptor_name(handle<am_function_descriptor>()), NS::UTF8StringEncoding);
+    return NS::String::string(am_function_descriptor_name(handle<am_function_descriptor>()),
+                              NS::UTF8StringEncoding);
   }
   void setName(const NS::String* name) {
     am_function_descriptor_set_name(handle<am_function_descriptor>(), name->utf8String());
   }
   void setSpecializedName(const NS::String* name) {
-    am_function_descriptor_set_specialized_name(handle<am_function_descriptor>(), name->utf8String());
+    am_function_descriptor_set_specialized_name(handle<am_function_descriptor>(),
+                                                name->utf8String());
   }
   void setConstantValues(const FunctionConstantValues* values) {
     am_function_descriptor_set_constants(handle<am_function_descriptor>(),
@@ -231,17 +257,20 @@ class Library : public NS::Referencing<Library> {
   NS::Array* functionNames() const;
   /// Null if there is no such kernel.
   Function* newFunction(const NS::String* name) { return newFunction(name, nullptr, nullptr); }
-  Function* newFunction(const NS::String* name, const FunctionConstantValues* constants, NS::Error** error) {
+  Function* newFunction(const NS::String* name, const FunctionConstantValues* constants,
+                        NS::Error** error) {
     am_error* problem = nullptr;
-    am_function* function = am_function_new(handle<am_library>(), name->utf8String(),
-                                            reinterpret_cast<const am_constant_values*>(constants), &problem);
+    am_function* function =
+        am_function_new(handle<am_library>(), name->utf8String(),
+                        reinterpret_cast<const am_constant_values*>(constants), &problem);
     give(problem, error);
     return reinterpret_cast<Function*>(function);
   }
   Function* newFunction(const FunctionDescriptor* descriptor, NS::Error** error) {
     am_error* problem = nullptr;
     am_function* function = am_function_new_from_descriptor(
-        handle<am_library>(), reinterpret_cast<const am_function_descriptor*>(descriptor), &problem);
+        handle<am_library>(), reinterpret_cast<const am_function_descriptor*>(descriptor),
+        &problem);
     give(problem, error);
     return reinterpret_cast<Function*>(function);
   }
@@ -251,7 +280,8 @@ inline NS::Array* Library::functionNames() const {
   std::size_t count = am_library_function_count(handle<am_library>());
   std::unique_ptr<const NS::Object*[]> names(new const NS::Object*[count]);
   for (std::size_t i = 0; i < count; ++i)
-    names[i] = NS::String::string(am_library_function_name(handle<am_library>(), i), NS::UTF8StringEncoding);
+    names[i] = NS::String::string(am_library_function_name(handle<am_library>(), i),
+                                  NS::UTF8StringEncoding);
   return NS::Array::array(names.get(), count);
 }
 
@@ -262,11 +292,13 @@ class ComputePipelineDescriptor : public NS::Referencing<ComputePipelineDescript
   }
   ComputePipelineDescriptor* init() { return this; }
   Function* computeFunction() const {
-    return reinterpret_cast<Function*>(am_pipeline_descriptor_function(handle<am_pipeline_descriptor>()));
+    return reinterpret_cast<Function*>(
+        am_pipeline_descriptor_function(handle<am_pipeline_descriptor>()));
   }
   void setComputeFunction(const Function* function) {
-    am_pipeline_descriptor_set_function(handle<am_pipeline_descriptor>(),
-                                        reinterpret_cast<am_function*>(const_cast<Function*>(function)));
+    am_pipeline_descriptor_set_function(
+        handle<am_pipeline_descriptor>(),
+        reinterpret_cast<am_function*>(const_cast<Function*>(function)));
   }
   void setLabel(const NS::String* label) { am_set_label(this, label->utf8String()); }
 };
@@ -275,13 +307,20 @@ class ComputePipelineReflection;
 
 class ComputePipelineState : public NS::Referencing<ComputePipelineState> {
  public:
-  UInteger maxTotalThreadsPerThreadgroup() const { return am_pipeline_max_threads_per_threadgroup(handle<am_pipeline>()); }
-  UInteger threadExecutionWidth() const { return am_pipeline_thread_execution_width(handle<am_pipeline>()); }
-  UInteger staticThreadgroupMemoryLength() const { return am_pipeline_static_threadgroup_memory(handle<am_pipeline>()); }
+  UInteger maxTotalThreadsPerThreadgroup() const {
+    return am_pipeline_max_threads_per_threadgroup(handle<am_pipeline>());
+  }
+  UInteger threadExecutionWidth() const {
+    return am_pipeline_thread_execution_width(handle<am_pipeline>());
+  }
+  UInteger staticThreadgroupMemoryLength() const {
+    return am_pipeline_static_threadgroup_memory(handle<am_pipeline>());
+  }
   NS::String* label() const { return NS::String::string(am_label(this), NS::UTF8StringEncoding); }
 };
 
-// ---- Order ----------------------------------------------------------------------------------------------------------
+// ---- Order
+// ----------------------------------------------------------------------------------------------------------
 
 class Fence : public NS::Referencing<Fence> {};
 class Event : public NS::Referencing<Event> {};
@@ -289,7 +328,9 @@ class Event : public NS::Referencing<Event> {};
 class SharedEventListener : public NS::Referencing<SharedEventListener> {
  public:
   // Notifications run on the thread that signals; the listener is only a name.
-  static SharedEventListener* alloc() { return reinterpret_cast<SharedEventListener*>(am_array_new(nullptr, 0)); }
+  static SharedEventListener* alloc() {
+    return reinterpret_cast<SharedEventListener*>(am_array_new(nullptr, 0));
+  }
   SharedEventListener* init() { return this; }
 };
 
@@ -301,18 +342,21 @@ class SharedEvent : public NS::Referencing<SharedEvent, Event> {
   bool waitUntilSignaledValue(std::uint64_t value, std::uint64_t milliseconds) {
     return am_event_wait(handle<am_event>(), value, milliseconds);
   }
-  void notifyListener(const SharedEventListener*, std::uint64_t value, const SharedEventNotificationFunction& function) {
+  void notifyListener(const SharedEventListener*, std::uint64_t value,
+                      const SharedEventNotificationFunction& function) {
     am_event_notify(
         handle<am_event>(), value,
         [](void* context, am_event* event, std::uint64_t reached) {
-          (*static_cast<SharedEventNotificationFunction*>(context))(reinterpret_cast<SharedEvent*>(event), reached);
+          (*static_cast<SharedEventNotificationFunction*>(context))(
+              reinterpret_cast<SharedEvent*>(event), reached);
         },
         new SharedEventNotificationFunction(function),
         [](void* context) { delete static_cast<SharedEventNotificationFunction*>(context); });
   }
 };
 
-// ---- Commands -------------------------------------------------------------------------------------------------------
+// ---- Commands
+// -------------------------------------------------------------------------------------------------------
 
 class CommandEncoder : public NS::Referencing<CommandEncoder> {
  public:
@@ -326,16 +370,19 @@ class CommandEncoder : public NS::Referencing<CommandEncoder> {
 class ComputeCommandEncoder : public NS::Referencing<ComputeCommandEncoder, CommandEncoder> {
  public:
   void setComputePipelineState(const ComputePipelineState* state) {
-    am_encoder_set_pipeline(handle<am_encoder>(), reinterpret_cast<am_pipeline*>(const_cast<ComputePipelineState*>(state)));
+    am_encoder_set_pipeline(handle<am_encoder>(), reinterpret_cast<am_pipeline*>(
+                                                      const_cast<ComputePipelineState*>(state)));
   }
   void setBuffer(const Buffer* buffer, UInteger offset, UInteger index) {
-    am_encoder_set_buffer(handle<am_encoder>(), reinterpret_cast<am_buffer*>(const_cast<Buffer*>(buffer)), offset, index);
+    am_encoder_set_buffer(handle<am_encoder>(),
+                          reinterpret_cast<am_buffer*>(const_cast<Buffer*>(buffer)), offset, index);
   }
   void setBufferOffset(UInteger offset, UInteger index) {
     am_encoder_set_buffer_offset(handle<am_encoder>(), offset, index);
   }
   void setBuffers(const Buffer* const buffers[], const UInteger offsets[], NS::Range range) {
-    for (UInteger i = 0; i < range.length; ++i) setBuffer(buffers[i], offsets[i], range.location + i);
+    for (UInteger i = 0; i < range.length; ++i)
+      setBuffer(buffers[i], offsets[i], range.location + i);
   }
   /// Copies at most 4 KiB.
   void setBytes(const void* bytes, UInteger length, UInteger index) {
@@ -351,12 +398,16 @@ class ComputeCommandEncoder : public NS::Referencing<ComputeCommandEncoder, Comm
     am_encoder_dispatch_threadgroups(handle<am_encoder>(), core(threadgroups), core(threadgroup));
   }
   void memoryBarrier(BarrierScope) { am_encoder_memory_barrier(handle<am_encoder>()); }
-  void memoryBarrier(const Resource* const[], UInteger) { am_encoder_memory_barrier(handle<am_encoder>()); }
+  void memoryBarrier(const Resource* const[], UInteger) {
+    am_encoder_memory_barrier(handle<am_encoder>());
+  }
   void updateFence(const Fence* fence) {
-    am_encoder_update_fence(handle<am_encoder>(), reinterpret_cast<am_fence*>(const_cast<Fence*>(fence)));
+    am_encoder_update_fence(handle<am_encoder>(),
+                            reinterpret_cast<am_fence*>(const_cast<Fence*>(fence)));
   }
   void waitForFence(const Fence* fence) {
-    am_encoder_wait_for_fence(handle<am_encoder>(), reinterpret_cast<am_fence*>(const_cast<Fence*>(fence)));
+    am_encoder_wait_for_fence(handle<am_encoder>(),
+                              reinterpret_cast<am_fence*>(const_cast<Fence*>(fence)));
   }
   /// All memory is always resident.
   void useResource(const Resource*, ResourceUsage) {}
@@ -375,16 +426,20 @@ class CommandBuffer : public NS::Referencing<CommandBuffer> {
   /// Serial, which is one of the orders that a concurrent encoder allows.
   ComputeCommandEncoder* computeCommandEncoder(DispatchType) { return computeCommandEncoder(); }
   void encodeSignalEvent(const Event* event, std::uint64_t value) {
-    am_command_buffer_signal(handle<am_command_buffer>(), reinterpret_cast<am_event*>(const_cast<Event*>(event)), value);
+    am_command_buffer_signal(handle<am_command_buffer>(),
+                             reinterpret_cast<am_event*>(const_cast<Event*>(event)), value);
   }
   void encodeWait(const Event* event, std::uint64_t value) {
-    am_command_buffer_wait(handle<am_command_buffer>(), reinterpret_cast<am_event*>(const_cast<Event*>(event)), value);
+    am_command_buffer_wait(handle<am_command_buffer>(),
+                           reinterpret_cast<am_event*>(const_cast<Event*>(event)), value);
   }
   void addScheduledHandler(const HandlerFunction& handler) {
-    am_command_buffer_add_scheduled_handler(handle<am_command_buffer>(), call, new HandlerFunction(handler), destroy);
+    am_command_buffer_add_scheduled_handler(handle<am_command_buffer>(), call,
+                                            new HandlerFunction(handler), destroy);
   }
   void addCompletedHandler(const HandlerFunction& handler) {
-    am_command_buffer_add_completed_handler(handle<am_command_buffer>(), call, new HandlerFunction(handler), destroy);
+    am_command_buffer_add_completed_handler(handle<am_command_buffer>(), call,
+                                            new HandlerFunction(handler), destroy);
   }
   void enqueue() { am_command_buffer_enqueue(handle<am_command_buffer>()); }
   void commit() { am_command_buffer_commit(handle<am_command_buffer>()); }
@@ -393,7 +448,9 @@ class CommandBuffer : public NS::Referencing<CommandBuffer> {
   CommandBufferStatus status() const {
     return static_cast<CommandBufferStatus>(am_command_buffer_status(handle<am_command_buffer>()));
   }
-  NS::Error* error() const { return autoreleased<NS::Error>(am_command_buffer_copy_error(handle<am_command_buffer>())); }
+  NS::Error* error() const {
+    return autoreleased<NS::Error>(am_command_buffer_copy_error(handle<am_command_buffer>()));
+  }
   double GPUStartTime() const { return am_command_buffer_start_time(handle<am_command_buffer>()); }
   double GPUEndTime() const { return am_command_buffer_end_time(handle<am_command_buffer>()); }
   NS::String* label() const { return NS::String::string(am_label(this), NS::UTF8StringEncoding); }
@@ -409,34 +466,44 @@ class CommandBuffer : public NS::Referencing<CommandBuffer> {
 /// Runs its command buffers in order; two queues progress independently.
 class CommandQueue : public NS::Referencing<CommandQueue> {
  public:
-  CommandBuffer* commandBuffer() { return autoreleased<CommandBuffer>(am_command_buffer_new(handle<am_queue>())); }
+  CommandBuffer* commandBuffer() {
+    return autoreleased<CommandBuffer>(am_command_buffer_new(handle<am_queue>()));
+  }
   /// Retains all the same: it costs nothing that matters here.
   CommandBuffer* commandBufferWithUnretainedReferences() { return commandBuffer(); }
   NS::String* label() const { return NS::String::string(am_label(this), NS::UTF8StringEncoding); }
   void setLabel(const NS::String* label) { am_set_label(this, label->utf8String()); }
 };
 
-// ---- Device ---------------------------------------------------------------------------------------------------------
+// ---- Device
+// ---------------------------------------------------------------------------------------------------------
 
 class Architecture : public NS::Copying<Architecture> {
  public:
-  NS::String* name() const { return NS::String::string(am_string_text(handle<am_string>()), NS::UTF8StringEncoding); }
+  NS::String* name() const {
+    return NS::String::string(am_string_text(handle<am_string>()), NS::UTF8StringEncoding);
+  }
 };
 
 class Device : public NS::Referencing<Device> {
  public:
   NS::String* name() const { return text(am_device_name(handle<am_device>())); }
   MTL::Architecture* architecture() const {
-    return autoreleased<MTL::Architecture>(am_string_new(am_device_architecture(handle<am_device>())));
+    return autoreleased<MTL::Architecture>(
+        am_string_new(am_device_architecture(handle<am_device>())));
   }
   std::uint64_t registryID() const { return 1; }
   Size maxThreadsPerThreadgroup() const {
     UInteger threads = am_device_max_threads_per_threadgroup(handle<am_device>());
     return {threads, threads, threads};
   }
-  UInteger maxThreadgroupMemoryLength() const { return am_device_max_threadgroup_memory(handle<am_device>()); }
+  UInteger maxThreadgroupMemoryLength() const {
+    return am_device_max_threadgroup_memory(handle<am_device>());
+  }
   UInteger maxBufferLength() const { return am_device_max_buffer_length(handle<am_device>()); }
-  std::uint64_t recommendedMaxWorkingSetSize() const { return am_device_recommended_working_set(handle<am_device>()); }
+  std::uint64_t recommendedMaxWorkingSetSize() const {
+    return am_device_recommended_working_set(handle<am_device>());
+  }
   bool hasUnifiedMemory() const { return true; }
   /// What an M1 answers.
   bool supportsFamily(GPUFamily family) const {
@@ -455,16 +522,18 @@ class Device : public NS::Referencing<Device> {
     if (buffer && contents) std::memcpy(buffer->contents(), contents, length);
     return buffer;
   }
-  /// The memory itself, not a copy. It must stay valid until `deallocator` is called, or for good if that is empty.
-  Buffer* newBuffer(const void* contents, UInteger length, ResourceOptions, const BufferDeallocator& deallocator) {
+  /// The memory itself, not a copy. It must stay valid until `deallocator` is called, or for good
+  /// if that is empty.
+  Buffer* newBuffer(const void* contents, UInteger length, ResourceOptions,
+                    const BufferDeallocator& deallocator) {
     auto* context = deallocator ? new BufferDeallocator(deallocator) : nullptr;
     auto deallocate = [](void* function, void* data, std::uint64_t size) {
       std::unique_ptr<BufferDeallocator> owned(static_cast<BufferDeallocator*>(function));
       (*owned)(data, size);
     };
-    am_buffer* buffer = am_buffer_new_wrapping(handle<am_device>(), const_cast<void*>(contents), length,
-                                               context ? static_cast<am_deallocator>(deallocate) : nullptr, context,
-                                               nullptr);
+    am_buffer* buffer = am_buffer_new_wrapping(
+        handle<am_device>(), const_cast<void*>(contents), length,
+        context ? static_cast<am_deallocator>(deallocate) : nullptr, context, nullptr);
     if (!buffer) delete context;
     return reinterpret_cast<Buffer*>(buffer);
   }
@@ -480,23 +549,29 @@ class Device : public NS::Referencing<Device> {
   }
   ComputePipelineState* newComputePipelineState(const Function* function, NS::Error** error) {
     am_error* problem = nullptr;
-    am_pipeline* pipeline = am_pipeline_new(
-        handle<am_device>(), reinterpret_cast<am_function*>(const_cast<Function*>(function)), &problem);
+    am_pipeline* pipeline =
+        am_pipeline_new(handle<am_device>(),
+                        reinterpret_cast<am_function*>(const_cast<Function*>(function)), &problem);
     give(problem, error);
     return reinterpret_cast<ComputePipelineState*>(pipeline);
   }
-  ComputePipelineState* newComputePipelineState(const ComputePipelineDescriptor* descriptor, PipelineOption,
-                                                ComputePipelineReflection**, NS::Error** error) {
+  ComputePipelineState* newComputePipelineState(const ComputePipelineDescriptor* descriptor,
+                                                PipelineOption, ComputePipelineReflection**,
+                                                NS::Error** error) {
     ComputePipelineState* state = newComputePipelineState(descriptor->computeFunction(), error);
     am_set_label(state, am_label(descriptor));
     return state;
   }
 
-  CommandQueue* newCommandQueue() { return reinterpret_cast<CommandQueue*>(am_queue_new(handle<am_device>())); }
+  CommandQueue* newCommandQueue() {
+    return reinterpret_cast<CommandQueue*>(am_queue_new(handle<am_device>()));
+  }
   CommandQueue* newCommandQueue(UInteger) { return newCommandQueue(); }
   Fence* newFence() { return reinterpret_cast<Fence*>(am_fence_new(handle<am_device>())); }
   Event* newEvent() { return reinterpret_cast<Event*>(am_event_new(handle<am_device>())); }
-  SharedEvent* newSharedEvent() { return reinterpret_cast<SharedEvent*>(am_event_new(handle<am_device>())); }
+  SharedEvent* newSharedEvent() {
+    return reinterpret_cast<SharedEvent*>(am_event_new(handle<am_device>()));
+  }
 
  private:
   static NS::String* text(const char* text) {
@@ -504,7 +579,9 @@ class Device : public NS::Referencing<Device> {
   }
 };
 
-inline Device* CreateSystemDefaultDevice() { return reinterpret_cast<Device*>(am_device_new_system()); }
+inline Device* CreateSystemDefaultDevice() {
+  return reinterpret_cast<Device*>(am_device_new_system());
+}
 inline NS::Array* CopyAllDevices() {
   am_device* device = am_device_new_system();
   const void* devices[] = {device};

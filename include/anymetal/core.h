@@ -1,14 +1,14 @@
-/* The C core of anymetal: opaque, reference-counted handles. The metal-cpp headers (Metal/Metal.hpp) stand on it; other
-   languages can too.
+/* The C core of anymetal: opaque, reference-counted handles. The metal-cpp headers
+   (Metal/Metal.hpp) stand on it; other languages can too.
 
    Rules for every function:
-   - A function whose name has `new`, `copy` or `retain` gives the caller a reference, which `am_release` gives back; others
-     lend a pointer that lives as long as the object it came from.
+   - A function whose name has `new`, `copy` or `retain` gives the caller a reference, which
+   `am_release` gives back; others lend a pointer that lives as long as the object it came from.
    - Null handles are harmless: the call does nothing and gives 0, false or null.
-   - Functions that can fail take `am_error** error`, which may be null. On failure the result is null or false and *error
-     is a new reference; on success *error isn't touched.
-   - All functions are thread-safe, but for an encoder and a command buffer that isn't committed, which belong to one
-     thread at a time.
+   - Functions that can fail take `am_error** error`, which may be null. On failure the result is
+   null or false and *error is a new reference; on success *error isn't touched.
+   - All functions are thread-safe, but for an encoder and a command buffer that isn't committed,
+   which belong to one thread at a time.
    - Text is UTF-8 and ends with a zero byte; sizes are in bytes unless they say threads. */
 #ifndef ANYMETAL_CORE_H
 #define ANYMETAL_CORE_H
@@ -46,7 +46,8 @@ typedef struct am_pool am_pool;
 typedef struct am_queue am_queue;
 typedef struct am_string am_string;
 
-/* Threads, or threadgroups. Wide and unsigned as in Metal: too large sizes are errors that name them. */
+/* Threads, or threadgroups. Wide and unsigned as in Metal: too large sizes are errors that name
+ * them. */
 typedef struct am_size {
   uint64_t width, height, depth;
 } am_size;
@@ -57,7 +58,8 @@ AM_API void am_release(void* object);
 AM_API uint64_t am_retain_count(const void* object);
 /* Releases when the innermost pool of this thread goes; without a pool, never. Gives `object`. */
 AM_API void* am_autorelease(void* object);
-/* Pools of one thread end in the reverse order of their beginning; releasing an outer one ends the inner ones. */
+/* Pools of one thread end in the reverse order of their beginning; releasing an outer one ends the
+ * inner ones. */
 AM_API am_pool* am_pool_new(void);
 /* The name that people and tools see; null: none. */
 AM_API void am_set_label(void* object, const char* label);
@@ -69,7 +71,8 @@ AM_API am_string* am_string_new_with_length(const char* text, size_t bytes);
 AM_API const char* am_string_text(const am_string* string);
 AM_API size_t am_string_bytes(const am_string* string);
 
-AM_API am_array* am_array_new(const void* const* objects, size_t count); /* keeps a reference to each */
+AM_API am_array* am_array_new(const void* const* objects,
+                              size_t count); /* keeps a reference to each */
 AM_API size_t am_array_count(const am_array* array);
 AM_API void* am_array_at(const am_array* array, size_t index); /* null behind the end */
 
@@ -90,7 +93,8 @@ AM_API const char* am_error_text(const am_error* error);
 /* ---- Device ---- */
 AM_API am_device* am_device_new_system(void); /* the same for every call */
 AM_API const char* am_device_name(const am_device* device);
-AM_API const char* am_device_architecture(const am_device* device); /* "applegpu_g13s", or ANYMETAL_ARCHITECTURE */
+AM_API const char* am_device_architecture(
+    const am_device* device); /* "applegpu_g13s", or ANYMETAL_ARCHITECTURE */
 AM_API uint64_t am_device_max_threads_per_threadgroup(const am_device* device);
 AM_API uint64_t am_device_max_threadgroup_memory(const am_device* device);
 AM_API uint64_t am_device_max_buffer_length(const am_device* device);
@@ -101,8 +105,9 @@ AM_API uint64_t am_device_recommended_working_set(const am_device* device);
 AM_API am_buffer* am_buffer_new(am_device* device, uint64_t length, am_error** error);
 typedef void (*am_deallocator)(void* context, void* contents, uint64_t length);
 /* Foreign memory, not copied. `deallocate` (may be null) runs once, after the last use. */
-AM_API am_buffer* am_buffer_new_wrapping(am_device* device, void* contents, uint64_t length, am_deallocator deallocate,
-                                         void* context, am_error** error);
+AM_API am_buffer* am_buffer_new_wrapping(am_device* device, void* contents, uint64_t length,
+                                         am_deallocator deallocate, void* context,
+                                         am_error** error);
 AM_API void* am_buffer_contents(const am_buffer* buffer);
 AM_API uint64_t am_buffer_length(const am_buffer* buffer);
 
@@ -111,8 +116,10 @@ typedef enum am_math_mode { AM_MATH_SAFE = 0, AM_MATH_RELAXED = 1, AM_MATH_FAST 
 AM_API am_compile_options* am_compile_options_new(void); /* math: fast, as Metal's default is */
 AM_API void am_compile_options_set_math_mode(am_compile_options* options, am_math_mode mode);
 AM_API am_math_mode am_compile_options_math_mode(const am_compile_options* options);
-AM_API void am_compile_options_add_macro(am_compile_options* options, const char* name, const char* value);
-AM_API void am_compile_options_add_include_directory(am_compile_options* options, const char* directory);
+AM_API void am_compile_options_add_macro(am_compile_options* options, const char* name,
+                                         const char* value);
+AM_API void am_compile_options_add_include_directory(am_compile_options* options,
+                                                     const char* directory);
 /* Only remembered: the language is the newest whatever it says. */
 AM_API void am_compile_options_set_language_version(am_compile_options* options, uint64_t version);
 AM_API uint64_t am_compile_options_language_version(const am_compile_options* options);
@@ -126,28 +133,33 @@ AM_API const char* am_library_function_name(const am_library* library, size_t in
 /* ---- Functions: kernels by name, function constants set ---- */
 AM_API am_constant_values* am_constant_values_new(void);
 /* `name` null: by `index`. The bytes are copied. */
-AM_API void am_constant_values_set(am_constant_values* values, const char* name, uint64_t index, const void* bytes,
-                                   size_t size);
+AM_API void am_constant_values_set(am_constant_values* values, const char* name, uint64_t index,
+                                   const void* bytes, size_t size);
 AM_API void am_constant_values_reset(am_constant_values* values);
-AM_API am_function* am_function_new(am_library* library, const char* name, const am_constant_values* constants,
-                                    am_error** error);
+AM_API am_function* am_function_new(am_library* library, const char* name,
+                                    const am_constant_values* constants, am_error** error);
 AM_API const char* am_function_name(const am_function* function);
 
 /* A name and constants, to be completed step by step. */
 AM_API am_function_descriptor* am_function_descriptor_new(void);
 AM_API void am_function_descriptor_set_name(am_function_descriptor* descriptor, const char* name);
 AM_API const char* am_function_descriptor_name(const am_function_descriptor* descriptor);
-AM_API void am_function_descriptor_set_specialized_name(am_function_descriptor* descriptor, const char* name);
-AM_API const char* am_function_descriptor_specialized_name(const am_function_descriptor* descriptor);
+AM_API void am_function_descriptor_set_specialized_name(am_function_descriptor* descriptor,
+                                                        const char* name);
+AM_API const char* am_function_descriptor_specialized_name(
+    const am_function_descriptor* descriptor);
 /* Copied as they are now. */
-AM_API void am_function_descriptor_set_constants(am_function_descriptor* descriptor, const am_constant_values* values);
-AM_API am_function* am_function_new_from_descriptor(am_library* library, const am_function_descriptor* descriptor,
+AM_API void am_function_descriptor_set_constants(am_function_descriptor* descriptor,
+                                                 const am_constant_values* values);
+AM_API am_function* am_function_new_from_descriptor(am_library* library,
+                                                    const am_function_descriptor* descriptor,
                                                     am_error** error);
 
 /* ---- Pipelines: code ---- */
 AM_API am_pipeline* am_pipeline_new(am_device* device, am_function* function, am_error** error);
 AM_API am_pipeline_descriptor* am_pipeline_descriptor_new(void);
-AM_API void am_pipeline_descriptor_set_function(am_pipeline_descriptor* descriptor, am_function* function);
+AM_API void am_pipeline_descriptor_set_function(am_pipeline_descriptor* descriptor,
+                                                am_function* function);
 AM_API am_function* am_pipeline_descriptor_function(const am_pipeline_descriptor* descriptor);
 AM_API uint64_t am_pipeline_max_threads_per_threadgroup(const am_pipeline* pipeline);
 AM_API uint64_t am_pipeline_thread_execution_width(const am_pipeline* pipeline);
@@ -173,27 +185,34 @@ AM_API am_status am_command_buffer_status(const am_command_buffer* commands);
 AM_API am_error* am_command_buffer_copy_error(const am_command_buffer* commands); /* null: none */
 typedef void (*am_command_handler)(void* context, am_command_buffer* commands);
 typedef void (*am_destroy)(void* context);
-/* On the queue's thread. `destroy` (may be null) frees the context, after the handler or in its stead. */
-AM_API void am_command_buffer_add_scheduled_handler(am_command_buffer* commands, am_command_handler handler,
-                                                    void* context, am_destroy destroy);
-AM_API void am_command_buffer_add_completed_handler(am_command_buffer* commands, am_command_handler handler,
-                                                    void* context, am_destroy destroy);
+/* On the queue's thread. `destroy` (may be null) frees the context, after the handler or in its
+ * stead. */
+AM_API void am_command_buffer_add_scheduled_handler(am_command_buffer* commands,
+                                                    am_command_handler handler, void* context,
+                                                    am_destroy destroy);
+AM_API void am_command_buffer_add_completed_handler(am_command_buffer* commands,
+                                                    am_command_handler handler, void* context,
+                                                    am_destroy destroy);
 AM_API void am_command_buffer_signal(am_command_buffer* commands, am_event* event, uint64_t value);
 AM_API void am_command_buffer_wait(am_command_buffer* commands, am_event* event, uint64_t value);
 /* In seconds of a steady clock; 0 before they are known. */
 AM_API double am_command_buffer_start_time(const am_command_buffer* commands);
 AM_API double am_command_buffer_end_time(const am_command_buffer* commands);
 
-/* ---- Encoders. A wrong call becomes the command buffer's error, and nothing after it is computed. ---- */
+/* ---- Encoders. A wrong call becomes the command buffer's error, and nothing after it is computed.
+ * ---- */
 AM_API am_encoder* am_encoder_new(am_command_buffer* commands);
 AM_API void am_encoder_set_pipeline(am_encoder* encoder, am_pipeline* pipeline);
-AM_API void am_encoder_set_buffer(am_encoder* encoder, am_buffer* buffer, uint64_t offset, uint64_t index);
+AM_API void am_encoder_set_buffer(am_encoder* encoder, am_buffer* buffer, uint64_t offset,
+                                  uint64_t index);
 AM_API void am_encoder_set_buffer_offset(am_encoder* encoder, uint64_t offset, uint64_t index);
-AM_API void am_encoder_set_bytes(am_encoder* encoder, const void* bytes, size_t length, uint64_t index);
+AM_API void am_encoder_set_bytes(am_encoder* encoder, const void* bytes, size_t length,
+                                 uint64_t index);
 AM_API void am_encoder_set_threadgroup_memory(am_encoder* encoder, uint64_t length, uint64_t index);
 /* `threads` of the whole grid; need not be a multiple of the threadgroup. */
 AM_API void am_encoder_dispatch_threads(am_encoder* encoder, am_size threads, am_size threadgroup);
-AM_API void am_encoder_dispatch_threadgroups(am_encoder* encoder, am_size threadgroups, am_size threadgroup);
+AM_API void am_encoder_dispatch_threadgroups(am_encoder* encoder, am_size threadgroups,
+                                             am_size threadgroup);
 AM_API void am_encoder_memory_barrier(am_encoder* encoder);
 AM_API void am_encoder_update_fence(am_encoder* encoder, am_fence* fence);
 AM_API void am_encoder_wait_for_fence(am_encoder* encoder, am_fence* fence);
@@ -206,8 +225,8 @@ AM_API void am_event_signal(am_event* event, uint64_t value);
 /* Whether `value` was reached in time; UINT64_MAX waits for ever. */
 AM_API bool am_event_wait(am_event* event, uint64_t value, uint64_t milliseconds);
 typedef void (*am_event_handler)(void* context, am_event* event, uint64_t value);
-AM_API void am_event_notify(am_event* event, uint64_t value, am_event_handler handler, void* context,
-                            am_destroy destroy);
+AM_API void am_event_notify(am_event* event, uint64_t value, am_event_handler handler,
+                            void* context, am_destroy destroy);
 AM_API am_fence* am_fence_new(am_device* device);
 
 /* ---- The process ---- */
