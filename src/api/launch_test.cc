@@ -20,11 +20,12 @@ class Notes {
   std::optional<Error> parse_error;
   std::string kernel_name;
   uint32_t buffers = 0;
+  uint32_t element_bytes = 1;  // of the last buffer; the others are const
   std::vector<backend::Extent> grids, threadgroups;
   std::vector<std::vector<std::string>> bytes;  // of each buffer, at each dispatch
   std::function<void(const backend::Dispatch&)> body;
 
-  std::unique_ptr<runtime::Device> device() {
+  std::unique_ptr<runtime::Device> device(runtime::Settings settings) {
     runtime::Engine engine;
     engine.parse =
         [this](const language::Source& source,
@@ -36,7 +37,7 @@ class Notes {
     };
     engine.language_version = "notes";
     engine.backend = &backend_;
-    return runtime::Device::create({}, std::move(engine));
+    return runtime::Device::create(std::move(settings), std::move(engine));
   }
 
  private:
@@ -46,8 +47,9 @@ class Notes {
       made.parameters.push_back({.name = "b" + std::to_string(i),
                                  .type = "uint8_t",
                                  .space = AddressSpace::device,
-                                 .size = 1,
+                                 .size = i + 1 == buffers ? element_bytes : 1,
                                  .alignment = 1,
+                                 .is_const = i + 1 < buffers,
                                  .index = i});
     }
     return made;
@@ -107,8 +109,14 @@ class Notes {
 
 class LaunchTest : public testing::Test {
  protected:
-  void SetUp() override { setenv("ANYMETAL_MLX_INCLUDE", "", 1); }
-  void TearDown() override { unsetenv("ANYMETAL_MLX_INCLUDE"); }
+  void SetUp() override {
+    if (const char* given = std::getenv("ANYMETAL_MLX_INCLUDE")) given_ = given;
+    setenv("ANYMETAL_MLX_INCLUDE", "", 1);
+  }
+  void TearDown() override {
+    unsetenv("ANYMETAL_MLX_INCLUDE");
+    if (given_) setenv("ANYMETAL_MLX_INCLUDE", given_->c_str(), 1);
+  }
 
   /// A kernel with input a of two dimensions, scalar s, output o.
   std::shared_ptr<const Signature> signature(const std::string& source, std::string name = "k") {
@@ -124,7 +132,7 @@ class LaunchTest : public testing::Test {
   Result<std::shared_ptr<const PreparedKernel>> prepared(
       const std::shared_ptr<const Signature>& signature) {
     notes_.kernel_name = signature->kernel_name;
-    if (!device_) device_ = notes_.device();
+    if (!device_) device_ = notes_.device(settings_);
     return prepare(signature, *device_);
   }
 
@@ -145,7 +153,9 @@ class LaunchTest : public testing::Test {
   }
 
   Notes notes_;
+  runtime::Settings settings_;
   std::unique_ptr<runtime::Device> device_;
+  std::optional<std::string> given_;
   int16_t a_[6] = {1, 2, 3, 4, 5, 6};
   float s_ = 2.5f;
   int32_t o_[4] = {7, 7, 7, 7};
@@ -195,6 +205,28 @@ TEST_F(LaunchTest, FillsOutputsFirst) {
   ASSERT_TRUE(launch(**kernel, filled));
   const int32_t expected[4] = {-3, -3, -3, -3};
   EXPECT_EQ(notes_.bytes[0][2], bytes_of(expected));
+}
+
+// The kernel writes one element of four; with an initial value that is what was wanted.
+TEST_F(LaunchTest, TellsTheCoverageOfOutputsThatWereNotFilled) {
+  settings_.warn_coverage = true;
+  notes_.buffers = 3;
+  notes_.element_bytes = 4;
+  notes_.body = [](const backend::Dispatch& dispatch) {
+    const int32_t value = 77;
+    std::memcpy(static_cast<char*>(dispatch.arguments[2].data) + 4, &value, sizeof(value));
+  };
+  std::string said;
+  runtime::set_report_sink([&](std::string_view line) { said += line; });
+  const auto kernel = prepared(signature("covered"));
+  Call plain = call();
+  EXPECT_TRUE(launch(**kernel, plain));
+  EXPECT_NE(said.find("`b2`: 1 of 4 elements written"), std::string::npos) << said;
+  said.clear();
+  plain.init_value = 0.0f;
+  EXPECT_TRUE(launch(**kernel, plain));
+  EXPECT_EQ(said, "");
+  runtime::set_report_sink({});
 }
 
 TEST_F(LaunchTest, EmptyArraysAreBound) {

@@ -218,8 +218,7 @@ TEST_P(GridSample, AcrossTheBorder) {
   check_forward();
 }
 
-// TODO: on when the reference executor has simd_sum.
-TEST_P(GridSample, DISABLED_HasGradients) {
+TEST_P(GridSample, HasGradients) {
   if (!has_mlx()) GTEST_SKIP() << "ceildiv is MLX's; MLX isn't installed";
   make(1.2);
   const MetalKernel kernel = metal_kernel(

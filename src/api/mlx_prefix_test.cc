@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 namespace anymetal::api {
 namespace {
@@ -14,6 +15,8 @@ namespace fs = std::filesystem;
 class MlxPrefix : public testing::Test {
  protected:
   void SetUp() override {
+    if (const char* given = std::getenv("ANYMETAL_MLX_INCLUDE")) given_ = given;
+    unsetenv("ANYMETAL_MLX_INCLUDE");
     char name[] = "/tmp/anymetal_prefix_XXXXXX";
     ASSERT_NE(mkdtemp(name), nullptr);
     root_ = name;
@@ -21,6 +24,7 @@ class MlxPrefix : public testing::Test {
   }
   void TearDown() override {
     unsetenv("ANYMETAL_MLX_INCLUDE");
+    if (given_) setenv("ANYMETAL_MLX_INCLUDE", given_->c_str(), 1);
     fs::remove_all(root_);
   }
   void header(const std::string& name, const std::string& text) {
@@ -29,6 +33,7 @@ class MlxPrefix : public testing::Test {
   static std::string path(const std::string& name) { return "mlx/backend/metal/kernels/" + name; }
 
   fs::path root_;
+  std::optional<std::string> given_;
 };
 
 TEST_F(MlxPrefix, JoinsHeadersInTheOrderOfTheirEnds) {
@@ -104,7 +109,7 @@ TEST_F(MlxPrefix, DISABLED_PrintDirectory) {
 // The installed wheel, if there is one: its helpers are there, and nothing is left to include but
 // Metal's own headers.
 TEST_F(MlxPrefix, TheInstalledWheelGivesTheHelpers) {
-  const std::string dir = mlx_include_dir();
+  const std::string dir = given_ ? *given_ : mlx_include_dir();
   if (dir.empty()) GTEST_SKIP() << "MLX isn't installed";
   const auto text = read_mlx_prefix(dir);
   ASSERT_TRUE(text) << text.error().text();
