@@ -13,6 +13,15 @@ namespace {
 // or the dynamic linker's first call of a function saves (all vector registers).
 constexpr size_t kStackSlack = size_t{24} << 10;
 
+/// UndefinedBehaviorSanitizer would look for a function's type before its code: compiled kernels have
+/// none there.
+#ifdef __clang__
+__attribute__((no_sanitize("function")))
+#endif
+void call_compiled(LinkedObject::Entry entry, ThreadState& thread) {
+  entry(&thread);
+}
+
 uint32_t ceil_divide(uint32_t a, uint32_t b) {
   return a / b + (a % b != 0);
 }
@@ -160,7 +169,7 @@ void Worker::plain_body(void* self) {
     worker.begin_threadgroup(index);
     for (uint32_t each = 0; each < worker.thread_count_; ++each) {
       worker.place_thread(thread, each);
-      worker.run_->entry(&thread);
+      call_compiled(worker.run_->entry, thread);
     }
     if (worker.halted()) return;
   }
@@ -173,7 +182,7 @@ void Worker::run_plain_chunk() {
 
 void Worker::thread_body(void* thread) {
   auto* state = static_cast<ThreadState*>(thread);
-  static_cast<Worker*>(state->worker)->run_->entry(state);
+  call_compiled(static_cast<Worker*>(state->worker)->run_->entry, *state);
 }
 
 void Worker::run_threadgroup_in_meetings(uint64_t index) {
