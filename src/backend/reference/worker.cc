@@ -13,8 +13,8 @@ namespace {
 // or the dynamic linker's first call of a function saves (all vector registers).
 constexpr size_t kStackSlack = size_t{24} << 10;
 
-/// UndefinedBehaviorSanitizer would look for a function's type before its code: compiled kernels have
-/// none there.
+/// UndefinedBehaviorSanitizer would look for a function's type before its code: compiled kernels
+/// have none there.
 #ifdef __clang__
 __attribute__((no_sanitize("function")))
 #endif
