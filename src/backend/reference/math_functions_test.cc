@@ -173,6 +173,8 @@ double worst_unary(const Unary& row, const std::string& prefix, size_t count) {
 TEST(MathFunctions, UnaryFloatsAreWithinHalfAnUlp) {
   for (const Unary& row : kUnary) {
     EXPECT_LE(worst_unary<Float>(row, "", 8000), 0.51) << row.name;
+    // Which rows have a fast form is for EveryRowHasItsFunctions to say.
+    if (!function_named("am.fast_" + std::string(row.name) + ".f32")) continue;
     EXPECT_LE(worst_unary<Float>(row, "fast_", 500), 0.51) << row.name;
   }
 }
@@ -306,7 +308,8 @@ TEST(MathFunctions, EveryRowHasItsFunctions) {
   }
   for (const auto& [name, address] : math_functions())
     EXPECT_TRUE(have.insert(name).second) << name;
-  EXPECT_EQ(have, wanted);
+  for (const std::string& name : wanted) EXPECT_TRUE(have.contains(name)) << name << " is missing";
+  for (const std::string& name : have) EXPECT_TRUE(wanted.contains(name)) << name << " has no row";
 }
 
 }  // namespace
