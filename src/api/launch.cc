@@ -63,6 +63,24 @@ Error needs_mlx(const Signature& signature, const std::string& name, Error error
   return error;
 }
 
+/// Messages from below name the kernel's function; people know their own name.
+Error renamed(const Signature& signature, Error error) {
+  const std::string& from = signature.kernel_name;
+  for (size_t at = 0; (at = error.message.find(from, at)) != std::string::npos;) {
+    error.message.replace(at, from.size(), signature.name);
+    at += signature.name.size();
+  }
+  return error;
+}
+
+/// A brace too many in the body ends the function, and the generated one is then the odd one out.
+bool closes_too_much(const Error& error) {
+  return std::ranges::any_of(error.diagnostics, [](const Diagnostic& diagnostic) {
+    return diagnostic.file.empty() &&
+           diagnostic.message.find("extraneous closing brace") != std::string::npos;
+  });
+}
+
 /// The compiler's error as an error of this kernel, with what may explain it.
 Error explained(const Signature& signature, const Prefix& prefix, Error error) {
   if (error.kind != ErrorKind::user && error.kind != ErrorKind::unsupported) return error;
@@ -70,9 +88,12 @@ Error explained(const Signature& signature, const Prefix& prefix, Error error) {
     const std::string name = mlx_name_in(error.diagnostics);
     if (!name.empty()) return needs_mlx(signature, name, std::move(error));
   }
+  error = renamed(signature, std::move(error));
   error.message =
       fmt::format("[metal_kernel] `{}` doesn't compile: {}", signature.name, error.message);
   if (!signature.hint.empty()) error.message += "\nnote: " + signature.hint;
+  if (closes_too_much(error))
+    error.message += "\nnote: the source closes a brace that it doesn't open";
   return error;
 }
 
@@ -234,11 +255,13 @@ Result<void> launch(const PreparedKernel& kernel, const Call& call) {
   }
   const runtime::LaunchNotes notes = notes_of(kernel, call);
   const Binding binding(kernel, call);
-  return kernel.pipeline->run({.grid = extents.grid,
-                               .threadgroup = extents.threadgroup,
-                               .buffers = binding.arguments(),
-                               .coverage = call.init_value ? 0u : ~0u,
-                               .notes = &notes});
+  Result<void> done = kernel.pipeline->run({.grid = extents.grid,
+                                            .threadgroup = extents.threadgroup,
+                                            .buffers = binding.arguments(),
+                                            .coverage = call.init_value ? 0u : ~0u,
+                                            .notes = &notes});
+  if (!done) return renamed(*kernel.signature, std::move(done).error());
+  return done;
 }
 
 std::optional<std::string> size_complaint(std::string_view what, size_t expected, size_t actual) {

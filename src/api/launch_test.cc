@@ -218,10 +218,11 @@ TEST_F(LaunchTest, TellsTheCoverageOfOutputsThatWereNotFilled) {
   };
   std::string said;
   runtime::set_report_sink([&](std::string_view line) { said += line; });
-  const auto kernel = prepared(signature("covered"));
+  const auto kernel = prepared(signature("covered", "covered"));
   Call plain = call();
   EXPECT_TRUE(launch(**kernel, plain));
-  EXPECT_NE(said.find("`b2`: 1 of 4 elements written"), std::string::npos) << said;
+  EXPECT_NE(said.find("kernel `covered`: `b2`: 1 of 4 elements written"), std::string::npos)
+      << said;
   said.clear();
   plain.init_value = 0.0f;
   EXPECT_TRUE(launch(**kernel, plain));

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <iterator>
 
 // What comes in: a definition (body, header, names) and the types of one call. What goes out: the
@@ -166,6 +168,18 @@ std::string header_hint(const KernelDefinition& definition) {
       definition.name);
 }
 
+/// MLX makes the name a part of the function's, as it is.
+std::string name_hint(const KernelDefinition& definition, const std::string& kernel_name) {
+  const bool identifier =
+      std::ranges::all_of(kernel_name, [](unsigned char c) { return std::isalnum(c) || c == '_'; });
+  if (identifier) return "";
+  return fmt::format(
+      "the kernel's function is called `{}`, which Metal doesn't take for a name: use letters, "
+      "digits and underscores in "
+      "`{}`, and no negative template arguments with MLX before 0.32.4",
+      kernel_name, definition.name);
+}
+
 }  // namespace
 
 std::string_view metal_type(Dtype dtype) {
@@ -238,6 +252,8 @@ Signature write_signature(const KernelDefinition& definition, const BodyFacts& f
                       .inputs = facts.inputs,
                       .math_mode = definition.math_mode,
                       .hint = header_hint(definition)};
+  const std::string hint = name_hint(definition, signature.kernel_name);
+  if (!hint.empty()) signature.hint = hint;
   std::string& text = signature.text;
   text.reserve(definition.header.size() + definition.source.size() + 4096);
   if (!definition.header.empty()) signature.marks.push_back({0, definition.name + ".header", 1});

@@ -188,6 +188,23 @@ TEST(Signature, HintsAtAHeaderThatSwallowsTheSignature) {
   EXPECT_NE(hint("// done"), "");
 }
 
+TEST(Signature, HintsAtNamesThatAreNone) {
+  const auto hint = [](std::string name, int argument, Naming naming) {
+    KernelDefinition definition{.name = std::move(name), .output_names = {"o"}};
+    const Dtype output = Dtype::float32;
+    const TemplateArguments arguments{{"n", argument}};
+    return write_signature(definition, {},
+                           {.outputs = std::span(&output, 1),
+                            .template_arguments = &arguments,
+                            .naming = naming})
+        .hint;
+  };
+  EXPECT_EQ(hint("k_1", 3, Naming::minus_kept), "");
+  EXPECT_EQ(hint("k_1", -3, Naming::minus_replaced), "");
+  EXPECT_NE(hint("k_1", -3, Naming::minus_kept), "");
+  EXPECT_NE(hint("my-kernel", 3, Naming::minus_replaced), "");
+}
+
 TEST(Signature, NamingFollowsTheRelease) {
   EXPECT_EQ(naming_of("0.32.0"), Naming::minus_kept);
   EXPECT_EQ(naming_of("0.32.3"), Naming::minus_kept);

@@ -66,10 +66,12 @@ Launch CoverageProbe::second_launch() {
 }
 
 void CoverageProbe::report(const Error* second_error) const {
+  const LaunchNotes* notes = launch_.notes;
+  const std::string& name = notes && !notes->label.empty() ? notes->label : interface_.name;
   if (second_error) {
     log(LogLevel::info,
-        fmt::format("coverage of `{}` is not known: its second run on copies failed: {}",
-                    interface_.name, second_error->message));
+        fmt::format("coverage of `{}` is not known: its second run on copies failed: {}", name,
+                    second_error->message));
     return;
   }
   for (const Output& output : outputs_) {
@@ -82,9 +84,9 @@ void CoverageProbe::report(const Error* second_error) const {
       count += output.written[i] || !kept;
     }
     if (count == output.written.size()) continue;
-    std::string line = fmt::format(
-        "anymetal: warning: kernel `{}`: `{}`: {} of {} elements written", interface_.name,
-        output.parameter->name, grouped(count), grouped(output.written.size()));
+    std::string line =
+        fmt::format("anymetal: warning: kernel `{}`: `{}`: {} of {} elements written", name,
+                    output.parameter->name, grouped(count), grouped(output.written.size()));
     Extent grid = launch_.grid, group = launch_.threadgroup;
     auto threads = static_cast<unsigned __int128>(grid.volume()) * group.volume();
     if (group.volume() > 1 && threads >= output.written.size())

@@ -269,7 +269,9 @@ TEST_F(PipelineTest, CoverageIsNotFooledByEqualValues) {
   EXPECT_EQ(y[0], 2.0f);
   ASSERT_TRUE(add(*p, {10, 1, 1}, {1, 1, 1}).ok());
   ASSERT_EQ(lines.size(), 1u);
-  EXPECT_EQ(lines[0], "anymetal: warning: kernel `add_one`: `y`: 10 of 16,384 elements written");
+  EXPECT_EQ(lines[0],
+            "anymetal: warning: kernel `add_one`: `y`: 10 of 16,384 elements written; "
+            "grid (10, 1, 1) has 10 threads (it counts threads, not threadgroups)");
   lines.clear();
   ASSERT_TRUE(add(*p, {10, 1, 1}, {1, 1, 1}, /*coverage=*/0).ok());  // filled before
   EXPECT_TRUE(lines.empty());
