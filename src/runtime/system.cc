@@ -1,14 +1,37 @@
 // Puts the real rooms below into the device of this process.
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
 #include "runtime/runtime.h"
 
 namespace anymetal::runtime {
 
+namespace {
+
+// The program or library that holds this code, as a file: another build is another language,
+// whether or not somebody thought of raising a version number. A stale cache entry would be a wrong
+// result without a trace.
+std::string this_build() {
+  Dl_info info;
+  struct stat status;
+  if (::dladdr(reinterpret_cast<const void*>(&this_build), &info) == 0 || !info.dli_fname)
+    return "unknown build";
+  // For the program itself the name is what it was called by, which need not be a path.
+  const char* file = info.dli_fname[0] == '/' ? info.dli_fname : "/proc/self/exe";
+  if (::stat(file, &status) != 0) return "unknown build";
+  return fmt::format("build {}.{}.{:09}", status.st_size, status.st_mtim.tv_sec,
+                     status.st_mtim.tv_nsec);
+}
+
+}  // namespace
+
 Engine Engine::system(const Settings& settings) {
   Engine engine;
   engine.parse = language::parse;
-  engine.language_version = language::language_version();
+  engine.language_version = fmt::format("{}, {}", language::language_version(), this_build());
   engine.backend =
-      &backend::reference_backend();  // the only executor so far; Settings refuses other names
+      &backend::reference_backend();  // the only executor so far; Settings refuses others
   return engine;
 }
 
