@@ -26,12 +26,15 @@
 namespace anymetal::mlx {
 namespace {
 
+constexpr const char* kInstall = "pip install \"mlx[cpu]>=0.32.1,<0.33\"";
+
 std::string attach() {
-  if (path().empty()) return "MLX isn't loaded. Install it with: pip install \"mlx[cpu]==0.32.*\"";
+  if (path().empty()) return std::string("MLX isn't loaded. Install it with: ") + kInstall;
   if (!version_is_known()) {
     return "MLX " + version() +
-           " is installed, and this anymetal works with 0.32. "
-           "Install it with: pip install \"mlx[cpu]==0.32.*\"";
+           " is installed, and this anymetal works with 0.32.1 and later ones of 0.32. Install one "
+           "with: " +
+           kInstall;
   }
   // .../mlx/lib/libmlx.so has its headers in .../mlx/include.
   const auto folder = path().substr(0, path().rfind('/'));
@@ -66,8 +69,9 @@ const char* anymetal_mlx_attach() {
   return complaint.empty() ? nullptr : complaint.c_str();
 }
 
-void anymetal_mlx_attach_python(const void* inside_core) {
+void anymetal_mlx_attach_python(const void* inside_core, void** buffer_slot) {
   raise_interrupts(inside_core);
+  guard_buffers(buffer_slot);
   anymetal::runtime::install_interrupt_handler();
 }
 

@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "mlx/scheduler.h"
+
 namespace anymetal::mlx {
 namespace {
 
@@ -17,6 +19,8 @@ using Arrays = std::vector<mx::array>;
 constexpr const char* kEval = "_ZN3mlx4core4evalESt6vectorINS0_5arrayESaIS2_EE";
 constexpr const char* kAsyncEval = "_ZN3mlx4core10async_evalESt6vectorINS0_5arrayESaIS2_EE";
 constexpr const char* kArrayEval = "_ZN3mlx4core5array4evalEv";
+constexpr const char* kGetStreams = "_ZN3mlx4core11get_streamsEv";
+constexpr const char* kCheckError = "_ZN3mlx4core9scheduler9Scheduler11check_errorENS0_6StreamE";
 constexpr const char* kSynchronizeDefault = "_ZN3mlx4core11synchronizeEv";
 
 struct Failures {
@@ -62,6 +66,23 @@ void throw_kept_error() {
   if (message) throw std::runtime_error(*message);
 }
 
+/// The error has come out of one stream; those that it went through still hold it, and would give
+/// it to whoever comes next.
+void clear_streams_of(const std::string& message) {
+  using GetStreams = std::vector<mx::Stream>();
+  using CheckError = void(mx::scheduler::Scheduler*, mx::Stream);
+  static auto* const get_streams = reinterpret_cast<GetStreams*>(original(kGetStreams));
+  static auto* const check_error = reinterpret_cast<CheckError*>(original(kCheckError));
+  if (!check_error) return;
+  for (const auto& stream : get_streams()) {
+    try {
+      check_error(&mx::scheduler::scheduler(), stream);
+    } catch (const std::runtime_error& error) {
+      if (error.what() != message) keep_error(error.what());  // another one, for the next to wait
+    }
+  }
+}
+
 /// Runs `wait`. If it throws because a kernel failed, the arrays that it was to compute are marked:
 /// they come from that kernel, or MLX has given up before their turn.
 template <class Wait>
@@ -76,6 +97,7 @@ void watch(const Arrays& arrays, const Wait& wait) {
     throw_kept_error();
   } catch (const std::runtime_error& error) {
     if (all.any.load(std::memory_order_acquire)) {
+      clear_streams_of(error.what());
       for (const auto& array : pending) {
         if (array.status() != mx::array::Status::unscheduled && array.data_shared_ptr()) {
           mark_failed(array.data_shared_ptr(), error.what());

@@ -16,7 +16,7 @@ namespace mx = ::mlx::core;
 
 /// "0.32.4", as libmlx.so says.
 [[nodiscard]] const std::string& version();
-/// Whether this binary knows the release: 0.32.x.
+/// Whether this binary works with the release: 0.32.1 and later ones of 0.32.
 [[nodiscard]] bool version_is_known();
 /// The path of libmlx.so.
 [[nodiscard]] const std::string& path();

@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 
 #include <cstring>
+#include <exception>
 
 #include "mlx/got.h"
 
@@ -29,7 +30,28 @@ void set_error(void* type, const char* message) {
   set_string(type, message);
 }
 
+using GetBuffer = int (*)(void* object, void* view, int flags);
+GetBuffer get_buffer = nullptr;
+void** runtime_error = nullptr;
+
+int guarded_get_buffer(void* object, void* view, int flags) {
+  try {
+    return get_buffer(object, view, flags);
+  } catch (const std::exception& error) {
+    set_error(*runtime_error, error.what());
+    return -1;
+  }
+}
+
 }  // namespace
+
+void guard_buffers(void** slot) {
+  runtime_error = static_cast<void**>(dlsym(RTLD_DEFAULT, "PyExc_RuntimeError"));
+  if (!runtime_error || !set_string || !*slot) return;
+  if (*slot == reinterpret_cast<void*>(&guarded_get_buffer)) return;
+  get_buffer = reinterpret_cast<GetBuffer>(*slot);
+  *slot = reinterpret_cast<void*>(&guarded_get_buffer);
+}
 
 void raise_interrupts(const void* inside_core) {
   set_string = reinterpret_cast<SetString>(dlsym(RTLD_DEFAULT, "PyErr_SetString"));

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-INSTALL = 'pip install "mlx[cpu]==0.32.*"'
+INSTALL = 'pip install "mlx[cpu]>=0.32.1,<0.33"'
 LIBRARY = "libanymetal_mlx.so"
 
 
@@ -27,7 +27,7 @@ def attach() -> ctypes.CDLL | None:
     if complaint:
         raise ImportError("anymetal: " + complaint.decode())
     inside_core = ctypes.cast(ctypes.CDLL(core.__file__).PyInit_core, ctypes.c_void_p)
-    library.anymetal_mlx_attach_python(inside_core)
+    library.anymetal_mlx_attach_python(inside_core, _buffer_slot(core.array))
     for module in (core, core.metal):
         _retarget(library, module)
     return library
@@ -49,7 +49,7 @@ def _open_library() -> ctypes.CDLL:
     except OSError as error:
         raise ImportError(f"anymetal: {path} can't be loaded: {error}") from error
     library.anymetal_mlx_attach.restype = ctypes.c_char_p
-    library.anymetal_mlx_attach_python.argtypes = [ctypes.c_void_p]
+    library.anymetal_mlx_attach_python.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
     library.anymetal_mlx_attach_python.restype = None
     library.anymetal_mlx_retarget.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
     library.anymetal_mlx_launches.restype = ctypes.c_uint64
@@ -64,6 +64,11 @@ def find_library() -> Path:
         raise ImportError(f"anymetal: {path} isn't there. In a checkout, build it with ./dev build, "
                           "and put build/python into PYTHONPATH.")
     return path
+
+
+def _buffer_slot(kind: type) -> int:
+    """The address of bf_getbuffer, the first entry of what PyTypeObject.tp_as_buffer (its 21st word, Python 3.8 on) points to."""
+    return ctypes.c_void_p.from_address(id(kind) + 20 * ctypes.sizeof(ctypes.c_void_p)).value or 0
 
 
 def _retarget(library: ctypes.CDLL, module: ModuleType) -> None:
