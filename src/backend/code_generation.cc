@@ -32,6 +32,8 @@ std::unique_ptr<llvm::TargetMachine> create_machine() {
     features += (features.empty() ? "" : ",") + std::string(feature.second ? "+" : "-") +
                 feature.first().str();
   }
+  // Their conversions from float to bfloat make denormals zero; without them LLVM calls a function.
+  features += ",-avx512bf16,-avxneconvert";
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
   options.EmitStackSizeSection = true;

@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "backend/reference/narrow_floats.h"
 #include "builtins/builtins.h"
 #include "ir/thread_ir.h"
 #include "run_text.h"
@@ -100,6 +101,28 @@ TEST(Library, Atomics) {
   EXPECT_EQ(wide[0], (1023ull << 32) + 1);
 }
 
+TEST(Library, AtomicsOfAllTypesAndInThreadgroupMemory) {
+  std::vector<uint16_t> half(4), bfloat(4);
+  std::vector<uint8_t> byte(4);
+  std::vector<int16_t> word(4);
+  std::vector<int64_t> wide(4);
+  std::vector<float> real(4), out(4);
+  ASSERT_TRUE(run_text(read("atomic_types.metal"),
+                       {argument(half), argument(bfloat), argument(byte), argument(word),
+                        argument(wide), argument(real), argument(out)},
+                       64, 64));
+  const double expected[] = {64, 128, 5};
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(backend::reference::half_value(half[i]), expected[i]);
+    EXPECT_EQ(backend::reference::bfloat_value(bfloat[i]), expected[i]);
+    EXPECT_EQ(byte[i], expected[i]);
+    EXPECT_EQ(word[i], expected[i]);
+    EXPECT_EQ(wide[i], expected[i]);
+    EXPECT_EQ(real[i], expected[i]);
+  }
+  EXPECT_EQ(out, (std::vector<float>{64, 32, 3 - 64, 1}));
+}
+
 TEST(Library, NamesThatAreNotThereYet) {
   const char* const texts[] = {
       "kernel void k(device float* o) { float4x4 m; o[0] = sizeof(m); }",
@@ -113,7 +136,7 @@ TEST(Library, NamesThatAreNotThereYet) {
   for (const char* text : texts) {
     const Error error = parse_error(text);
     EXPECT_NE(error.text().find("is not supported yet"), std::string::npos) << text << "\n"
-                                                                         << error.text();
+                                                                            << error.text();
   }
 }
 
