@@ -97,6 +97,10 @@ Result<void> DeviceState::ready() const {
   return {};
 }
 
+bool notes_are_read(const Device& device) {
+  return device.settings().trace || device.settings().warn_coverage || capture_is_running();
+}
+
 std::unique_ptr<Device> Device::create(Settings settings, Engine engine) {
   return std::make_unique<SystemDevice>(std::move(settings), std::move(engine));
 }

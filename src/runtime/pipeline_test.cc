@@ -232,6 +232,30 @@ TEST_F(PipelineTest, CtrlCStopsEveryDispatchAndThenDoesWhatItDidBefore) {
   ::sigaction(SIGINT, &before, nullptr);
 }
 
+// In a process of its own, as the handler stays for good.
+TEST(InterruptDeathTest, TheFirstStopsTheKernelTheNextTheProgram) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  auto program = [] {
+    FakeEngine fake;
+    fake.kernels["spin"] = spin();
+    auto device = Device::create({}, fake.engine());
+    auto library = device->library({.text = "spin", .name = "test.metal"}).value();
+    auto p = device->pipeline(library->function("spin").value()).value();
+    ::signal(SIGINT, SIG_DFL);
+    install_interrupt_handler();
+    std::thread user([] {
+      while (running_dispatches() == 0) std::this_thread::yield();
+      ::kill(::getpid(), SIGINT);
+    });
+    Result<void> result = p->run({.grid = {1, 1, 1}, .threadgroup = {1, 1, 1}});
+    user.join();
+    if (!result.ok()) std::fputs("the program lives on\n", stderr);
+    ::kill(::getpid(), SIGINT);
+    ::sleep(10);
+  };
+  EXPECT_EXIT(program(), testing::KilledBySignal(SIGINT), "the program lives on");
+}
+
 TEST_F(PipelineTest, TracePrintsOneAlignedLine) {
   settings.trace = true;
   auto d = device();
@@ -275,6 +299,17 @@ TEST_F(PipelineTest, CoverageIsNotFooledByEqualValues) {
   lines.clear();
   ASSERT_TRUE(add(*p, {10, 1, 1}, {1, 1, 1}, /*coverage=*/0).ok());  // filled before
   EXPECT_TRUE(lines.empty());
+}
+
+TEST_F(PipelineTest, NotesAreAskedForOnlyWhenSomebodyReadsThem) {
+  auto d = device();
+  EXPECT_FALSE(notes_are_read(*d));
+  ASSERT_TRUE(start_capture(folder + "/capture").ok());
+  EXPECT_TRUE(notes_are_read(*d));
+  ASSERT_TRUE(stop_capture().ok());
+  EXPECT_FALSE(notes_are_read(*d));
+  settings.trace = true;
+  EXPECT_TRUE(notes_are_read(*device()));
 }
 
 TEST_F(PipelineTest, CaptureKeepsTextsOnceAndLaunchesInOrder) {

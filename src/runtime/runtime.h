@@ -298,6 +298,8 @@ void install_interrupt_handler();
 [[nodiscard]] Result<void> start_capture(const std::string& path);
 [[nodiscard]] Result<void> stop_capture();
 [[nodiscard]] bool capture_is_running();
+/// Whether a launch's notes are worth making: trace, capture or coverage will read them.
+[[nodiscard]] bool notes_are_read(const Device& device);
 
 // Reports.
 // ------------------------------------------------------------------------------------------------------------
