@@ -8,10 +8,11 @@
 #include <stdexcept>
 #include <unordered_map>
 
+#include "api/launch.h"
 #include "mlx/backend/gpu/device_info.h"
 #include "mlx/backend/metal/metal.h"
 #include "mlx/device.h"
-#include "mlx/records.h"
+#include "mlx/primitives.h"
 #include "runtime/runtime.h"
 
 namespace anymetal::mlx {
@@ -40,6 +41,9 @@ constexpr const char* kStreamFromThreadLocalStream =
     "_ZN3mlx4core31stream_from_thread_local_streamENS0_17ThreadLocalStreamE";
 constexpr const char* kGetStreams = "_ZN3mlx4core11get_streamsEv";
 constexpr const char* kSynchronize = "_ZN3mlx4core11synchronizeENS0_6StreamE";
+constexpr const char* kMakeNode =
+    "_ZN3mlx4core5arrayC1ENS0_11SmallVectorIiLm10ESaIiEEENS0_5DtypeESt10shared_ptrINS0_"
+    "9PrimitiveEESt6vectorIS1_SaIS1_EE";
 constexpr const char* kIsAvailable = "_ZN3mlx4core12is_availableERKNS0_6DeviceE";
 constexpr const char* kDeviceCount = "_ZN3mlx4core12device_countENS0_6Device10DeviceTypeE";
 constexpr const char* kDeviceInfo = "_ZN3mlx4core11device_infoB5cxx11ERKNS0_6DeviceE";
@@ -103,6 +107,12 @@ Stream remember(Stream stream) {
   return stream;
 }
 
+bool is_known_gpu_stream(const Stream& stream) {
+  auto& streams = gpu_streams();
+  std::lock_guard lock(streams.mutex);
+  return streams.indices.contains(stream.index);
+}
+
 Stream inside(Stream stream) {
   return Stream(stream.index, Device::cpu);
 }
@@ -149,6 +159,21 @@ Stream inner_to_stream_else(StreamOrDevice where, Device otherwise) {
 
 Stream inner_to_stream(StreamOrDevice where) {
   return inner_to_stream_else(where, inner_default_device());
+}
+
+// Metal has no double, and MLX says so when it makes a node; by the time that a stream's label
+// would be asked it is off.
+void inner_make_node(mx::array* node, mx::Shape shape, mx::Dtype dtype,
+                     std::shared_ptr<mx::Primitive> primitive, std::vector<mx::array> inputs) {
+  using Make = void(mx::array*, mx::Shape, mx::Dtype, std::shared_ptr<mx::Primitive>,
+                    std::vector<mx::array>);
+  static auto* const make = own<Make>(kMakeNode);
+  bool has_double = dtype == mx::float64;
+  for (const auto& input : inputs) has_double = has_double || input.dtype() == mx::float64;
+  if (has_double && primitive && is_known_gpu_stream(primitive->stream())) {
+    throw std::invalid_argument(std::string(api::kNoFloat64));
+  }
+  make(node, std::move(shape), dtype, std::move(primitive), std::move(inputs));
 }
 
 void inner_synchronize(Stream stream) {
@@ -223,6 +248,7 @@ std::span<const Redirection> inner_gates() {
       {kToStreamElse, as_address(&inner_to_stream_else)},
       {kToStreamElse0, as_address(&inner_to_stream_else)},
       {kSynchronize, as_address(&inner_synchronize)},
+      {kMakeNode, as_address(&inner_make_node)},
       // These stay MLX's own, also where symbols were bound to ours (LD_PRELOAD).
       {kStreamFromThreadLocalStream, original(kStreamFromThreadLocalStream)},
       {kGetStreams, original(kGetStreams)},
