@@ -88,6 +88,8 @@ class Backend {
   [[nodiscard]] virtual bool specializes_threadgroup() const = 0;
   [[nodiscard]] virtual Result<std::unique_ptr<CompiledKernel>> compile(
       ThreadIr ir, const CompileOptions& options) = 0;
+  /// The same code as `compile` makes, as assembly for people to read.
+  [[nodiscard]] virtual Result<std::string> assembly(ThreadIr ir, const CompileOptions& options);
   [[nodiscard]] virtual Result<std::unique_ptr<CompiledKernel>> load(
       std::string_view object, const KernelInterface& interface, const CompileOptions& options) = 0;
 };

@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -47,17 +48,11 @@ size_t thread_count() {
 }  // namespace
 
 ThreadPool& ThreadPool::shared() {
-  static auto* pool = [] {
-    auto* made = new ThreadPool(thread_count());
-    // A child process has only the thread that forked: what was started is gone. The lock is taken
-    // around the fork so that the child finds the lists whole.
-    pthread_atfork([] { shared().mutex_.lock(); }, [] { shared().mutex_.unlock(); },
-                   [] {
-                     shared().started_ = 0;
-                     shared().jobs_.clear();
-                     shared().mutex_.unlock();
-                   });
-    return made;
+  static std::atomic<ThreadPool*> pool = [] {
+    // A child process has only the thread that forked. It gets a pool without any threads yet; the
+    // parent's, with whatever locks were held, is left alone.
+    pthread_atfork(nullptr, nullptr, [] { pool = new ThreadPool(pool.load()->size_); });
+    return new ThreadPool(thread_count());
   }();
   return *pool;
 }

@@ -1,4 +1,7 @@
 // What must not kill or hang the process, and many runs at once.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
 #include <cmath>
@@ -204,6 +207,68 @@ TEST(Endurance, ManyDispatchesFromManyThreads) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(failures, 0);
+}
+
+TEST(Endurance, AForkedChildRuns) {
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "ThreadSanitizer doesn't follow a fork of several threads";
+#endif
+#endif
+  auto kernel = compile_text(kCount, {{"count", "uint"}, {"out", "uint"}});
+  ASSERT_TRUE(kernel);
+  std::vector<uint32_t> count(1), out(100'000);
+  const auto dispatch = [&] {
+    count[0] = 0;
+    return run(*kernel, {100'000}, {32}, {argument(count), argument(out)}).ok() &&
+           count[0] == 3'200'000;
+  };
+  EXPECT_TRUE(dispatch());
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    alarm(20);
+    _exit(dispatch() ? 42 : 1);
+  }
+  EXPECT_TRUE(dispatch());
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 42) << status;
+}
+
+std::string kernel_with_variable(uint64_t bytes, const std::string& call) {
+  return "declare void @am.threadgroup_barrier(i32) convergent\n"
+         "define void @k(ptr addrspace(1) %x) {\n  %a = alloca [" +
+         std::to_string(bytes) + " x i8]\n  %i = load i64, ptr addrspace(1) %x\n" + call +
+         "  %p = getelementptr i8, ptr %a, i64 %i\n  store i8 7, ptr %p\n  %v = load i8, ptr %p\n"
+         "  store i8 %v, ptr addrspace(1) %x\n  ret void\n}";
+}
+
+TEST(Endurance, LargeVariablesWorkOrAreRefused) {
+  const std::string barrier = "  call void @am.threadgroup_barrier(i32 2)\n";
+  std::vector<uint64_t> x{100'000};
+  auto kernel = compile_text(kernel_with_variable(1 << 20, barrier), {{"x", "ulong"}});
+  ASSERT_TRUE(kernel);
+  EXPECT_TRUE(run(*kernel, {16}, {16}, {argument(x)}).ok());
+  const auto result = run(*kernel, {1024}, {1024}, {argument(x)});
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().kind, ErrorKind::environment);
+  const auto refused =
+      reference_backend().compile(make_ir(kernel_with_variable(1 << 26, ""), {{"x", "ulong"}}), {});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind, ErrorKind::unsupported);
+}
+
+TEST(Endurance, AStopBetweenMeetingsIsTold) {
+  // No loop, so only the scheduler can notice.
+  auto kernel = compile_text(kCount, {{"count", "uint"}, {"out", "uint"}});
+  ASSERT_TRUE(kernel);
+  std::vector<uint32_t> count(1), out(64);
+  StopFlag stop;
+  stop.request(1);
+  const auto result = run(*kernel, {64}, {64}, {argument(count), argument(out)}, 0, &stop);
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().kind, ErrorKind::stopped);
 }
 
 TEST(Endurance, UnknownBuiltinsAreNamed) {

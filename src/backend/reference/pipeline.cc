@@ -29,6 +29,8 @@
 namespace anymetal::backend::reference {
 namespace {
 
+constexpr uint32_t kMaxVariableBytes = 16u << 20;
+
 /// LLVM's analyses for one function.
 class Passes {
  public:
@@ -100,9 +102,8 @@ void shape_loops(llvm::Function& function, bool meets, Passes& passes) {
   if (meets) passes.run(function, llvm::LoopSimplifyPass());
 }
 
-}  // namespace
-
-Result<KernelImage> compile_image(ThreadIr ir, const CompileOptions& options) {
+/// All but code generation: changes the module of `ir`.
+Result<KernelImage> transform(ThreadIr& ir, const CompileOptions& options) {
   llvm::Module& module = *ir.module;
   llvm::Function* entry = module.getFunction(ir.entry);
   if (!entry || entry->isDeclaration())
@@ -135,10 +136,27 @@ Result<KernelImage> compile_image(ThreadIr ir, const CompileOptions& options) {
   ANYMETAL_RETURN_IF_ERROR(verify(module, "the passes"));
   passes.run(*thread.function, llvm::EarlyCSEPass(), llvm::InstCombinePass(),
              llvm::SimplifyCFGPass());
-  ANYMETAL_ASSIGN_OR_RETURN(ObjectCode code, generate_code(module));
+  return image;
+}
+
+}  // namespace
+
+Result<KernelImage> compile_image(ThreadIr ir, const CompileOptions& options) {
+  ANYMETAL_ASSIGN_OR_RETURN(KernelImage image, transform(ir, options));
+  ANYMETAL_ASSIGN_OR_RETURN(ObjectCode code, generate_code(*ir.module));
+  if (code.stack_bytes > kMaxVariableBytes) {
+    return unsupported_error(
+        "kernel '" + image.kernel + "' has " + std::to_string(code.stack_bytes) +
+        " bytes of variables in each thread; more than 16 MiB are not supported yet");
+  }
   image.object = std::move(code.bytes);
   image.stack_bytes = code.stack_bytes;
   return image;
+}
+
+Result<std::string> compile_assembly(ThreadIr ir, const CompileOptions& options) {
+  ANYMETAL_RETURN_IF_ERROR(transform(ir, options));
+  return generate_assembly(*ir.module);
 }
 
 }  // namespace anymetal::backend::reference

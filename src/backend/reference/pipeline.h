@@ -8,5 +8,6 @@
 namespace anymetal::backend::reference {
 
 [[nodiscard]] Result<KernelImage> compile_image(ThreadIr ir, const CompileOptions& options);
+[[nodiscard]] Result<std::string> compile_assembly(ThreadIr ir, const CompileOptions& options);
 
 }  // namespace anymetal::backend::reference

@@ -5,6 +5,8 @@
 //
 // pipeline.cc makes the code, worker.cc runs threadgroups, meetings.cc computes what meeting
 // threads compute, and runtime_functions.cc is all that the code can call.
+#include <pthread.h>
+
 #include <chrono>
 #include <cstdlib>
 #include <mutex>
@@ -40,7 +42,13 @@ class WorkerPool {
     workers_.push_back(std::move(worker));
   }
   static WorkerPool& shared() {
-    static auto* pool = new WorkerPool;  // never destroyed: the pool's threads may outlive main
+    // Never destroyed: the thread pool's threads may outlive main. A fork waits until no other
+    // thread holds the lock, which the child could never get.
+    static auto* pool = [] {
+      pthread_atfork([] { shared().mutex_.lock(); }, [] { shared().mutex_.unlock(); },
+                     [] { shared().mutex_.unlock(); });
+      return new WorkerPool;
+    }();
     return *pool;
   }
 
@@ -182,7 +190,9 @@ class ReferenceKernel final : public CompiledKernel {
       return Error{ErrorKind::execution, violation_text(image_, run.violation), {}};
     if (run.out_of_memory) {
       return Error{ErrorKind::environment,
-                   "kernel '" + image_.kernel + "': no memory for the stacks of its threads",
+                   "kernel '" + image_.kernel + "': no memory for its threads' variables (" +
+                       std::to_string(image_.stack_bytes) +
+                       " bytes each); use fewer threads a threadgroup",
                    {}};
     }
     if (run.stopped)
@@ -219,6 +229,10 @@ class ReferenceBackend final : public Backend {
     ANYMETAL_ASSIGN_OR_RETURN(KernelImage image, compile_image(std::move(ir), options));
     std::string object = serialize(image);
     return make_kernel(std::move(image), std::move(object), std::move(interface));
+  }
+
+  Result<std::string> assembly(ThreadIr ir, const CompileOptions& options) override {
+    return compile_assembly(std::move(ir), options);
   }
 
   Result<std::unique_ptr<CompiledKernel>> load(std::string_view object,

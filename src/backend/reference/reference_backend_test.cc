@@ -51,6 +51,13 @@ TEST(ReferenceBackend, LoadsWhatItCompiled) {
   EXPECT_EQ(out, (std::vector<float>{1, 4, 9}));
 }
 
+TEST(ReferenceBackend, ShowsItsCode) {
+  const auto text =
+      reference_backend().assembly(make_ir(kSquare, {{"x", "float", 4, true}, {"out"}}), {});
+  ASSERT_TRUE(text.ok()) << text.error().text();
+  EXPECT_NE(text->find("am_thread:"), std::string::npos) << *text;
+}
+
 TEST(ReferenceBackend, RefusesDamagedObjects) {
   auto kernel = compile_text(kSquare, {{"x", "float", 4, true}, {"out"}});
   ASSERT_TRUE(kernel);

@@ -13,6 +13,9 @@ namespace {
 // or the dynamic linker's first call of a function saves (all vector registers).
 constexpr size_t kStackSlack = size_t{24} << 10;
 
+// Variables start as zeros, so all of it is touched: more could bring the machine down.
+constexpr size_t kMaxStackMemory = size_t{1} << 30;
+
 /// UndefinedBehaviorSanitizer would look for a function's type before its code: compiled kernels
 /// have none there.
 #ifdef __clang__
@@ -65,8 +68,10 @@ bool Worker::prepare(Run& run) {
 bool Worker::prepare_stacks(size_t count) {
   const size_t bytes = run_->image->stack_bytes + kStackSlack;
   if (stacks_.count() < count || stacks_.bytes_each() < bytes) {
-    const size_t more = std::max(count, stacks_.count());
-    if (!stacks_.map(more, bytes)) {
+    // As many as before, unless those are too large for it now.
+    const size_t more =
+        stacks_.count() * bytes > kMaxStackMemory ? count : std::max(count, stacks_.count());
+    if (more * bytes > kMaxStackMemory || !stacks_.map(more, bytes)) {
       fibres_.clear();
       return false;
     }
@@ -118,6 +123,7 @@ bool Worker::run_chunk() {
       run_threadgroup_in_meetings(index);
     }
   }
+  if (abandoned_ && __atomic_load_n(run_->stop, __ATOMIC_RELAXED) != 0) run_->stopped = true;
   return !abandoned_;
 }
 
