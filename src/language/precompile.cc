@@ -23,7 +23,7 @@ Error compile_error(ClangInstance& instance, std::string message) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Precompiled>> precompile(const InstanceOptions& options,
+Result<std::shared_ptr<Precompiled>> precompile(const InstanceOptions& options,
                                                       const std::string& text, std::string name,
                                                       const Repairs* repairs) {
   Repairs done = repairs ? *repairs : Repairs();
@@ -52,7 +52,7 @@ Result<std::shared_ptr<const Precompiled>> precompile(const InstanceOptions& opt
     result->storage.assign(buffer->Data.begin(), buffer->Data.end());
     result->bytes = result->storage;
     result->base = options.precompiled;
-    return std::shared_ptr<const Precompiled>(std::move(result));
+    return result;
   }
 }
 
@@ -79,7 +79,7 @@ Result<std::shared_ptr<const Precompiled>> precompiled_prefix(const Options& opt
                  std::string(kOwnFile) + "prefix" + std::to_string(known.size()) + ".pch", &none));
   constexpr size_t kRemembered = 16;
   if (known.size() < kRemembered) known.emplace(std::move(key), made);
-  return made;
+  return std::shared_ptr<const Precompiled>(made);
 }
 
 }  // namespace anymetal::language

@@ -7,7 +7,7 @@
 namespace anymetal::language {
 
 /// `text` compiled on top of `options.precompiled`. `repairs` null: the text is C++ already.
-[[nodiscard]] Result<std::shared_ptr<const Precompiled>> precompile(const InstanceOptions& options,
+[[nodiscard]] Result<std::shared_ptr<Precompiled>> precompile(const InstanceOptions& options,
                                                                     const std::string& text,
                                                                     std::string name,
                                                                     const Repairs* repairs);

@@ -25,6 +25,13 @@ struct LibraryFile {
 
 [[nodiscard]] std::span<const LibraryFile> standard_library();
 
+/// What the build made of the library for this math mode (write_precompiled.cc): the version of the Clang that wrote it, a
+/// null byte, and the precompiled header. Empty in the program that writes it.
+[[nodiscard]] std::string_view embedded_precompiled(MathMode mode);
+
+/// Compiles the library; takes most of a second.
+[[nodiscard]] Result<std::shared_ptr<Precompiled>> compile_library(MathMode mode);
+
 /// The whole library, precompiled; made once for each math mode, then kept.
 [[nodiscard]] Result<std::shared_ptr<const Precompiled>> precompiled_library(MathMode mode);
 

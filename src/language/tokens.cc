@@ -42,7 +42,8 @@ std::string TokenText::spelling(size_t i) const {
   if (token.isAnnotation() || token.is(tok::eof)) return {};
   if (const auto w = word(i); !w.empty()) return std::string(w);
   if (const char* punctuator = tok::getPunctuatorSpelling(token.getKind())) return punctuator;
-  return preprocessor_.getSpelling(token);
+  llvm::SmallString<64> buffer;  // this overload knows tokens that we made
+  return preprocessor_.getSpelling(token, buffer).str();
 }
 
 std::string TokenText::text() const {
