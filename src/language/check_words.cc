@@ -61,7 +61,9 @@ bool is_later_keyword(tok::TokenKind kind) {
 void check_words(TokenText& text) {
   for (size_t i = 0; i < text.size(); ++i) {
     clang::Token& token = text.tokens[i];
-    if (is_later_keyword(token.getKind())) token.setKind(tok::identifier);
+    // Another name, since the parser looks the word's kind up again.
+    if (is_later_keyword(token.getKind()))
+      token = text.make_word("__am_word_" + text.spelling(i), token);
     const char* message = refusal(token.getKind());
     if (!message) continue;
     if (token.is(tok::kw_delete) && i > 0 && text.is(i - 1, tok::equal)) continue;  // `= delete`

@@ -33,7 +33,7 @@ const std::vector<const char*> kFlags = {
     "-Wno-duplicate-decl-specifier", "-Wno-unknown-pragmas", "-Wno-ignored-attributes",
     "-Wno-unused-value", "-Wno-undefined-internal", "-Wno-undefined-inline",
     "-Wno-undefined-var-template", "-Wno-ignored-pragma-optimize", "-Wno-invalid-constexpr",
-    "-Wno-sycl-strict",
+    "-Wno-sycl-strict", "-Werror=vla-cxx-extension",
     // Code generation: marked for optimisation, not optimised; places of instructions.
     "-emit-llvm-only", "-O3", "-disable-llvm-passes", "-debug-info-kind=line-tables-only",
     "-dwarf-version=4", "-fdebug-compilation-dir=.", "-disable-free"};
@@ -99,7 +99,7 @@ Result<std::unique_ptr<ClangInstance>> make_instance(const InstanceOptions& opti
                                                      std::string text,
                                                      clang::TranslationUnitKind kind) {
   auto instance = std::make_unique<ClangInstance>();
-  instance->diagnostics = std::make_shared<DiagnosticCollector>();
+  instance->diagnostics = std::make_shared<DiagnosticCollector>(options.include_dirs);
   instance->precompiled = options.precompiled;
   instance->own_files = new llvm::vfs::InMemoryFileSystem;
   add_files(*instance->own_files, options);

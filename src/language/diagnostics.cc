@@ -1,11 +1,14 @@
 #include "language/diagnostics.h"
 
+#include <clang/Basic/DiagnosticLex.h>
 #include <clang/Basic/DiagnosticParse.h>
 #include <clang/Basic/DiagnosticSema.h>
 #include <clang/Basic/SourceManager.h>
 #include <clang/Lex/Lexer.h>
+#include <llvm/Support/ConvertUTF.h>
 
 #include <algorithm>
+#include <tuple>
 
 namespace anymetal::language {
 namespace {
@@ -42,7 +45,26 @@ std::string line_at(const clang::SourceManager& sources, clang::SourceLocation l
                                                         : 0;
   const size_t end = std::min(text.find('\n', offset), text.size());
   if (begin > end || end - begin > 2000) return {};
-  return text.substr(begin, end - begin).rtrim('\r').str();
+  std::string line = text.substr(begin, end - begin).rtrim('\r').str();
+  // Whoever shows the line expects UTF-8; columns are bytes, so each wrong byte becomes one
+  // character.
+  const auto* at = reinterpret_cast<const llvm::UTF8*>(line.data());
+  const auto* stop = at + line.size();
+  while (!llvm::isLegalUTF8String(&at, stop))
+    line[static_cast<size_t>(reinterpret_cast<const char*>(at) - line.data())] = '?';
+  return line;
+}
+
+bool is_cpp_header(std::string_view name) {
+  static constexpr std::string_view kHeaders[] = {
+      "algorithm",   "array",    "atomic",  "bit",        "bitset",           "cassert",
+      "cfloat",      "climits",  "cmath",   "complex",    "cstddef",          "cstdint",
+      "cstdio",      "cstdlib",  "cstring", "functional", "initializer_list", "iostream",
+      "iterator",    "limits",   "map",     "math.h",     "memory",           "numeric",
+      "ostream",     "random",   "span",    "stddef.h",   "stdexcept",        "stdint.h",
+      "stdio.h",     "stdlib.h", "string",  "string.h",   "string_view",      "tuple",
+      "type_traits", "utility",  "vector"};
+  return std::find(std::begin(kHeaders), std::end(kHeaders), name) != std::end(kHeaders);
 }
 
 /// The name that a diagnostic is about: its first quoted word.
@@ -119,6 +141,7 @@ bool is_unsupported_metal_name(std::string_view name) {
                                                    "patch_control",
                                                    "tensor",
                                                    "mpp",
+                                                   "MetalPerformancePrimitives",
                                                    "cooperative_tensor",
                                                    "float2x",
                                                    "float3x",
@@ -157,6 +180,7 @@ std::string in_metal_words(std::string message) {
       {"unsigned char", "uchar"},
       {"unsigned long", "ulong"}};
   for (const auto& [from, to] : kTypes) replace_all(message, from, to);
+  replace_all(message, "__am_word_", "");
   drop_same_aka(message);
   return message;
 }
@@ -218,14 +242,44 @@ void DiagnosticCollector::HandleDiagnostic(clang::DiagnosticsEngine::Level level
                                                                       : Severity::warning;
   if (error) {
     ++errors_;
-    const std::string name = quoted(entry.diagnostic.message);
-    if (is_unknown_name(info.getID()) && is_unsupported_metal_name(name)) {
+    // The standard library says so by static_assert for what it only declares.
+    std::string& message = entry.diagnostic.message;
+    if (message.ends_with("not supported yet")) {
+      ++unsupported_;
+      if (const size_t at = message.rfind("': "); at != std::string::npos) message.erase(0, at + 3);
+      if (const size_t at = message.rfind("failed: "); at != std::string::npos)
+        message.erase(0, at + 8);
+    }
+    const std::string name = quoted(message);
+    if (info.getID() == clang::diag::err_pp_file_not_found) describe_missing_header(name, message);
+    if (info.getID() == clang::diag::ext_vla_cxx || info.getID() == clang::diag::ext_vla) {
+      message = "the size of an array must be a constant in Metal";
+    }
+    const bool unknown =
+        is_unknown_name(info.getID()) || info.getID() == clang::diag::err_pp_file_not_found;
+    if (unknown && is_unsupported_metal_name(name)) {
       ++unsupported_;
       entry.diagnostic.message = "'" + name + "' is not supported yet";
       entry.diagnostic.fix.clear();
     }
   }
   group_.push_back(std::move(entry));
+}
+
+void DiagnosticCollector::describe_missing_header(const std::string& name,
+                                                  std::string& message) const {
+  if (is_cpp_header(name)) {
+    message = "there is no header <" + name + "> in Metal; its standard library is <metal_stdlib>";
+    return;
+  }
+  message = "header '" + name + "' not found; ";
+  if (include_dirs_.empty()) {
+    message += "no include directories were given";
+    return;
+  }
+  message += "looked in";
+  for (size_t i = 0; i < include_dirs_.size(); ++i)
+    message += (i == 0 ? " " : ", ") + include_dirs_[i];
 }
 
 void DiagnosticCollector::add(const clang::SourceManager& sources, clang::SourceLocation place,
@@ -273,7 +327,22 @@ void DiagnosticCollector::finish_group() {
 
 std::vector<Diagnostic> DiagnosticCollector::take() {
   finish_group();
-  return std::move(done_);
+  // The same thing may be said for each instantiation of a template.
+  std::vector<Diagnostic> out;
+  std::set<std::tuple<std::string, uint32_t, uint32_t, std::string>> said;
+  bool keep = true;
+  for (auto& diagnostic : done_) {
+    if (diagnostic.severity != Severity::note) {
+      keep = said.insert({diagnostic.file, diagnostic.line, diagnostic.column, diagnostic.message})
+                 .second;
+      // What fails beside something that isn't there yet fails because of it.
+      const bool later = diagnostic.message.ends_with("not supported yet");
+      if (unsupported_ > 0 && diagnostic.severity == Severity::error && !later) keep = false;
+    }
+    if (keep) out.push_back(std::move(diagnostic));
+  }
+  done_.clear();
+  return out;
 }
 
 }  // namespace anymetal::language

@@ -26,14 +26,18 @@ struct Repairs {
 
 class DiagnosticCollector : public clang::DiagnosticConsumer {
  public:
+  /// The directories are named where a header isn't found.
+  explicit DiagnosticCollector(std::vector<std::string> include_dirs)
+      : include_dirs_(std::move(include_dirs)) {}
+
   void HandleDiagnostic(clang::DiagnosticsEngine::Level level,
                         const clang::Diagnostic& info) override;
 
   /// All that was said, errors and warnings; translated and complete.
   [[nodiscard]] std::vector<Diagnostic> take();
   [[nodiscard]] bool has_errors() const { return errors_ > 0; }
-  /// Whether every error names something of Metal that isn't there yet.
-  [[nodiscard]] bool only_unsupported() const { return errors_ > 0 && unsupported_ == errors_; }
+  /// Whether an error names something of Metal that isn't there yet.
+  [[nodiscard]] bool has_unsupported() const { return unsupported_ > 0; }
   /// Errors that a second pass with repairs at these places may avoid.
   [[nodiscard]] const Repairs& wanted_repairs() const { return repairs_; }
   /// Adds a diagnostic of our own at a place of the text.
@@ -47,6 +51,9 @@ class DiagnosticCollector : public clang::DiagnosticConsumer {
     bool dropped = false;
   };
   void finish_group();
+  void describe_missing_header(const std::string& name, std::string& message) const;
+
+  std::vector<std::string> include_dirs_;
 
   std::vector<Entry> group_;  ///< an error or warning and its notes
   std::vector<Diagnostic> done_;

@@ -8,7 +8,11 @@
 #include <llvm/IR/Instructions.h>
 #include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/Verifier.h>
+#include <llvm/Passes/PassBuilder.h>
 #include <llvm/Support/raw_ostream.h>
+#include <llvm/Transforms/Scalar/SROA.h>
+#include <llvm/Transforms/Scalar/SimplifyCFG.h>
+#include <llvm/Transforms/Scalar/TailRecursionElimination.h>
 #include <llvm/Transforms/Utils/Evaluator.h>
 
 #include <set>
@@ -75,11 +79,13 @@ class Finisher {
       : module_(module), options_(options) {}
 
   Result<void> finish(uint32_t& threadgroup_bytes) {
+    drop_annotations();
     ANYMETAL_RETURN_IF_ERROR(define_constants());
     evaluate_initialisers();
     drop_lists();
     make_internal();
     drop_unreached();
+    eliminate_tail_recursion();
     ANYMETAL_RETURN_IF_ERROR(check_calls());
     ANYMETAL_RETURN_IF_ERROR(check_variables());
     threadgroup_bytes = declare_threadgroup_variables();
@@ -93,6 +99,53 @@ class Finisher {
   }
 
  private:
+  /// Parameters of functions that aren't kernels may have attributes too; they mean nothing there.
+  void drop_annotations() {
+    std::vector<llvm::CallInst*> calls;
+    for (auto& function : module_) {
+      if (!function.getName().starts_with("llvm.var.annotation") &&
+          !function.getName().starts_with("llvm.ptr.annotation")) {
+        continue;
+      }
+      for (auto* user : function.users()) calls.push_back(llvm::cast<llvm::CallInst>(user));
+    }
+    for (auto* call : calls) {
+      if (!call->getType()->isVoidTy()) call->replaceAllUsesWith(call->getArgOperand(0));
+      call->eraseFromParent();
+    }
+  }
+
+  /// Published kernels hold functions whose last act is to call themselves (MLX's elem_to_loc
+  /// helpers), and Apple's compiler takes them, as loops. So do we; any other recursion is refused
+  /// later.
+  void eliminate_tail_recursion() {
+    std::vector<llvm::Function*> recursive;
+    for (auto& function : module_) {
+      for (auto& instruction : llvm::instructions(function)) {
+        const auto* call = llvm::dyn_cast<llvm::CallBase>(&instruction);
+        if (!call || call->getCalledFunction() != &function) continue;
+        recursive.push_back(&function);
+        break;
+      }
+    }
+    if (recursive.empty()) return;
+    llvm::LoopAnalysisManager loops;
+    llvm::FunctionAnalysisManager functions;
+    llvm::CGSCCAnalysisManager components;
+    llvm::ModuleAnalysisManager modules;
+    llvm::PassBuilder builder;
+    builder.registerModuleAnalyses(modules);
+    builder.registerCGSCCAnalyses(components);
+    builder.registerFunctionAnalyses(functions);
+    builder.registerLoopAnalyses(loops);
+    builder.crossRegisterProxies(loops, functions, components, modules);
+    llvm::FunctionPassManager passes;
+    passes.addPass(llvm::SROAPass(llvm::SROAOptions::ModifyCFG));
+    passes.addPass(llvm::SimplifyCFGPass());
+    passes.addPass(llvm::TailCallElimPass());
+    for (auto* function : recursive) passes.run(*function, functions);
+  }
+
   Result<void> define_constants() {
     for (auto& variable : module_.globals()) {
       if (!variable.isDeclaration() || variable.getAddressSpace() != kConstantSpace) continue;
@@ -326,12 +379,13 @@ class Finisher {
   }
 
   Result<void> check_variables() {
+    // A constant that follows from an undefined one is reported by the name of that one.
+    if (!undefined_.empty() && needs_undefined()) {
+      return user_error("function constant '" + options_.constant_names.at(*undefined_.begin()) +
+                        "' has no value; give it one when the function is made");
+    }
     for (auto& variable : module_.globals()) {
       const std::string name = user_name(variable.getName());
-      if (undefined_.contains(variable.getName().str())) {
-        return user_error("function constant '" + name +
-                          "' has no value; give it one when the function is made");
-      }
       if (const auto found = dynamic_.find(variable.getName().str()); found != dynamic_.end()) {
         return error_at(found->second, "the value of '" + name + "' is not a constant");
       }
@@ -347,6 +401,14 @@ class Finisher {
                         "' outlives its function; in Metal such variables must be 'constant'");
     }
     return {};
+  }
+
+  bool needs_undefined() const {
+    for (const auto& variable : module_.globals()) {
+      const std::string name = variable.getName().str();
+      if (undefined_.contains(name) || dynamic_.contains(name)) return true;
+    }
+    return false;
   }
 
   uint32_t declare_threadgroup_variables() {

@@ -77,6 +77,7 @@ class Library final : public ParsedLibrary {
   void read_kernels();
   Error parse_error();
   Result<ThreadIr> emit_kernel(size_t index, std::span<const ConstantValue> constants);
+  std::string line_of(const Diagnostic& place) const;
   void name_constants(std::span<const ConstantValue> values, FinishOptions& options);
 
   Source source_;
@@ -115,7 +116,7 @@ Result<void> Library::parse_once(const Repairs& repairs) {
 
 Error Library::parse_error() {
   auto& collector = *instance_->diagnostics;
-  const bool unsupported = collector.only_unsupported();
+  const bool unsupported = collector.has_unsupported();
   Error error = user_error("");
   error.diagnostics = collector.take();
   for (auto& diagnostic : error.diagnostics) {
@@ -210,6 +211,26 @@ void Library::name_constants(std::span<const ConstantValue> values, FinishOption
   }
 }
 
+/// The user's line at a place that is known by name and number only.
+std::string Library::line_of(const Diagnostic& place) const {
+  size_t offset = 0;
+  uint32_t line = 1;
+  std::string_view file =
+      source_.marks.empty() ? std::string_view(source_.name) : std::string_view();
+  for (size_t mark = 0; offset <= source_.text.size();) {
+    while (mark < source_.marks.size() && source_.marks[mark].offset <= offset) {
+      file = source_.marks[mark].file;
+      line = source_.marks[mark].line;
+      ++mark;
+    }
+    const size_t end = std::min(source_.text.find('\n', offset), source_.text.size());
+    if (file == place.file && line == place.line) return source_.text.substr(offset, end - offset);
+    offset = end + 1;
+    ++line;
+  }
+  return {};
+}
+
 Result<ThreadIr> Library::emit_kernel(size_t index, std::span<const ConstantValue> constants) {
   auto& compiler = *instance_->compiler;
   auto& collector = *instance_->diagnostics;
@@ -241,7 +262,12 @@ Result<ThreadIr> Library::emit_kernel(size_t index, std::span<const ConstantValu
   }
   FinishOptions options{.entry = ir.entry, .constants = {}, .constant_names = {}};
   name_constants(constants, options);
-  ANYMETAL_RETURN_IF_ERROR(finish_module(*ir.module, options, ir.interface.threadgroup_bytes));
+  auto finished = finish_module(*ir.module, options, ir.interface.threadgroup_bytes);
+  if (!finished) {
+    Error error = finished.error();
+    for (auto& diagnostic : error.diagnostics) diagnostic.text = line_of(diagnostic);
+    return error;
+  }
   return ir;
 }
 

@@ -5,36 +5,12 @@
 #include <llvm/IR/DebugInfoMetadata.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/Instructions.h>
-#include <llvm/Support/raw_ostream.h>
 
 #include "builtins/builtins.h"
-#include "ir/thread_ir.h"
+#include "language/testing.h"
 
 namespace anymetal::language {
 namespace {
-
-std::string ir_text(const ThreadIr& ir) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  ir.module->print(stream, nullptr);
-  return text;
-}
-
-/// Parses `text`, which must be right, and emits its only kernel.
-ThreadIr emit_only(const std::string& text, const Options& options = {}) {
-  auto parsed = parse({.text = text, .name = "kernel.metal", .marks = {}}, options);
-  if (!parsed) {
-    ADD_FAILURE() << parsed.error().text();
-    return {};
-  }
-  EXPECT_EQ((*parsed)->kernels().size(), 1u);
-  auto ir = (*parsed)->emit((*parsed)->kernels().front().name);
-  if (!ir) {
-    ADD_FAILURE() << ir.error().text();
-    return {};
-  }
-  return std::move(*ir);
-}
 
 constexpr const char* kMyExp = R"(#include <metal_stdlib>
 using namespace metal;

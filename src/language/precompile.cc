@@ -16,7 +16,7 @@ namespace {
 
 Error compile_error(ClangInstance& instance, std::string message) {
   Error error = user_error(std::move(message));
-  if (instance.diagnostics->only_unsupported()) error.kind = ErrorKind::unsupported;
+  if (instance.diagnostics->has_unsupported()) error.kind = ErrorKind::unsupported;
   error.diagnostics = instance.diagnostics->take();
   return error;
 }
@@ -24,8 +24,8 @@ Error compile_error(ClangInstance& instance, std::string message) {
 }  // namespace
 
 Result<std::shared_ptr<Precompiled>> precompile(const InstanceOptions& options,
-                                                      const std::string& text, std::string name,
-                                                      const Repairs* repairs) {
+                                                const std::string& text, std::string name,
+                                                const Repairs* repairs) {
   Repairs done = repairs ? *repairs : Repairs();
   for (int round = 0;; ++round) {
     ANYMETAL_ASSIGN_OR_RETURN(auto instance, make_instance(options, text, clang::TU_Prefix));

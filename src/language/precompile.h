@@ -8,9 +8,9 @@ namespace anymetal::language {
 
 /// `text` compiled on top of `options.precompiled`. `repairs` null: the text is C++ already.
 [[nodiscard]] Result<std::shared_ptr<Precompiled>> precompile(const InstanceOptions& options,
-                                                                    const std::string& text,
-                                                                    std::string name,
-                                                                    const Repairs* repairs);
+                                                              const std::string& text,
+                                                              std::string name,
+                                                              const Repairs* repairs);
 
 /// The standard library and `prefix` for these options, made once and remembered by content.
 [[nodiscard]] Result<std::shared_ptr<const Precompiled>> precompiled_prefix(const Options& options);

@@ -23,9 +23,11 @@ void annotate(TokenText& text, Tokens& out, std::string_view name, size_t argume
 
 /// Puts out one attribute of a list; `i` is its name's index, `end` the index after it. Returns
 /// whether it must be kept in brackets.
-bool rewrite_one(TokenText& text, Tokens& out, size_t i, size_t end) {
+bool rewrite_one(TokenText& text, Tokens& out, size_t i, size_t end, bool in_parameters) {
   if (text.is(i + 1, tok::coloncolon)) return text.word(i) == "clang" || text.word(i) == "gnu";
   const auto name = text.word(i);
+  // A parameter that only exists if a function constant is true: here it always does.
+  if (name == "function_constant" && in_parameters) return false;
   switch (use_of_attribute(name)) {
     case AttributeUse::keep:
       return true;
@@ -51,7 +53,7 @@ bool rewrite_one(TokenText& text, Tokens& out, size_t i, size_t end) {
 }
 
 /// The list that opens with `[[` at i. Returns the index after `]]`.
-size_t rewrite_list(TokenText& text, Tokens& out, size_t i) {
+size_t rewrite_list(TokenText& text, Tokens& out, size_t i, bool in_parameters) {
   const size_t end = text.after_brackets(i);
   const size_t close = end >= 2 ? end - 2 : end;
   if (close <= i + 1 || !text.is(close, tok::r_square) || !text.is(close + 1, tok::r_square))
@@ -61,7 +63,7 @@ size_t rewrite_list(TokenText& text, Tokens& out, size_t i) {
     while (stop < close && !text.is(stop, tok::comma)) {
       stop = text.is(stop, tok::l_paren) ? text.after_brackets(stop) : stop + 1;
     }
-    if (rewrite_one(text, out, n, stop)) {
+    if (rewrite_one(text, out, n, stop, in_parameters)) {
       out.insert(out.end(), 2, text.tokens[i]);
       out.insert(out.end(), text.tokens.begin() + static_cast<ptrdiff_t>(n),
                  text.tokens.begin() + static_cast<ptrdiff_t>(stop));
@@ -98,7 +100,7 @@ void rewrite_attributes(TokenText& text) {
   size_t parens = 0;
   for (size_t i = 0; i < text.size(); ++i) {
     if (text.is(i, tok::l_square) && text.is(i + 1, tok::l_square)) {
-      const size_t end = rewrite_list(text, out, i);
+      const size_t end = rewrite_list(text, out, i, parens > 0);
       if (end != i) {
         i = end - 1;
         continue;

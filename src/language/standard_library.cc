@@ -10,12 +10,13 @@
 namespace anymetal::language {
 
 Result<std::shared_ptr<Precompiled>> compile_library(MathMode mode) {
-  InstanceOptions options{.math_mode = mode, .macros = {}, .include_dirs = {}, .precompiled = nullptr};
+  InstanceOptions options{
+      .math_mode = mode, .macros = {}, .include_dirs = {}, .precompiled = nullptr};
   auto result = precompile(options, "#include <metal_stdlib>\n#include <__am_language>\n",
                            std::string(kOwnFile) + "library.pch", nullptr);
   if (result) return result;
-  Error error = internal_error("the embedded standard library does not compile: " +
-                               result.error().message);
+  Error error =
+      internal_error("the embedded standard library does not compile: " + result.error().message);
   error.diagnostics = result.error().diagnostics;
   return error;
 }
@@ -26,7 +27,8 @@ namespace {
 std::shared_ptr<Precompiled> open_embedded(MathMode mode) {
   const std::string_view bytes = embedded_precompiled(mode);
   const size_t end = bytes.find('\0');
-  if (end == std::string_view::npos || bytes.substr(0, end) != clang::getClangFullVersion()) return nullptr;
+  if (end == std::string_view::npos || bytes.substr(0, end) != clang::getClangFullVersion())
+    return nullptr;
   auto precompiled = std::make_shared<Precompiled>();
   precompiled->name = std::string(kOwnFile) + "library.pch";
   precompiled->bytes = bytes.substr(end + 1);

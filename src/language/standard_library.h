@@ -25,8 +25,9 @@ struct LibraryFile {
 
 [[nodiscard]] std::span<const LibraryFile> standard_library();
 
-/// What the build made of the library for this math mode (write_precompiled.cc): the version of the Clang that wrote it, a
-/// null byte, and the precompiled header. Empty in the program that writes it.
+/// What the build made of the library for this math mode (write_precompiled.cc): the version of the
+/// Clang that wrote it, a null byte, and the precompiled header. Empty in the program that writes
+/// it.
 [[nodiscard]] std::string_view embedded_precompiled(MathMode mode);
 
 /// Compiles the library; takes most of a second.

@@ -16,6 +16,25 @@ bool is_threadgroup(clang::QualType type) {
   return space == clang::LangAS::sycl_local || space == clang::LangAS::opencl_local;
 }
 
+/// Whether all that an initialiser says is zero.
+bool is_zero(const clang::Expr* expression) {
+  expression = expression->IgnoreParenImpCasts();
+  if (llvm::isa<clang::ImplicitValueInitExpr>(expression)) return true;
+  if (const auto* list = llvm::dyn_cast<clang::InitListExpr>(expression)) {
+    for (const auto* item : list->inits()) {
+      if (!is_zero(item)) return false;
+    }
+    return true;
+  }
+  if (const auto* number = llvm::dyn_cast<clang::IntegerLiteral>(expression))
+    return number->getValue().isZero();
+  if (const auto* number = llvm::dyn_cast<clang::FloatingLiteral>(expression))
+    return number->getValue().isZero();
+  if (const auto* number = llvm::dyn_cast<clang::CXXBoolLiteralExpr>(expression))
+    return !number->getValue();
+  return false;
+}
+
 class Visitor : public clang::RecursiveASTVisitor<Visitor> {
  public:
   Visitor(clang::ASTContext& context, DiagnosticCollector& diagnostics)
@@ -48,6 +67,12 @@ class Visitor : public clang::RecursiveASTVisitor<Visitor> {
                           variable->getInitStyle() == clang::VarDecl::CallInit &&
                           construct->getParenOrBraceRange().isInvalid();
     if (implicit) {
+      variable->setInit(nullptr);
+    } else if (is_zero(variable->getInit())) {
+      // Apple's compiler takes this, and published kernels write it before they initialise by hand.
+      diagnostics_.add(context_.getSourceManager(), variable->getLocation(), Severity::warning,
+                       "the initializer of threadgroup variable '" + variable->getNameAsString() +
+                           "' has no effect; let the threads write it, and a barrier follow");
       variable->setInit(nullptr);
     } else {
       diagnostics_.add(

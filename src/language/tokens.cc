@@ -55,10 +55,15 @@ std::string TokenText::text() const {
       const auto& sources = preprocessor_.getSourceManager();
       const auto place = sources.getExpansionLoc(tokens[i].getLocation());
       out.append(sources.getExpansionColumnNumber(place) - 1, ' ');
-    } else if (!out.empty() && (tokens[i].hasLeadingSpace() || !word(i).empty())) {
-      out += ' ';
+      out += spelling(i);
+      continue;
     }
-    out += spelling(i);
+    const std::string next = spelling(i);
+    const auto is_word = [](char c) { return isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+    const bool joins =
+        !out.empty() && !next.empty() && is_word(out.back()) && is_word(next.front());
+    if (joins || (!out.empty() && tokens[i].hasLeadingSpace() && out.back() != '(')) out += ' ';
+    out += next;
   }
   return out += '\n';
 }
@@ -78,7 +83,8 @@ Token TokenText::make_word(std::string_view word, const Token& place) const {
       preprocessor_.getIdentifierInfo(llvm::StringRef(word.data(), word.size()));
   token.setIdentifierInfo(info);
   token.setKind(info->getTokenID());
-  token.setFlag(Token::LeadingSpace);
+  token.setFlagValue(Token::LeadingSpace, place.hasLeadingSpace());
+  token.setFlagValue(Token::StartOfLine, place.isAtStartOfLine());
   return token;
 }
 
@@ -102,6 +108,7 @@ Token TokenText::make_number(std::string_view digits, const Token& place) {
 }
 
 void TokenText::append(std::vector<Token>& to, std::string_view text, const Token& place) {
+  const size_t first = to.size();
   size_t i = 0;
   const auto is_word = [](char c) { return isalnum(static_cast<unsigned char>(c)) || c == '_'; };
   while (i < text.size()) {
@@ -136,6 +143,11 @@ void TokenText::append(std::vector<Token>& to, std::string_view text, const Toke
       }
       i += length;
     }
+  }
+  // Only the first stands where the user's token stood.
+  for (size_t n = first; n < to.size(); ++n) {
+    to[n].setFlagValue(Token::StartOfLine, n == first && place.isAtStartOfLine());
+    to[n].setFlagValue(Token::LeadingSpace, n == first && place.hasLeadingSpace());
   }
 }
 

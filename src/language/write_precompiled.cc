@@ -1,5 +1,6 @@
-// Run by the build: writes the precompiled standard library of each math mode, safe, relaxed and fast, to the three files
-// that it is given. Linked without the result, so embedded_precompiled is empty here.
+// Run by the build: writes the precompiled standard library of each math mode, safe, relaxed and
+// fast, to the three files that it is given. Linked without the result, so embedded_precompiled is
+// empty here.
 #include <clang/Basic/Version.h>
 
 #include <cstdio>
@@ -11,7 +12,9 @@
 
 namespace anymetal::language {
 
-std::string_view embedded_precompiled(MathMode) { return {}; }
+std::string_view embedded_precompiled(MathMode) {
+  return {};
+}
 
 namespace {
 
