@@ -253,13 +253,14 @@ Result<void> launch(const PreparedKernel& kernel, const Call& call) {
       fill(output.data, count_of(output), output.dtype, *call.init_value);
     }
   }
-  const runtime::LaunchNotes notes = notes_of(kernel, call);
+  std::optional<runtime::LaunchNotes> notes;
+  if (runtime::notes_are_read(kernel.pipeline->device())) notes = notes_of(kernel, call);
   const Binding binding(kernel, call);
   Result<void> done = kernel.pipeline->run({.grid = extents.grid,
                                             .threadgroup = extents.threadgroup,
                                             .buffers = binding.arguments(),
                                             .coverage = call.init_value ? 0u : ~0u,
-                                            .notes = &notes});
+                                            .notes = notes ? &*notes : nullptr});
   if (!done) return renamed(*kernel.signature, std::move(done).error());
   return done;
 }

@@ -69,7 +69,7 @@ class SerialQueue final : public CommandQueue, public std::enable_shared_from_th
   const Limits& limits() const { return limits_; }
 
  private:
-  static void work(std::shared_ptr<QueueState> state);
+  static void work(const std::shared_ptr<QueueState>& state);
 
   const Limits limits_;
   const std::shared_ptr<QueueState> state_;
@@ -313,7 +313,7 @@ void SerialQueue::commit(const std::shared_ptr<RecordedBuffer>& buffer) {
   state_->changed.notify_all();
 }
 
-void SerialQueue::work(std::shared_ptr<QueueState> state) {
+void SerialQueue::work(const std::shared_ptr<QueueState>& state) {
   for (;;) {
     std::shared_ptr<RecordedBuffer> next;
     {
