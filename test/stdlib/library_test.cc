@@ -3,6 +3,8 @@
 // aren't supported yet.
 #include <llvm/IR/Function.h>
 
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -81,6 +83,47 @@ TEST(Library, Vectors) {
   for (size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(out[i], expected[i]) << "at " << i;
 }
 
+TEST(Library, Matrices) {
+  std::vector<float> a = {2, -1, 3, 0.5f, 4, 1, -2, 7, 0, 3, 5, -1, 6, 2, 1, 8}, out(80);
+  ASSERT_TRUE(run_text(read("matrices.metal"), {argument(a), argument(out)}, 1, 1));
+  const auto at = [&](int column, int row) { return double(a[column * 4 + row]); };
+  for (int c = 0; c < 4; ++c) {
+    for (int r = 0; r < 4; ++r) {
+      double product = 0;
+      for (int k = 0; k < 4; ++k) product += at(k, r) * at(c, k);
+      EXPECT_EQ(out[c * 4 + r], product) << c << " " << r;
+      EXPECT_EQ(out[16 + c * 4 + r], at(r, c)) << "transpose " << c << " " << r;
+      EXPECT_EQ(out[32 + c * 4 + r], 2 * at(c, r) - (c == r ? 3 : 0)) << c << " " << r;
+    }
+    double by_vector = 0, from_left = 0;
+    for (int k = 0; k < 4; ++k) {
+      by_vector += at(k, c) * (k + 1);
+      from_left += (k + 1) * at(c, k);
+    }
+    EXPECT_EQ(out[48 + c], by_vector);
+    EXPECT_EQ(out[52 + c], from_left);
+  }
+  // Leibniz' sum over all permutations.
+  int order[] = {0, 1, 2, 3};
+  double determinant = 0;
+  do {
+    int inversions = 0;
+    for (int i = 0; i < 4; ++i)
+      for (int j = 0; j < i; ++j) inversions += order[j] > order[i];
+    double product = inversions % 2 ? -1 : 1;
+    for (int i = 0; i < 4; ++i) product *= at(i, order[i]);
+    determinant += product;
+  } while (std::next_permutation(order, order + 4));
+  EXPECT_NEAR(out[56], determinant, 1e-4 * std::abs(determinant));
+  EXPECT_EQ(out[57],
+            2 * (1 * 5 + 2 * 3) - 4 * (-1 * 5 - 3 * 3) + 0);  // columns (2,-1,3) (4,1,-2) (0,3,5)
+  EXPECT_EQ(out[58], at(0, 0) * at(1, 1) - at(1, 0) * at(0, 1));
+  EXPECT_EQ(out[59], 48);
+  EXPECT_EQ(out[60], 32);
+  const std::vector<float> rectangular(out.begin() + 61, out.begin() + 65);
+  EXPECT_EQ(rectangular, (std::vector<float>{9, 12, 15, 1}));
+}
+
 TEST(Library, Atomics) {
   std::vector<uint32_t> out(12, 0);
   out[2] = 0xffffffff;
@@ -125,7 +168,6 @@ TEST(Library, AtomicsOfAllTypesAndInThreadgroupMemory) {
 
 TEST(Library, NamesThatAreNotThereYet) {
   const char* const texts[] = {
-      "kernel void k(device float* o) { float4x4 m; o[0] = sizeof(m); }",
       "kernel void k(device float* o) { simdgroup_float8x8 m; o[0] = sizeof(m); }",
       "kernel void k(device float* o) { simdgroup_matrix<half, 8, 8> m; o[0] = sizeof(m); }",
       "kernel void k(texture2d<float, access::read> t [[texture(0)]], device float* o) { o[0] = "
