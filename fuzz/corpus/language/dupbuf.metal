@@ -1,0 +1,1 @@
+kernel void k(device float* a [[buffer(1)]], device float* b [[buffer(1)]], device float* c [[buffer(31)]], threadgroup float* t [[buffer(2)]], device float* q [[thread_position_in_grid]]) { a[0] = 1; }

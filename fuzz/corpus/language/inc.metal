@@ -1,0 +1,2 @@
+#include "mine/missing.h"
+kernel void k(device float* a) {}
