@@ -10,7 +10,7 @@ While it is active, MLX's gates answer as on a Mac (``mx.metal.is_available()``,
 and devices named ``mx.gpu``); ``ANYMETAL_GATES=off`` leaves them alone. On a Mac the package steps aside: MLX's own kernels
 run there, and ``anymetal.active`` is False.
 
-The variables of the environment are listed in docs/howto/environment.md.
+The variables of the environment are listed in docs/environment.md.
 """
 
 from __future__ import annotations
