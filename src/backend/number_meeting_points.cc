@@ -8,6 +8,7 @@
 #include <map>
 
 #include "backend/debug_places.h"
+#include "backend/insert_lockstep_points.h"
 #include "backend/reference/meetings.h"
 #include "backend/thread_state.h"
 #include "builtins/builtins.h"
@@ -20,6 +21,16 @@ struct MeetingCall {
   MeetingSite site;
 };
 
+constexpr reference::Meeting kLockstep{reference::Operation::lockstep, false};
+
+/// A point of insert_lockstep_points.
+bool is_lockstep(const llvm::CallInst& call) {
+  const auto* flags =
+      call.arg_size() == 1 ? llvm::dyn_cast<llvm::ConstantInt>(call.getArgOperand(0)) : nullptr;
+  return flags && call.getCalledFunction()->getName() == "am.simdgroup_barrier" &&
+         flags->getZExtValue() == kLockstepFlag;
+}
+
 std::optional<MeetingSite> meeting_site(const llvm::Instruction& instruction) {
   const auto* call = llvm::dyn_cast<llvm::CallInst>(&instruction);
   const llvm::Function* callee = call ? call->getCalledFunction() : nullptr;
@@ -29,7 +40,7 @@ std::optional<MeetingSite> meeting_site(const llvm::Instruction& instruction) {
   const auto meeting = reference::find_meeting(reference->builtin->name);
   if (!meeting) return std::nullopt;
   MeetingSite site;
-  site.operation = reference::encode(*meeting);
+  site.operation = reference::encode(is_lockstep(*call) ? kLockstep : *meeting);
   site.type = reference->type ? uint16_t(*reference->type) : uint16_t(0);
   return site;
 }
@@ -153,6 +164,10 @@ void number_meeting_points(ThreadFunction& thread, llvm::FunctionAnalysisManager
                            KernelImage& image) {
   auto& loops = analyses.getResult<llvm::LoopAnalysis>(*thread.function);
   Numbering(thread, loops, image).number_all();
+}
+
+bool is_meeting_point(const llvm::Instruction& instruction) {
+  return meeting_site(instruction).has_value();
 }
 
 bool has_meeting_points(const llvm::Function& function) {

@@ -25,6 +25,9 @@ namespace anymetal::backend {
 void number_meeting_points(ThreadFunction& thread, llvm::FunctionAnalysisManager& analyses,
                            KernelImage& image);
 
+/// Whether threads meet at this call.
+[[nodiscard]] bool is_meeting_point(const llvm::Instruction& instruction);
+
 /// Whether there is anything to number.
 [[nodiscard]] bool has_meeting_points(const llvm::Function& function);
 

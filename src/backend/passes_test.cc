@@ -3,6 +3,7 @@
 #include <set>
 
 #include "backend/define_behaviour.h"
+#include "backend/insert_lockstep_points.h"
 #include "backend/instrument_bounds.h"
 #include "backend/instrument_loops.h"
 #include "backend/lower_builtins.h"
@@ -116,6 +117,30 @@ TEST_F(PassTest, NumberMeetingPointsCountsIterations) {
   EXPECT_EQ(lengths,
             (std::multiset<uint32_t>{1, 3, 5}));  // behind the loops, in the outer, in both
   EXPECT_EQ(image.key_length, 5u);
+}
+
+TEST_F(PassTest, InsertLockstepPointsWhereLoadsAndStoresMeet) {
+  const auto points = [&](const std::string& body) {
+    llvm::Function& entry = read(R"(
+@am.threadgroup.a = external addrspace(3) global [32 x i32], align 4
+declare void @am.threadgroup_barrier(i32) convergent
+define void @k(ptr addrspace(1) %out, i1 %c) {
+entry:
+)" + body + "  ret void\n}");
+    insert_lockstep_points(entry);
+    return count(written(), "call void @am.simdgroup_barrier");
+  };
+  const std::string store = "  store i32 1, ptr addrspace(3) @am.threadgroup.a\n";
+  const std::string load = "  %v = load i32, ptr addrspace(3) @am.threadgroup.a\n";
+  const std::string barrier = "  call void @am.threadgroup_barrier(i32 2)\n";
+  EXPECT_EQ(points(store + store), 0u);
+  EXPECT_EQ(points(store + load), 1u);
+  EXPECT_EQ(points(load + store), 1u);
+  EXPECT_EQ(points(store + barrier + load + barrier), 0u);
+  EXPECT_EQ(points("  store i32 1, ptr addrspace(1) %out\n" + load), 0u);
+  EXPECT_EQ(points("  br label %loop\nloop:\n" + store + barrier + load +
+                   "  br i1 %c, label %loop, label %done\ndone:\n"),
+            1u);
 }
 
 TEST_F(PassTest, InstrumentLoopsPollsAtEachBackEdge) {

@@ -330,6 +330,47 @@ TEST(Divergence, SomeOtherOrderShowsTheRace) {
   EXPECT_GT(wrong, 0);
 }
 
+// A scan over the lanes of a simdgroup in threadgroup memory, in place and without any barrier:
+// right only if lanes run in lockstep.
+const char* const kScanWithoutBarriers = R"(
+  %lanew = zext i32 %lane to i64
+  %own = getelementptr [32 x i32], ptr addrspace(3) @am.threadgroup.part, i64 0, i64 %lanew
+  store i32 1, ptr addrspace(3) %own
+  br label %loop
+loop:
+  %d = phi i32 [ 1, %entry ], [ %d2, %next ]
+  %far = icmp uge i32 %lane, %d
+  br i1 %far, label %add, label %next
+add:
+  %from = sub i32 %lane, %d
+  %fromw = zext i32 %from to i64
+  %other = getelementptr [32 x i32], ptr addrspace(3) @am.threadgroup.part, i64 0, i64 %fromw
+  %a = load i32, ptr addrspace(3) %other
+  %b = load i32, ptr addrspace(3) %own
+  %s = add i32 %a, %b
+  store i32 %s, ptr addrspace(3) %own
+  br label %next
+next:
+  %d2 = shl i32 %d, 1
+  %more = icmp ult i32 %d2, 32
+  br i1 %more, label %loop, label %done
+done:
+  %r = load i32, ptr addrspace(3) %own
+  store i32 %r, ptr addrspace(1) %to
+  ret void
+)";
+
+TEST(Divergence, TheDefaultOrderForgivesRacesBetweenLanes) {
+  const std::string text =
+      kernel_text(kScanWithoutBarriers,
+                  "@am.threadgroup.part = external addrspace(3) global [32 x i32], align 4\n");
+  const auto out = run_text(text, 64, 32);
+  for (uint32_t id = 0; id < 64; ++id) EXPECT_EQ(out[id], id % 32 + 1) << id;
+  int wrong = 0;
+  for (uint64_t seed = 1; seed < 8; ++seed) wrong += run_text(text, 64, 32, seed) != out;
+  EXPECT_GT(wrong, 0);
+}
+
 TEST(Divergence, BarriersOrderThreadgroupMemory) {
   // Each of 7 rounds: part[i] = part[(i + 1) % n] + 1, with barriers between read and write.
   const std::string text =

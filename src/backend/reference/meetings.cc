@@ -303,7 +303,7 @@ void answer(Operation operation, const Span& span) {
 }
 
 void perform(Operation operation, builtins::Type type, const Span& span) {
-  if (span.active == 0 || operation <= Operation::quadgroup_barrier) return;
+  if (span.active == 0 || operation <= Operation::lockstep) return;
   if (operation <= Operation::prefix_exclusive_product) return compute(operation, type, span);
   if (operation <= Operation::fill_down) return move_values(operation, span);
   answer(operation, span);

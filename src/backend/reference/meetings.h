@@ -18,6 +18,7 @@ enum class Operation : uint16_t {
   threadgroup_barrier,
   simdgroup_barrier,
   quadgroup_barrier,
+  lockstep,  ///< no barrier that Metal asks for: see insert_lockstep_points.h
   sum,
   product,
   min,

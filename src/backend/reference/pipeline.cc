@@ -19,6 +19,7 @@
 
 #include "backend/code_generation.h"
 #include "backend/define_behaviour.h"
+#include "backend/insert_lockstep_points.h"
 #include "backend/instrument_bounds.h"
 #include "backend/instrument_loops.h"
 #include "backend/lower_builtins.h"
@@ -121,6 +122,8 @@ Result<KernelImage> transform(ThreadIr& ir, const CompileOptions& options) {
   define_behaviour(*entry);
   // Variables become values. No pass that merges calls may run yet: each meeting point counts.
   passes.run(*entry, llvm::SROAPass(llvm::SROAOptions::PreserveCFG));
+  // Pointers to threadgroup memory are in sight now, and the points are still to be numbered.
+  insert_lockstep_points(*entry);
   const bool meets = has_meeting_points(*entry);
   shape_loops(*entry, meets, passes);
   ThreadFunction thread = make_thread_function(*entry);

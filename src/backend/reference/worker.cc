@@ -71,8 +71,9 @@ bool Worker::prepare_stacks(size_t count) {
     // As many as before, unless those are too large for it now.
     const size_t more =
         stacks_.count() * bytes > kMaxStackMemory ? count : std::max(count, stacks_.count());
-    if (more * bytes > kMaxStackMemory || !stacks_.map(more, bytes)) {
-      fibres_.clear();
+    if (more * bytes > kMaxStackMemory) return false;
+    if (!stacks_.map(more, bytes)) {
+      fibres_.clear();  // their stacks are gone
       return false;
     }
     fibres_.resize(more);
@@ -340,6 +341,8 @@ void Worker::abandon(ThreadState& thread) {
 }
 
 void Worker::wait_at(ThreadState& thread, uint32_t site) {
+  constexpr uint16_t lockstep = encode({Operation::lockstep, false});
+  if (run_->seed != 0 && run_->image->meetings[site].operation == lockstep) return;
   thread.site = site;
   fibres_[size_t(&thread - threads_.data())]->leave();
 }
