@@ -160,7 +160,7 @@ class RecordingEncoder final : public ComputeEncoder {
   void set_buffer(std::shared_ptr<Buffer> buffer, uint64_t offset, uint32_t index) override {
     if (!check_index("set_buffer", index)) return;
     if (!buffer) {
-      bound_[index] = {};
+      base_[index] = bound_[index] = {};
       return;
     }
     base_[index] = {buffer->data(), buffer->size()};
@@ -193,7 +193,7 @@ class RecordingEncoder final : public ComputeEncoder {
     };
     size_t units = std::max<size_t>(1, (bytes.size() + 15) / 16);
     std::shared_ptr<Unit[]> copy(new Unit[units]());
-    std::copy(bytes.begin(), bytes.end(), copy[0].bytes);
+    std::copy(bytes.begin(), bytes.end(), reinterpret_cast<std::byte*>(copy.get()));
     base_[index] = bound_[index] = {copy.get(), bytes.size()};
     buffer_->retain(std::move(copy));
   }

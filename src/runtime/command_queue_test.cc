@@ -131,6 +131,15 @@ TEST_F(CommandQueueTest, WrongCallsBecomeTheErrorOfTheCommandBuffer) {
   EXPECT_EQ(
       error_of([&](ComputeEncoder& e) { e.set_threadgroup_length(65536, 0); }),
       "set_threadgroup_length at index 0: 65,536 bytes are over the limit of 32,768: use less");
+  EXPECT_EQ(error_of([&](ComputeEncoder& e) {
+              e.set_pipeline(add);
+              e.set_buffer(x, 0, 0);
+              e.set_buffer(y, 0, 1);
+              e.set_buffer(nullptr, 0, 1);
+              e.set_buffer_offset(0, 1);
+              e.dispatch_threads({4, 1, 1}, {4, 1, 1});
+            }),
+            "kernel `add_one`: buffer 1 (`device float* y [[buffer(1)]]`) is null: bind one");
   auto commands = queue->command_buffer();
   auto encoder = commands->compute_encoder();
   commands->commit();

@@ -18,9 +18,12 @@ namespace anymetal::runtime {
 class RecentTrees {
  public:
   void keep(std::shared_ptr<language::ParsedLibrary> tree) {
+    std::shared_ptr<language::ParsedLibrary> oldest;  // goes after the lock, as it takes a while
     std::lock_guard lock(mutex_);
     trees_.push_back(std::move(tree));
-    if (trees_.size() > kKept) trees_.pop_front();
+    if (trees_.size() <= kKept) return;
+    oldest = std::move(trees_.front());
+    trees_.pop_front();
   }
 
  private:
