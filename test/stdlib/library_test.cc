@@ -179,6 +179,7 @@ TEST(Library, NamesThatAreNotThereYet) {
     const Error error = parse_error(text);
     EXPECT_NE(error.text().find("is not supported yet"), std::string::npos) << text << "\n"
                                                                             << error.text();
+    EXPECT_EQ(error.kind, ErrorKind::unsupported) << text << "\n" << error.text();
   }
 }
 

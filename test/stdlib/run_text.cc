@@ -14,9 +14,10 @@ language::Source source_of(const std::string& text) {
 }  // namespace
 
 bool run_text(const std::string& text, std::vector<backend::Argument> arguments, uint32_t threads,
-              uint32_t threadgroup, MathMode mode) {
+              uint32_t threadgroup, MathMode mode, std::vector<std::string> include_dirs) {
   language::Options options;
   options.math_mode = mode;
+  options.include_dirs = std::move(include_dirs);
   auto library = language::parse(source_of(text), options);
   if (!library) {
     ADD_FAILURE() << library.error().text();

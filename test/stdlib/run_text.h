@@ -20,7 +20,8 @@ backend::Argument argument(std::vector<T>& values) {
 /// Parses `text` (the includes are put before it), which must be right, and runs its only kernel on
 /// `threads` threads. False, and a test failure, if any step fails.
 bool run_text(const std::string& text, std::vector<backend::Argument> arguments, uint32_t threads,
-              uint32_t threadgroup = 32, MathMode mode = MathMode::safe);
+              uint32_t threadgroup = 32, MathMode mode = MathMode::safe,
+              std::vector<std::string> include_dirs = {});
 
 /// The error of a text that must be wrong.
 Error parse_error(const std::string& text);
