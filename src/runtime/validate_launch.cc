@@ -46,12 +46,12 @@ Result<void> check_grid(const KernelInterface& kernel, Extent grid, Extent threa
         fmt::format("kernel `{}`: grid {} has a zero: the grid counts threads, and every dimension "
                     "must be at least 1",
                     kernel.name, describe(grid)));
-  auto padded = [](uint32_t threads, uint32_t group) {
-    return static_cast<unsigned __int128>((uint64_t{threads} + group - 1) / group * group);
+  auto padded = [](uint32_t threads, uint32_t group) -> uint64_t {
+    return (uint64_t{threads} + group - 1) / group * group;
   };
-  // Below 2^43 each, as a threadgroup is at most 1024 wide: two factors fit, and the third is
-  // divided for.
-  auto plane = padded(grid.x, threadgroup.x) * padded(grid.y, threadgroup.y);
+  // Each is below 2^33, so two factors fit into 128 bits, and the third is divided for.
+  unsigned __int128 plane = padded(grid.x, threadgroup.x);
+  plane *= padded(grid.y, threadgroup.y);
   if (plane > kMaxThreads / padded(grid.z, threadgroup.z))
     return user_error(
         fmt::format("kernel `{}`: grid {} has more than 2^62 threads, which can't be "
