@@ -1,0 +1,11 @@
+[[kernel]] void custom_kernel_attribute_float_uint32_t(
+  const device float* inp [[buffer(0)]],
+  device uint32_t* out [[buffer(1)]],
+  uint dispatch_simdgroups_per_threadgroup [[dispatch_simdgroups_per_threadgroup]],
+  uint simdgroups_per_threadgroup [[simdgroups_per_threadgroup]],
+  uint3 thread_position_in_grid [[thread_position_in_grid]]) {
+uint3 p = thread_position_in_grid; uint i = (p.x + 6 * (p.y + 4 * p.z)) * 3;
+out[i + 0] = dispatch_simdgroups_per_threadgroup;
+out[i + 1] = dispatch_simdgroups_per_threadgroup;
+out[i + 2] = dispatch_simdgroups_per_threadgroup;
+}

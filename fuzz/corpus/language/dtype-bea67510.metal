@@ -1,0 +1,6 @@
+[[kernel]] void custom_kernel_dtype_uint16_t_uint16_t(
+  const device uint16_t* inp [[buffer(0)]],
+  device uint16_t* out [[buffer(1)]],
+  uint3 thread_position_in_grid [[thread_position_in_grid]]) {
+uint i = thread_position_in_grid.x; out[i] = inp[i];
+}

@@ -1,0 +1,6 @@
+[[kernel]] void custom_kernel_dtype_int64_t_int64_t(
+  const device int64_t* inp [[buffer(0)]],
+  device int64_t* out [[buffer(1)]],
+  uint3 thread_position_in_grid [[thread_position_in_grid]]) {
+uint i = thread_position_in_grid.x; out[i] = inp[i];
+}

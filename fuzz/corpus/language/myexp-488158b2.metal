@@ -1,0 +1,13 @@
+template <typename T>
+[[kernel]] void custom_kernel_myexp__float_bfloat16_t_bfloat16_t(
+  const device bfloat16_t* inp [[buffer(0)]],
+  device bfloat16_t* out [[buffer(1)]],
+  uint3 thread_position_in_grid [[thread_position_in_grid]]) {
+
+            uint elem = thread_position_in_grid.x;
+            T tmp = inp[elem];
+            out[elem] = metal::exp(tmp);
+        
+}
+
+template [[host_name("custom_kernel_myexp__float_bfloat16_t_bfloat16_t")]] [[kernel]] decltype(custom_kernel_myexp__float_bfloat16_t_bfloat16_t<float>) custom_kernel_myexp__float_bfloat16_t_bfloat16_t<float>;
