@@ -70,6 +70,9 @@ const char* anymetal_mlx_attach() {
 }
 
 void anymetal_mlx_attach_python(const void* inside_core, void** buffer_slot) {
+  // With LD_PRELOAD the linker has bound mlx.core's own question to ours (see attach).
+  const Redirection own[] = {{kMetalIsAvailable, original(kMetalIsAvailable)}};
+  redirect_calls(own, inside_core, Scope::only_there);
   raise_interrupts(inside_core);
   guard_buffers(buffer_slot);
   anymetal::runtime::install_interrupt_handler();
