@@ -42,6 +42,7 @@ std::string attach() {
   redirect_calls(record_calls(), address(), Scope::only_there);
   redirect_calls(kernel_calls(), address(), Scope::everywhere_else);
   redirect_calls(waiting_calls(), address(), Scope::everywhere_else);
+  redirect_calls(waiting_calls().first(1), address(), Scope::only_there);
   if (gates_open()) {
     redirect_calls(inner_gates(), address(), Scope::only_there);
     // Python's module asks metal::is_available before it exports memory (DLPack), and there the

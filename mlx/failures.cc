@@ -151,9 +151,9 @@ void keep_error(const std::string& message) {
 
 std::span<const Redirection> waiting_calls() {
   static const Redirection table[] = {
+      {kArrayEval, reinterpret_cast<void*>(&outer_array_eval)},
       {kEval, reinterpret_cast<void*>(&outer_eval)},
       {kAsyncEval, reinterpret_cast<void*>(&outer_async_eval)},
-      {kArrayEval, reinterpret_cast<void*>(&outer_array_eval)},
       {kSynchronizeDefault, reinterpret_cast<void*>(&outer_synchronize_default)},
   };
   return table;

@@ -20,6 +20,7 @@ void mark_failed(const std::shared_ptr<mx::array::Data>& data, const std::string
 void keep_error(const std::string& message);
 
 /// Calls of others that wait for arrays: eval, async_eval, array::eval, synchronize.
+/// The first, array::eval, is for libmlx.so's own calls too: printing evaluates there.
 [[nodiscard]] std::span<const Redirection> waiting_calls();
 
 }  // namespace anymetal::mlx
