@@ -6,7 +6,7 @@ namespace anymetal::backend {
 namespace {
 
 constexpr uint32_t kMagic = 0x52464d41;  // "AMFR"
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 
 /// FNV-1a over eight bytes at a time: finds damage, not malice.
 uint64_t checksum(std::string_view bytes) {
