@@ -26,7 +26,7 @@ class Generator {
   explicit Generator(uint32_t seed) : random_(seed) {}
 
   Block block(int depth, bool in_loop) {
-    Block out(1 + pick(3));
+    Block out(2 + pick(3));
     for (Statement& statement : out) statement = make(depth, in_loop);
     return out;
   }
