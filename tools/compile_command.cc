@@ -1,0 +1,249 @@
+// `anymetal compile`: what the compiler makes of a text, stage by stage, without running it.
+#include <fmt/format.h>
+#include <llvm/Support/raw_ostream.h>
+
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "api/launch.h"
+#include "api/mlx_prefix.h"
+#include "backend/reference/pipeline.h"
+#include "tools/body_file.h"
+#include "tools/commands.h"
+
+namespace anymetal::tools {
+namespace {
+
+struct CompileRequest {
+  std::string file;
+  std::string emit = "interface";
+  std::string kernel;
+  std::string name;
+  std::string header;
+  std::string math_mode = "safe";
+  std::vector<std::string> inputs;
+  std::vector<std::string> outputs;
+  std::vector<std::string> templates;
+  std::vector<std::string> macros;
+  std::vector<std::string> include_dirs;
+  bool atomic_outputs = false;
+
+  [[nodiscard]] bool is_body() const { return !inputs.empty() || !outputs.empty(); }
+};
+
+/// A text that Clang can take: a whole file, or a body with its signature around it.
+struct Text {
+  language::Source source;
+  language::Options options;
+  std::string kernel;
+};
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  if (!stream) return user_error(fmt::format("the file {} can't be read", path));
+  return std::move(text).str();
+}
+
+void add_options(CLI::App& command, CompileRequest& request) {
+  command.add_option("--kernel", request.kernel,
+                     "The kernel of a .metal file; needed for llvm and asm if it has several");
+  command.add_option("--input", request.inputs, "An input of a body: x:float32[2,3]");
+  command.add_option("--output", request.outputs, "An output of a body: y:float32[6]");
+  command.add_option("--template", request.templates, "A template argument: T=float32, N=4");
+  command.add_option("--header", request.header, "A file with the body's header");
+  command.add_option("--name", request.name, "The body's kernel name; else the file's");
+  command.add_flag("--atomic-outputs", request.atomic_outputs, "As metal_kernel's atomic_outputs");
+  command.add_option("--math-mode", request.math_mode, "safe, relaxed or fast")
+      ->check(CLI::IsMember({"safe", "relaxed", "fast"}));
+  command.add_option("-D", request.macros, "A macro of a .metal file: NAME or NAME=VALUE");
+  command.add_option("-I", request.include_dirs, "A folder for #include");
+}
+
+/// Options that the file itself gives. Those of the command line win where only one value can be.
+Result<void> read_own_options(std::string_view text, CompileRequest& request) {
+  std::vector<std::string> words = leading_options(text);
+  if (words.empty()) return {};
+  CompileRequest own;
+  CLI::App parser;
+  add_options(parser, own);
+  try {
+    std::reverse(words.begin(), words.end());  // as CLI11 wants them
+    parser.parse(words);
+  } catch (const CLI::ParseError& error) {
+    return user_error(fmt::format("{}: the //! lines: {}", request.file, error.what()));
+  }
+  for (auto member : {&CompileRequest::inputs, &CompileRequest::outputs, &CompileRequest::templates,
+                      &CompileRequest::macros, &CompileRequest::include_dirs}) {
+    if ((request.*member).empty()) request.*member = own.*member;
+  }
+  for (auto member : {&CompileRequest::kernel, &CompileRequest::name, &CompileRequest::header}) {
+    if ((request.*member).empty()) request.*member = own.*member;
+  }
+  if (request.math_mode == "safe") request.math_mode = own.math_mode;
+  request.atomic_outputs |= own.atomic_outputs;
+  return {};
+}
+
+MathMode math_mode_of(const std::string& name) {
+  return name == "fast" ? MathMode::fast : name == "relaxed" ? MathMode::relaxed : MathMode::safe;
+}
+
+std::string stem(const std::string& path) {
+  const std::string file = path.substr(path.find_last_of('/') + 1);
+  return file.substr(0, file.find('.'));
+}
+
+Result<api::Signature> body_signature(const CompileRequest& request, std::string body) {
+  api::KernelDefinition definition;
+  definition.name = request.name.empty() ? stem(request.file) : request.name;
+  definition.source = std::move(body);
+  definition.atomic_outputs = request.atomic_outputs;
+  definition.math_mode = math_mode_of(request.math_mode);
+  if (!request.header.empty()) {
+    ANYMETAL_ASSIGN_OR_RETURN(definition.header, read_file(request.header));
+  }
+  std::vector<api::InputType> inputs;
+  std::vector<Dtype> outputs;
+  api::TemplateArguments templates;
+  for (const std::string& text : request.inputs) {
+    ANYMETAL_ASSIGN_OR_RETURN(const NamedArray array, parse_array(text));
+    definition.input_names.push_back(array.name);
+    inputs.push_back(array.type());
+  }
+  for (const std::string& text : request.outputs) {
+    ANYMETAL_ASSIGN_OR_RETURN(const NamedArray array, parse_array(text));
+    definition.output_names.push_back(array.name);
+    outputs.push_back(array.dtype);
+  }
+  for (const std::string& text : request.templates) {
+    ANYMETAL_ASSIGN_OR_RETURN(auto argument, parse_template(text));
+    templates.push_back(std::move(argument));
+  }
+  api::KernelFamily family(std::move(definition));
+  return api::Signature(*family.signature(inputs, outputs, templates));
+}
+
+language::Options file_options(const CompileRequest& request) {
+  language::Options options{.math_mode = math_mode_of(request.math_mode),
+                            .include_dirs = request.include_dirs};
+  for (const std::string& macro : request.macros) {
+    const size_t equals = macro.find('=');
+    options.macros.emplace_back(macro.substr(0, equals),
+                                equals == std::string::npos ? "1" : macro.substr(equals + 1));
+  }
+  return options;
+}
+
+Result<Text> read_text(CompileRequest& request) {
+  ANYMETAL_ASSIGN_OR_RETURN(std::string text, read_file(request.file));
+  ANYMETAL_RETURN_IF_ERROR(read_own_options(text, request));
+  if (!request.is_body()) {
+    return Text{.source = {.text = std::move(text), .name = request.file},
+                .options = file_options(request),
+                .kernel = request.kernel};
+  }
+  ANYMETAL_ASSIGN_OR_RETURN(api::Signature signature, body_signature(request, std::move(text)));
+  ANYMETAL_ASSIGN_OR_RETURN(const auto prefix, api::current_prefix());
+  return Text{.source = {.text = std::move(signature.text),
+                         .name = signature.name + ".metal",
+                         .marks = std::move(signature.marks)},
+              .options = {.math_mode = signature.math_mode, .prefix = prefix->text},
+              .kernel = std::move(signature.kernel_name)};
+}
+
+std::string interface_text(const KernelInterface& kernel) {
+  std::string out = fmt::format("kernel {}\n", kernel.name);
+  for (const Parameter& parameter : kernel.parameters) {
+    out += fmt::format("  {}\n", describe(parameter));
+  }
+  return out + fmt::format("  threadgroup memory: {} bytes; at most {} threads a threadgroup\n",
+                           kernel.threadgroup_bytes, kernel.max_total_threads_per_threadgroup);
+}
+
+Result<std::string> only_kernel(const language::ParsedLibrary& library, const std::string& wanted) {
+  if (!wanted.empty()) return wanted;
+  if (library.kernels().size() == 1) return library.kernels()[0].name;
+  std::string names;
+  for (const KernelInterface& kernel : library.kernels()) names += " " + kernel.name;
+  return user_error(names.empty() ? "the text has no kernel"
+                                  : "which kernel? Say --kernel NAME with one of:" + names);
+}
+
+Result<std::string> emit_code(language::ParsedLibrary& library, const std::string& wanted,
+                              bool assembly) {
+  ANYMETAL_ASSIGN_OR_RETURN(const std::string kernel, only_kernel(library, wanted));
+  ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, library.emit(kernel));
+  if (assembly) {
+    const auto settings = runtime::Settings::from_environment();
+    return backend::reference::compile_assembly(std::move(ir), {.bounds = settings.bounds});
+  }
+  std::string out;
+  llvm::raw_string_ostream stream(out);
+  ir.module->print(stream, nullptr);
+  return out;
+}
+
+Result<std::string> compile(CompileRequest& request) {
+  if (request.emit == "signature") {
+    ANYMETAL_ASSIGN_OR_RETURN(std::string text, read_file(request.file));
+    ANYMETAL_RETURN_IF_ERROR(read_own_options(text, request));
+    if (!request.is_body()) {
+      return user_error(
+          "--emit=signature is for bodies: name what they get, --input x:float32[16] --output "
+          "y:float32[16]");
+    }
+    ANYMETAL_ASSIGN_OR_RETURN(const api::Signature signature,
+                              body_signature(request, std::move(text)));
+    return signature.text;
+  }
+  ANYMETAL_ASSIGN_OR_RETURN(const Text text, read_text(request));
+  ANYMETAL_ASSIGN_OR_RETURN(const auto library, language::parse(text.source, text.options));
+  std::cerr << render(library->warnings());
+  if (request.emit == "tokens") return library->rewritten_text();
+  if (request.emit != "interface") {
+    return emit_code(*library, text.kernel, request.emit == "asm");
+  }
+  std::string out;
+  for (const KernelInterface& kernel : library->kernels()) {
+    if (text.kernel.empty() || text.kernel == kernel.name) out += interface_text(kernel);
+  }
+  return out.empty() ? only_kernel(*library, "") : out;
+}
+
+}  // namespace
+
+void add_compile(CLI::App& app, int& status) {
+  CLI::App* command = app.add_subcommand(
+      "compile", "Shows what the compiler makes of a .metal file or of a metal_kernel body");
+  auto request = std::make_shared<CompileRequest>();
+  command->add_option("FILE", request->file, "A .metal file, or a body")->required();
+  command
+      ->add_option("--emit", request->emit,
+                   "signature: a body's full text, as MLX writes it\n"
+                   "tokens: the text after the rewrite, as Clang sees it\n"
+                   "interface: parameters and limits of each kernel (the default)\n"
+                   "llvm: the IR of one thread\n"
+                   "asm: machine code of the reference executor")
+      ->check(CLI::IsMember({"signature", "tokens", "interface", "llvm", "asm"}));
+  add_options(*command, *request);
+  command->footer(
+      "A body's options may also stand in the file, in lines at its top that start with //!\n\n"
+      "Examples:\n"
+      "  anymetal compile kernels.metal\n"
+      "  anymetal compile kernels.metal --emit=llvm --kernel scale\n"
+      "  anymetal compile exp.metal --emit=signature --input x:float32[16] --output y:float32[16]");
+  command->callback([request, &status] {
+    auto out = compile(*request);
+    if (!out) {
+      status = report(out.error());
+      return;
+    }
+    std::cout << *out;
+    if (!out->empty() && out->back() != '\n') std::cout << '\n';
+  });
+}
+
+}  // namespace anymetal::tools

@@ -1,0 +1,67 @@
+// `anymetal run`: hands over to Python, where the package puts Metal kernels into MLX.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "tools/commands.h"
+
+namespace anymetal::tools {
+namespace {
+
+std::string python() {
+  if (const char* named = std::getenv("ANYMETAL_PYTHON")) return named;
+  if (const char* environment = std::getenv("VIRTUAL_ENV")) {
+    return std::string(environment) + "/bin/python3";
+  }
+  return "python3";
+}
+
+/// In a build folder the package lies beside this program's folder; installed, Python knows it.
+void show_own_package() {
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  const auto package = program.parent_path().parent_path() / "python";
+  if (error || !std::filesystem::exists(package / "anymetal" / "__init__.py", error)) return;
+  const char* before = std::getenv("PYTHONPATH");
+  const std::string path = package.string() + (before != nullptr ? std::string(":") + before : "");
+  setenv("PYTHONPATH", path.c_str(), 1);
+}
+
+int run(const std::vector<std::string>& arguments) {
+  show_own_package();
+  const std::string program = python();
+  std::vector<const char*> words{program.c_str(), "-m", "anymetal"};
+  for (const std::string& argument : arguments) words.push_back(argument.c_str());
+  words.push_back(nullptr);
+  execvp(program.c_str(), const_cast<char**>(words.data()));
+  return report(
+      {.kind = ErrorKind::environment,
+       .message = fmt::format("{} can't be started ({}); ANYMETAL_PYTHON may name another", program,
+                              std::strerror(errno))});
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, int& status) {
+  CLI::App* command = app.add_subcommand(
+      "run", "Runs a Python script whose Metal kernels then work on this machine");
+  command->prefix_command();
+  command->footer(
+      "Everything after `run` goes to `python3 -m anymetal`, and the exit status is the "
+      "script's.\n\n"
+      "Examples:\n  anymetal run script.py --steps 10\n  ANYMETAL_TRACE=1 anymetal run script.py");
+  command->callback([command, &status] {
+    if (command->remaining().empty()) {
+      status = report(user_error("which script? anymetal run script.py"));
+      status = kWrongUsage;
+      return;
+    }
+    status = run(command->remaining());
+  });
+}
+
+}  // namespace anymetal::tools
