@@ -14,7 +14,6 @@ COMMANDS = {
     "bless": "rewrite generated pages and golden files; look at `git diff` afterwards",
     "bench": "cold compile, disk cache, memory cache, start-up: medians beside their aims; --json FILE",
     "fuzz": "libFuzzer with sanitizers on each fuzz/*_fuzz.cc: ./dev fuzz [SECONDS] [NAME]; the corpus is kept",
-    "wheel": "a wheel with LLVM inside, into dist/; --test installs and runs it in a clean root",
     "mlx-tests": "MLX's own tests, unmodified: ./dev mlx-tests DIR, a checkout of MLX",
     "build": "build only; arguments are ninja's: ./dev build anymetal",
     "clean": "remove the build folders; --all also .venv and dist",
