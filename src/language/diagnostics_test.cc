@@ -1,6 +1,9 @@
 // What the user reads when the text is wrong: places exact, words Metal's.
 #include "language/diagnostics.h"
 
+#include <cstring>
+#include <thread>
+
 #include "language/testing.h"
 
 namespace anymetal::language {
@@ -177,6 +180,36 @@ TEST(Diagnostics, MetalWords) {
   EXPECT_EQ(in_metal_words("'const __global_device int'"), "'constant int'");
 }
 
+TEST(Diagnostics, BracesOfTheBodyThatCloseTooLittleOrTooMuch) {
+  const std::string signature = "[[kernel]] void k(device float* a) {\n";
+  for (const auto& [body, words] :
+       {std::pair{"\n  if (a[0] > 1) {\n  a[0] = 1;\n", "never closed"},
+        std::pair{"\n  a[0] = 1;\n  }\n", "closes more than was opened"}}) {
+    Source source{.text = signature + body + "\n}\n", .name = "k", .marks = {}};
+    source.marks = {{0, "", 1},
+                    {signature.size(), "k.source", 1},
+                    {signature.size() + strlen(body) + 1, "", 1}};
+    const auto parsed = parse(source, {});
+    ASSERT_FALSE(parsed.ok());
+    const auto& first = parsed.error().diagnostics.front();
+    EXPECT_EQ(first.file, "k.source");
+    EXPECT_EQ(first.line, 3u);
+    EXPECT_NE(first.message.find(words), std::string::npos) << parsed.error().text();
+  }
+}
+
+TEST(Diagnostics, BuiltinsOfTheMachine) {
+  EXPECT_TRUE(says(
+      error_of(
+          "kernel void k(device ulong* a) {\n  a[0] = (ulong)__builtin_return_address(0);\n}\n"),
+      2, 17, "not allowed in Metal"));
+  const std::string text =
+      ir_text(emit_only("float f(float x) { if (x > 0) return x; }\nkernel void k(device float* a) "
+                        "{ a[0] = f(a[0]); __builtin_trap(); }\n"));
+  EXPECT_EQ(text.find("unreachable"), std::string::npos);
+  EXPECT_EQ(text.find("call void @llvm.trap"), std::string::npos);
+}
+
 // Text that could bring the compiler down: an error each, and the process lives.
 
 TEST(Robustness, InfiniteTemplate) {
@@ -222,6 +255,20 @@ TEST(Robustness, TenMegabytes) {
     text += "// a line of no importance, as generators write them by the thousand\nconstant int c" +
             std::to_string(text.size()) + " = 1;\n";
   EXPECT_TRUE(emit_only(text).module);
+}
+
+TEST(Robustness, ManyThreads) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([t] {
+      for (int i = 0; i < 4; ++i) {
+        const std::string factor = std::to_string(t * 10 + i);
+        EXPECT_TRUE(emit_only("kernel void k(device int* a) { a[0] *= " + factor + "; }\n").module);
+        EXPECT_FALSE(error_of("kernel void k(device int* a) { a[0] = b; }\n").diagnostics.empty());
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
 }
 
 TEST(Robustness, PragmasThatCrashClangOnPurpose) {

@@ -73,6 +73,18 @@ llvm::Constant* constant_from(llvm::Type* type, const llvm::DataLayout& layout,
   return llvm::ConstantFP::get(type, llvm::APFloat(type->getFltSemantics(), integer));
 }
 
+/// Intrinsics that speak of the machine: its stack, its registers, its exceptions.
+bool is_machine_intrinsic(llvm::StringRef name) {
+  for (const char* prefix :
+       {"llvm.x86.", "llvm.eh.", "llvm.coro.", "llvm.thread.pointer", "llvm.returnaddress",
+        "llvm.frameaddress", "llvm.addressofreturnaddress", "llvm.read_register",
+        "llvm.write_register", "llvm.va_", "llvm.local", "llvm.init.trampoline",
+        "llvm.adjust.trampoline", "llvm.stack", "llvm.gc", "llvm.clear_cache"}) {
+    if (name.starts_with(prefix)) return true;
+  }
+  return false;
+}
+
 class Finisher {
  public:
   Finisher(llvm::Module& module, const FinishOptions& options)
@@ -85,6 +97,7 @@ class Finisher {
     drop_lists();
     make_internal();
     drop_unreached();
+    make_ends_harmless();
     eliminate_tail_recursion();
     ANYMETAL_RETURN_IF_ERROR(check_calls());
     ANYMETAL_RETURN_IF_ERROR(check_variables());
@@ -112,6 +125,39 @@ class Finisher {
     for (auto* call : calls) {
       if (!call->getType()->isVoidTy()) call->replaceAllUsesWith(call->getArgOperand(0));
       call->eraseFromParent();
+    }
+  }
+
+  /// A function that ends without its value, or traps, must not take the process with it: it
+  /// returns zero.
+  void make_ends_harmless() {
+    std::vector<llvm::Instruction*> traps, ends;
+    for (auto& function : module_) {
+      function.removeFnAttr(llvm::Attribute::NoReturn);
+      for (auto& instruction : llvm::instructions(function)) {
+        if (llvm::isa<llvm::UnreachableInst>(instruction)) ends.push_back(&instruction);
+        auto* call = llvm::dyn_cast<llvm::CallBase>(&instruction);
+        if (!call) continue;
+        call->removeFnAttr(llvm::Attribute::NoReturn);
+        switch (call->getIntrinsicID()) {
+          case llvm::Intrinsic::trap:
+          case llvm::Intrinsic::debugtrap:
+          case llvm::Intrinsic::ubsantrap:
+            traps.push_back(call);
+            break;
+          default:
+            break;
+        }
+      }
+    }
+    for (auto* trap : traps) trap->eraseFromParent();
+    for (auto* end : ends) {
+      llvm::Type* type = end->getFunction()->getReturnType();
+      auto* back = llvm::ReturnInst::Create(
+          module_.getContext(), type->isVoidTy() ? nullptr : llvm::Constant::getNullValue(type),
+          end->getIterator());
+      back->setDebugLoc(end->getDebugLoc());
+      end->eraseFromParent();
     }
   }
 
@@ -352,7 +398,11 @@ class Finisher {
         return error_at(call->getDebugLoc(),
                         "calls through function pointers are not supported yet");
       if (callee->isDeclaration()) {
-        if (callee->isIntrinsic() || callee->getName().starts_with("am.")) continue;
+        if (callee->isIntrinsic() && !is_machine_intrinsic(callee->getName())) continue;
+        if (callee->getName().starts_with("am.")) continue;
+        if (callee->isIntrinsic())
+          return error_at(call->getDebugLoc(),
+                          "this builtin of the compiler is not allowed in Metal");
         return error_at(call->getDebugLoc(),
                         "'" + user_name(callee->getName()) + "' is called but has no definition");
       }

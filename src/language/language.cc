@@ -78,6 +78,7 @@ class Library final : public ParsedLibrary {
   Error parse_error();
   Result<ThreadIr> emit_kernel(size_t index, std::span<const ConstantValue> constants);
   std::string line_of(const Diagnostic& place) const;
+  void place_at_end(Diagnostic& diagnostic) const;
   void name_constants(std::span<const ConstantValue> values, FinishOptions& options);
 
   Source source_;
@@ -114,6 +115,34 @@ Result<void> Library::parse_once(const Repairs& repairs) {
   return {};
 }
 
+/// An error in generated text that no note explains: what the user wrote before it is to blame, so
+/// it is shown at the last line that is the user's.
+void Library::place_at_end(Diagnostic& diagnostic) const {
+  size_t begin = 0, end = source_.text.size();
+  diagnostic.file = source_.name;
+  diagnostic.line = 1;
+  for (size_t i = 0; i < source_.marks.size(); ++i) {
+    const LineMark& mark = source_.marks[i];
+    if (mark.file.empty() || mark.offset >= source_.text.size()) continue;
+    begin = mark.offset;
+    end = i + 1 < source_.marks.size() ? std::min(source_.marks[i + 1].offset, source_.text.size())
+                                       : source_.text.size();
+    diagnostic.file = mark.file;
+    diagnostic.line = mark.line;
+  }
+  const std::string_view text = std::string_view(source_.text).substr(begin, end - begin);
+  const size_t last = text.find_last_not_of(" \t\r\n");
+  if (last == std::string_view::npos) return;
+  diagnostic.line += static_cast<uint32_t>(
+      std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(last), '\n'));
+  diagnostic.text = line_of(diagnostic);
+  if (diagnostic.message == "expected '}'")
+    diagnostic.message = "a '{' in this text is never closed";
+  if (diagnostic.message.starts_with("extraneous closing brace")) {
+    diagnostic.message = "a '}' in this text closes more than was opened";
+  }
+}
+
 Error Library::parse_error() {
   auto& collector = *instance_->diagnostics;
   const bool unsupported = collector.has_unsupported();
@@ -122,8 +151,7 @@ Error Library::parse_error() {
   for (auto& diagnostic : error.diagnostics) {
     if (diagnostic.severity != Severity::error) continue;
     if (diagnostic.file.empty()) {
-      // Nothing of the user's is known; the text as a whole is.
-      diagnostic.file = source_.marks.empty() ? source_.name : source_.marks.back().file;
+      place_at_end(diagnostic);
     }
     if (error.message.empty()) error.message = diagnostic.message;
   }
