@@ -1,0 +1,53 @@
+"""Rewrites what is generated and kept in the repository, from what this checkout computes now.
+
+Three things: the page of builtins (from the table), the errors that users read (test/errors, from the compiler), and the
+texts that MLX itself makes of a kernel (test/api/signatures.txt, from the installed MLX, so that anymetal never blesses its
+own). Nothing is judged here: the difference is shown at the end, to be read before it is committed.
+"""
+
+import os
+import subprocess
+
+from dev.build import build
+from dev.machine import PYTHON, ROOT, Stop, call
+
+PAGE = ROOT / "docs" / "builtins.md"
+ERRORS = ROOT / "test" / "errors"
+SIGNATURES = ROOT / "test" / "api" / "signatures.txt"
+
+
+def write_page(folder):
+    done = subprocess.run([folder / "src" / "builtins" / "anymetal_generate", "docs"], capture_output=True)
+    if done.returncode != 0 or not done.stdout:
+        raise Stop(f"anymetal_generate docs failed with status {done.returncode}: {done.stderr.decode()}")
+    PAGE.write_bytes(done.stdout)
+
+
+def write_errors(folder):
+    # Through CTest, so that the program has the environment in which these texts are compared.
+    call(["ctest", "--test-dir", folder, "-Q", "--no-tests=error", "-R", "^anymetal_metal_kernel_test$"],
+         env={**os.environ, "ANYMETAL_BLESS": "1", "GTEST_FILTER": "ErrorTexts.*"})
+
+
+def write_signatures():
+    # Into a file beside it first: a failure halfway must not leave half a golden file.
+    fresh = SIGNATURES.with_suffix(".new")
+    try:
+        call([PYTHON, ROOT / "test" / "api" / "signature_oracle.py", "--write", fresh])
+        fresh.replace(SIGNATURES)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def run(arguments):
+    if arguments:
+        raise Stop("bless takes no arguments", 2)
+    folder = build(targets=["anymetal_generate", "anymetal_metal_kernel_test"])
+    write_page(folder)
+    write_errors(folder)
+    write_signatures()
+    places = [PAGE, ERRORS, SIGNATURES]
+    command = ["git", "-C", ROOT, "diff", "--stat", "--", *places]
+    difference = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    print(difference.rstrip() or "nothing changed: generated pages and golden files are as they were")
+    return 0
