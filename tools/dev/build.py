@@ -41,7 +41,9 @@ def build(kind="build", targets=()):
 def environment(folder):
     """What a process needs to use the build in `folder` in place of an installed package."""
     path = [str(folder / "python"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+    # A kernel cache of its own: tests neither profit from the user's nor fill it.
+    cache = os.environ.get("ANYMETAL_CACHE_DIR", str(folder / "cache"))
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "ANYMETAL_CACHE_DIR": cache}
 
 
 def run(arguments):
