@@ -38,8 +38,8 @@ void launch(const anymetal::MetalKernel& kernel, std::vector<float>& x, std::vec
 void cold_compile(benchmark::State& state) {
   std::vector<float> x(32), y(32);
   launch(anymetal::metal_kernel(myexp("// first")), x,
-         y);  // Clang's own start-up is not the kernel's
-  int n = 0;
+         y);         // Clang's own start-up is not the kernel's
+  static int n = 0;  // this function runs many times: a text must never come again
   for (auto _ : state)
     launch(anymetal::metal_kernel(
                myexp("// " + std::to_string(::getpid()) + "." + std::to_string(n++))),
