@@ -1,7 +1,7 @@
 """./dev: builds, tests, checks, measures and packs anymetal.
 
-Each subcommand is a function `run(arguments)` in the module of its name; it returns the exit status. All of them start
-with `machine.setup()`, which installs what is missing, so that nobody has to read a list first.
+Each subcommand is a function `run(arguments)` in the module of its name; it returns the exit status. What builds or checks
+starts with `machine.setup()`, which installs what is missing, so that nobody has to read a list first.
 """
 
 import importlib
@@ -11,9 +11,9 @@ COMMANDS = {
     "demo": "build, then run examples/ through MLX: what each computed, its error against NumPy, its time",
     "test": "build, then run every test; arguments select by name: ./dev test runtime cache",
     "check": "layering, formatting, clang-tidy, every public header alone; --fix formats, --all tidies every file",
-    "bless": "rewrite generated pages and golden files; look at `git diff` afterwards",
-    "bench": "cold compile, disk cache, memory cache, start-up: medians beside their aims; --json FILE",
-    "fuzz": "libFuzzer with sanitizers on each fuzz/*_fuzz.cc: ./dev fuzz [SECONDS] [NAME]; the corpus is kept",
+    "bless": "rewrite generated pages and golden files, and show what changed",
+    "bench": "cold compile, disk cache, memory cache, start-up: medians beside their aims; into build/bench.json or --json FILE",
+    "fuzz": "libFuzzer with sanitizers: ./dev fuzz [SECONDS] [NAME], 600 s each; keeps the corpus, findings in fuzz/findings/",
     "mlx-tests": "MLX's own tests, unmodified: ./dev mlx-tests DIR, a checkout of MLX",
     "build": "build only; arguments are ninja's: ./dev build anymetal",
     "clean": "remove the build folders; --all also .venv and dist",
