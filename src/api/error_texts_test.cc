@@ -8,7 +8,8 @@
 #include "anymetal/metal_kernel.hpp"
 
 // What a user reads, whole: test/errors/NAME.txt has a header, a body and the text of the error. A
-// change of wording shows up here to be read; ANYMETAL_BLESS=1 writes the files anew.
+// change of wording shows up here to be read; `./dev bless` (ANYMETAL_BLESS=1) writes the files
+// anew.
 
 namespace anymetal {
 namespace {

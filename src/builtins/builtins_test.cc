@@ -110,7 +110,7 @@ TEST(Builtins, PageIsUpToDate) {
   ASSERT_TRUE(file);
   std::stringstream text;
   text << file.rdbuf();
-  EXPECT_EQ(text.str(), documentation_page()) << "run: anymetal_generate docs > docs/builtins.md";
+  EXPECT_EQ(text.str(), documentation_page()) << "run: ./dev bless";
 }
 
 }  // namespace
