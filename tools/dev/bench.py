@@ -75,7 +75,8 @@ def measure_launches(folder):
 
 def time_process(code, settings):
     start = time.perf_counter()
-    done = subprocess.run([PYTHON, "-c", code], env=settings, capture_output=True, text=True)
+    # -P: the checkout has a folder mlx/ too, which is not to be found.
+    done = subprocess.run([PYTHON, "-P", "-c", code], env=settings, capture_output=True, text=True)
     if done.returncode != 0:
         raise Stop(f"python -c '{code}' failed with status {done.returncode}\n{done.stderr}")
     return time.perf_counter() - start
