@@ -232,6 +232,8 @@ TEST_F(Metal, EventsOrderQueuesAndTellTheHost) {
   earlier->encodeSignalEvent(event.get(), 1);
   earlier->commit();
   later->waitUntilCompleted();
+  // A listener is called by the thread that signals, after it has woken those who wait.
+  earlier->waitUntilCompleted();
   EXPECT_EQ(told, 1u);
   EXPECT_TRUE(event->waitUntilSignaledValue(1, 0));
   EXPECT_FALSE(event->waitUntilSignaledValue(2, 1));
