@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "backend/debug_places.h"
+#include "backend/defer_reads.h"
 #include "backend/pointer_origins.h"
 
 namespace anymetal::backend {
@@ -60,12 +61,30 @@ class Instrumentation {
 
   void instrument(const std::vector<Access>& accesses,
                   const std::vector<llvm::MemIntrinsic*>& transfers) {
+    // First: the checks of deferred reads stand before those of the accesses that use them.
+    DeferredReads deferred(thread_, find_deferred(accesses));
+    deferred_ = &deferred;
     for (llvm::MemIntrinsic* transfer : transfers) replace(transfer);
     for (const Access& access : accesses) check(access);
     origins_.finish();
   }
 
  private:
+  /// The plain loads whose value the kernel may throw away.
+  std::vector<llvm::LoadInst*> find_deferred(const std::vector<Access>& accesses) {
+    std::vector<llvm::LoadInst*> deferred;
+    if (image_.bounds != Bounds::error) return deferred;
+    const ThrownAwayReads reads(thread_);
+    for (const Access& access : accesses) {
+      auto* load = dyn_cast<llvm::LoadInst>(access.instruction);
+      if (!load || access.atomic) continue;
+      const uint64_t bytes = layout_.getTypeStoreSize(access.type);
+      if (origins_.is_inside(load->getPointerOperand(), bytes, false)) continue;
+      if (reads.may_be_thrown_away(*load)) deferred.push_back(load);
+    }
+    return deferred;
+  }
+
   uint32_t add_site(const llvm::Instruction& instruction, uint64_t bytes, bool write, bool atomic) {
     AccessSite site;
     site.place = find_place(instruction.getDebugLoc(), image_);
@@ -94,7 +113,11 @@ class Instrumentation {
       llvm::Value* low = builder.CreateAnd(address, builder.getInt64(bytes - 1));
       inside = builder.CreateAnd(inside, builder.CreateIsNull(low));
     }
-    if (image_.bounds == Bounds::error) {
+    if (deferred_->has(access.instruction)) {
+      deferred_->record(llvm::cast<llvm::LoadInst>(access.instruction), inside, site, address,
+                        origin);
+      redirect_unless(inside, access);
+    } else if (image_.bounds == Bounds::error) {
       fail_unless(inside, access, site, address, origin);
     } else {
       redirect_unless(inside, access);
@@ -191,6 +214,7 @@ class Instrumentation {
   KernelImage& image_;
   const llvm::DataLayout& layout_;
   PointerOrigins origins_;
+  DeferredReads* deferred_ = nullptr;
   std::map<uint64_t, llvm::AllocaInst*> dummies_;
 };
 

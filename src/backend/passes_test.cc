@@ -256,5 +256,37 @@ TEST(LowerBuiltins, CoversTheTable) {
   }
 }
 
+// Ordinary loops keep their speed: no load of a sum is deferred.
+TEST_F(PassTest, InstrumentBoundsDefersOnlyWhatMayBeThrownAway) {
+  const std::string loop = R"(
+define void @k(ptr addrspace(1) %x, ptr addrspace(1) %out) {
+entry:
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %i1, %loop ]
+  %sum = phi float [ 0.0, %entry ], [ %more, %loop ]
+  %p = getelementptr float, ptr addrspace(1) %x, i64 %i
+  %v = load float, ptr addrspace(1) %p
+  %more = fadd float %sum, %v
+  %i1 = add i64 %i, 1
+  %again = icmp ult i64 %i1, 8
+  br i1 %again, label %loop, label %done
+done:
+  store float RESULT, ptr addrspace(1) %out
+  ret void
+})";
+  for (const std::string result : {"%more", "%v"}) {
+    std::string text = loop;
+    ThreadFunction thread = read_thread(text.replace(text.find("RESULT"), 6, result));
+    KernelImage image;
+    image.bounds = Bounds::error;
+    image.objects.resize(2);
+    image.argument_count = 2;
+    instrument_bounds(thread, image);
+    EXPECT_EQ(count(written(), "call void @am_deferred_read_failed"), 0u) << result;
+    EXPECT_EQ(count(written(), "call void @am_bounds_failed"), 2u) << result;
+  }
+}
+
 }  // namespace
 }  // namespace anymetal::backend

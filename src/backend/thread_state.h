@@ -34,6 +34,15 @@ struct PrivateRegion {
   uint64_t object;  ///< index into KernelImage::objects
 };
 
+/// What a thread remembers of a read outside that it hasn't used yet.
+struct DeferredRead {
+  uint64_t address;
+  uint64_t base;
+  uint64_t size;    ///< of the object, + 1
+  uint32_t object;  ///< index into KernelImage::objects
+  uint32_t site;    ///< index into KernelImage::accesses
+};
+
 inline constexpr uint32_t kMaxOperands = 4;
 
 struct ThreadState {

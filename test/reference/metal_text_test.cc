@@ -149,6 +149,7 @@ TEST(MetalText, BoundsErrorsNameTheUsersLine) {
           {argument(x), argument(out)}, 64),
       "kernel 'k': read outside buffer 'x' at k.metal:3: thread (58,0,0) reads element 64 of 64 "
       "(float)");
+  // Element 64 is four.z, which isn't used.
   EXPECT_EQ(
       error_of(
           "kernel void k(device const float* x [[buffer(0)]], device float* out [[buffer(1)]],\n"
@@ -157,7 +158,7 @@ TEST(MetalText, BoundsErrorsNameTheUsersLine) {
           "  out[id] = four.x + four.w;\n"
           "}\n",
           {argument(x), argument(out)}, 64),
-      "kernel 'k': read outside buffer 'x' at k.metal:3: thread (31,0,0) reads element 64 of 64 "
+      "kernel 'k': read outside buffer 'x' at k.metal:3: thread (31,0,0) reads element 65 of 64 "
       "(float)");
   EXPECT_EQ(
       error_of(
@@ -245,6 +246,48 @@ kernel void k(device uint* out [[buffer(0)]], uint id [[thread_position_in_grid]
     ASSERT_TRUE(run(*kernel, {64}, {64}, {argument(out)}, seed).ok());
     EXPECT_EQ(out, expected);
   }
+}
+
+// Looks at its neighbours first and asks afterwards whether they exist.
+const char* const kNeighbours = R"(
+struct Pair { float left, right; };
+kernel void blur(device const float* x [[buffer(0)]], device float* out [[buffer(1)]], constant uint& n [[buffer(2)]],
+                 uint id [[thread_position_in_grid]]) {
+  Pair pair;
+  pair.left = x[int(id) - 1];
+  pair.right = x[id + 1];
+  float2 both = float2(pair.left, id);
+  half4 wide = half4(x[id + 1]);
+  float sum = 0;
+  for (int d = -1; d <= 1; ++d) {
+    const float v = exp(x[int(id) + d] * 0.0f);
+    const bool exists = int(id) + d >= 0 && id + d < n;
+    sum += exists ? v : 0;
+  }
+  out[id] = (id > 0 ? both.x : 0) + (id + 1 < n ? pair.right + wide.w * 0 : 0) + sum;
+}
+)";
+
+TEST(MetalText, ReadsThatAreThrownAwayAreFine) {
+  auto kernel = compile_text(kNeighbours);
+  ASSERT_TRUE(kernel);
+  std::vector<uint32_t> n{100};
+  std::vector<float> x(100), out(100);
+  std::iota(x.begin(), x.end(), 1.0f);
+  const auto result = run(*kernel, {100}, {32}, {argument(x), argument(out), argument(n)});
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  for (size_t i = 0; i < 100; ++i) {
+    const bool left = i > 0, right = i < 99;
+    EXPECT_EQ(out[i], (left ? float(i) + 1 : 0) + (right ? float(i) + 3 : 0) + 1) << i;
+  }
+  n[0] = 101;  // so it takes x[100] for a neighbour
+  const auto used = run(*kernel, {100}, {32}, {argument(x), argument(out), argument(n)});
+  ASSERT_FALSE(used.ok());
+  EXPECT_NE(used.error().message.find("read outside buffer 'x' at k.metal:"), std::string::npos)
+      << used.error().message;
+  EXPECT_NE(used.error().message.find("thread (99,0,0) reads element 100 of 100 (float)"),
+            std::string::npos)
+      << used.error().message;
 }
 
 TEST(MetalText, RobustKernelsMayReadTooFar) {

@@ -47,6 +47,13 @@ void meet(ThreadState* thread, uint32_t site) {
   fail(thread, {site, object, address, base, size - 1, access.bytes, access.write, {}});
 }
 
+/// `number` is the shadow of a value that was used (defer_reads.h).
+[[noreturn]] void deferred_read_failed(ThreadState* thread, const DeferredRead* reads,
+                                       uint32_t number) {
+  const DeferredRead& read = reads[number - 1];
+  bounds_failed(thread, read.site, read.address, read.base, read.size, read.object);
+}
+
 bool is_within(uint64_t address, uint64_t base, uint64_t size) {
   return address - base < size;
 }
@@ -203,6 +210,7 @@ RuntimeSymbols build_symbols() {
   symbols.emplace_back("am_meet", address(&meet));
   symbols.emplace_back("am_stopped", address(&stopped));
   symbols.emplace_back("am_bounds_failed", address(&bounds_failed));
+  symbols.emplace_back("am_deferred_read_failed", address(&deferred_read_failed));
   symbols.emplace_back("am_find_region", address(&find_region));
   symbols.emplace_back("am_copy", address(&copy));
   symbols.emplace_back("am_fill", address(&fill));
