@@ -25,3 +25,8 @@ endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   add_link_options(-fuse-ld=lld)
 endif()
+if(ANYMETAL_STATIC_LLVM)
+  # LLVM is most of what the wheel holds: what isn't reached stays out, and none of its symbols meet another LLVM's.
+  add_compile_options(-ffunction-sections -fdata-sections)
+  add_link_options(-Wl,--gc-sections -Wl,--exclude-libs,ALL)
+endif()

@@ -12,8 +12,14 @@
 namespace anymetal::tools {
 namespace {
 
+/// ANYMETAL_PYTHON; the one beside this program, if a wheel brought it there; that of the active
+/// environment; what the shell would find.
 std::string python() {
   if (const char* named = std::getenv("ANYMETAL_PYTHON")) return named;
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  const auto beside = program.parent_path() / "python3";
+  if (!error && std::filesystem::exists(beside, error)) return beside.string();
   if (const char* environment = std::getenv("VIRTUAL_ENV")) {
     return std::string(environment) + "/bin/python3";
   }

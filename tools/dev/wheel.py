@@ -1,0 +1,150 @@
+"""Builds dist/anymetal-*.whl and tries it out as a user would have it.
+
+The wheel holds LLVM and Clang, so it must work where neither is installed. Two things show that it does. What the linker
+wrote into its two binaries is read: they need the C and C++ run times and libmlx.so, nothing more, and export nothing of
+LLVM's. Then a fresh environment gets the wheel, MLX and NumPy, and runs examples/ in a mount namespace of its own, where
+this machine's LLVM, compilers, headers, static libraries and this checkout are covered. What is covered is tried first:
+a trial in which LLVM could still be opened would show nothing.
+"""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from pathlib import Path
+
+from dev.demo import LINE
+from dev.machine import HERE, PYTHON, ROOT, Stop, call, setup
+
+MAY_NEED = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2", "libmlx.so"}
+MOST_EXPORTS = 100  # the adapter exports some 40 functions; LLVM would bring tens of thousands
+
+# Folders and libraries that a machine without compilers doesn't have. (zlib and libffi stay: Python itself has them open.)
+COVERED_FOLDERS = ["/usr/lib/llvm-*", "/usr/lib/gcc", "/usr/lib/clang", "/usr/include", "/usr/local/include"]
+COVERED_FILES = ["/usr/lib/*/lib" + name for name in (
+    "LLVM*", "clang*", "boost*", "fmt.*", "spdlog.*", "z3.*", "xml2.*", "edit.*")]
+COMPILERS = ["clang", "clang-19", "clang++-19", "gcc", "g++", "cc", "c++", "ld", "ld.lld-19", "as", "llc-19", "ccache"]
+PROGRAMS = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def glibc_tag():
+    """The wheel may call everything that this machine's C library has: that is what it asks of another."""
+    name, version = platform.libc_ver()
+    if name != "glibc":
+        raise Stop("the wheel is built on a machine with glibc (Debian 12)", 3)
+    return f"manylinux_{version.replace('.', '_')}_{platform.machine()}"
+
+
+def build_wheel():
+    dist = ROOT / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    call([PYTHON, "-m", "build", "--wheel", "--no-isolation", "--outdir", dist, ROOT,
+          f"-Cwheel.tags=py3-none-{glibc_tag()}"])
+    (wheel,) = dist.glob("anymetal-*.whl")
+    return wheel
+
+
+def output(*command):
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, check=True).stdout
+
+
+def wrong_links(binary):
+    """What a binary of the wheel must not ask for or show."""
+    needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", output("readelf", "-dW", binary)))
+    wrong = [f"{binary.name} needs {library}" for library in sorted(needed - MAY_NEED)]
+    exports = output("nm", "-D", "--defined-only", binary).splitlines()
+    if len(exports) > MOST_EXPORTS:
+        wrong.append(f"{binary.name} exports {len(exports)} symbols, as {exports[0].split()[-1]}")
+    return wrong
+
+
+def check_links(wheel, folder):
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    binaries = [*folder.rglob("libanymetal_mlx.so"), *folder.rglob("scripts/anymetal")]
+    if len(binaries) != 2:
+        raise Stop(f"the wheel should hold the adapter and the command, and holds {binaries}")
+    wrong = [line for binary in binaries for line in wrong_links(binary)]
+    if wrong:
+        raise Stop("\n".join(wrong))
+    print("links: C and C++ run times and libmlx.so only; no LLVM symbols are shown", flush=True)
+
+
+def pinned(*names):
+    lines = (HERE / "requirements.txt").read_text().splitlines()
+    return [line for line in lines if re.split(r"[\[=]", line)[0] in names]
+
+
+def fresh_environment(wheel, folder):
+    call([PYTHON, "-m", "venv", folder])
+    call([folder / "bin/python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+          wheel, *pinned("mlx", "numpy")])
+
+
+def covered_places():
+    folders = [path for pattern in COVERED_FOLDERS for path in sorted(Path("/").glob(pattern[1:]))]
+    files = [path for pattern in COVERED_FILES for path in sorted(Path("/").glob(pattern[1:]))]
+    programs = [shutil.which(name, path=PROGRAMS) for name in COMPILERS]
+    files += sorted({Path(program).resolve() for program in programs if program})
+    folders = [path for path in folders if path.is_dir() and not path.is_symlink()]
+    return folders + [ROOT], [path for path in files if path.is_file() and not path.is_symlink()]
+
+
+def covering_script(command):
+    """A shell script: covers, shows that LLVM and compilers are out of sight, runs `command`."""
+    folders, files = covered_places()
+    lines = ["set -e", "cd /"]
+    lines += [f"mount --bind /dev/null '{path}'" for path in files]
+    lines += [f"mount -t tmpfs tmpfs '{path}'" for path in folders]
+    lines += [f"if {name} --version >/dev/null 2>&1; then echo '{name} still runs'; exit 90; fi" for name in COMPILERS]
+    for library in ("libLLVM-19.so.1", "libLLVM.so.19.1", "libclang-cpp.so.19.1", "libfmt.so.9", "libspdlog.so.1.10"):
+        lines.append(f"if python3 -c \"import ctypes; ctypes.CDLL('{library}')\" 2>/dev/null; then "
+                     f"echo '{library} can still be opened'; exit 90; fi")
+    return "\n".join([*lines, command])
+
+
+def run_covered(command, environment):
+    """Runs a line of shell where no LLVM is; `environment` is the fresh one's folder."""
+    settings = {"PATH": f"{environment}/bin:{PROGRAMS}", "HOME": str(environment.parent / "home"),
+                "LANG": "C.UTF-8"}
+    enter = ["unshare", "--mount"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
+    done = subprocess.run([*enter, "bash", "-c", covering_script(command)], env=settings, capture_output=True, text=True,
+                          timeout=600)
+    if done.returncode != 0:
+        raise Stop(f"`{command}` failed with status {done.returncode} where no LLVM is:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def try_out(folder):
+    """Runs the examples and the command; copies lie beside the environment, since the checkout is covered."""
+    environment = folder / "environment"
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    (folder / "home").mkdir()
+    examples = sorted((folder / "examples").glob("*.py"))
+    for example in examples:
+        text = run_covered(f"anymetal run {example}", environment)
+        rows = list(LINE.finditer(text))
+        if not rows:
+            raise Stop(f"{example.name} printed no result:\n{text}")
+        for row in rows:
+            print(f"{example.name:<22}{row['what']:<52}{row['error']:>10}{row['time']:>12} ms", flush=True)
+    kernel = folder / "halve.metal"
+    kernel.write_text("#include <metal_stdlib>\nusing namespace metal;\nkernel void halve(device float* values "
+                      "[[buffer(0)]], uint i [[thread_position_in_grid]]) {\n  values[i] *= 0.5f;\n}\n")
+    return run_covered(f"anymetal --version && anymetal doctor && anymetal compile {kernel}", environment)
+
+
+def run(arguments):
+    setup()
+    wheel = build_wheel()
+    with tempfile.TemporaryDirectory(prefix="anymetal-wheel-") as name:
+        folder = Path(name)
+        check_links(wheel, folder / "unpacked")
+        fresh_environment(wheel, folder / "environment")
+        print(try_out(folder), flush=True)
+    unpacked = sum(entry.file_size for entry in zipfile.ZipFile(wheel).infolist())
+    print(f"{wheel.relative_to(ROOT)}: {wheel.stat().st_size / 1e6:.1f} MB, {unpacked / 1e6:.0f} MB installed")
+    return 0
