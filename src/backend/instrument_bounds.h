@@ -3,10 +3,10 @@
 // was itself loaded from memory, or made from an integer), the runtime looks for an object around
 // the address.
 //
-// Bounds::error: an access that fails calls am_bounds_failed(...), which doesn't return. A read whose value
-// may be thrown away fails where the value is used (defer_reads.h).
-// Bounds::robust: such a read gives 0 and such a write goes to a dummy; so the code has no more
-// branches than before.
+// Bounds::error: an access that fails calls am_bounds_failed(...), which doesn't return. A read
+// whose value may be thrown away fails where the value is used (defer_reads.h). Bounds::robust:
+// such a read gives 0 and such a write goes to a dummy; so the code has no more branches than
+// before.
 #pragma once
 
 #include "backend/kernel_image.h"
