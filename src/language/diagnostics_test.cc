@@ -39,6 +39,15 @@ TEST(Diagnostics, UndeclaredNameInTheBodyThatMlxWraps) {
   EXPECT_NE(first.message.find("'cap'"), std::string::npos);
 }
 
+TEST(Diagnostics, CommentsThatLookLikeDocumentation) {
+  for (const char* comment :
+       {"//< a", "/*< a */", "/// a", "/** a */", "//!< a", "///< a", "/*! a */"}) {
+    const std::string text =
+        std::string("kernel void k(device float* a) {\n  a[0] = 1; ") + comment + "\n}\n";
+    EXPECT_TRUE(parse({.text = text, .name = "k.metal", .marks = {}}, {}).ok()) << comment;
+  }
+}
+
 TEST(Diagnostics, NamespaceThatIsNeverClosed) {
   const std::string header = "namespace foo {\nfloat f() { return 1; }\n";
   const std::string rest = "[[kernel]] void k(device float* a) {\n";

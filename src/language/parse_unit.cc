@@ -8,6 +8,18 @@
 #include "language/rewrite.h"
 
 namespace anymetal::language {
+namespace {
+
+/// Handlers of comments and pragmas run while the text is lexed, before the parser has begun; what
+/// they say goes through Sema, which then must know where it is (a comment that begins with `//<`
+/// is such a place).
+void lex_all(TokenText& text, clang::Sema& sema) {
+  sema.CurContext = sema.getASTContext().getTranslationUnitDecl();
+  text.lex();
+  sema.CurContext = nullptr;
+}
+
+}  // namespace
 
 void parse_unit(ClangInstance& instance, std::unique_ptr<clang::ASTConsumer> consumer,
                 clang::TranslationUnitKind kind, const Repairs* repairs) {
@@ -24,7 +36,7 @@ void parse_unit(ClangInstance& instance, std::unique_ptr<clang::ASTConsumer> con
   }
   if (repairs) {
     TokenText text(preprocessor, *instance.diagnostics);
-    text.lex();
+    lex_all(text, sema);
     rewrite(text, *repairs);
     text.enter();
   }
@@ -46,7 +58,7 @@ std::string rewritten_text(ClangInstance& instance) {
   clang::Parser parser(compiler.getPreprocessor(), compiler.getSema(), true);
   compiler.getPreprocessor().EnterMainSourceFile();
   TokenText text(compiler.getPreprocessor(), *instance.diagnostics);
-  text.lex();
+  lex_all(text, compiler.getSema());
   rewrite(text, {});
   return text.text();
 }
