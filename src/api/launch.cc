@@ -73,14 +73,6 @@ Error renamed(const Signature& signature, Error error) {
   return error;
 }
 
-/// A brace too many in the body ends the function, and the generated one is then the odd one out.
-bool closes_too_much(const Error& error) {
-  return std::ranges::any_of(error.diagnostics, [](const Diagnostic& diagnostic) {
-    return diagnostic.file.empty() &&
-           diagnostic.message.find("extraneous closing brace") != std::string::npos;
-  });
-}
-
 /// The compiler's error as an error of this kernel, with what may explain it.
 Error explained(const Signature& signature, const Prefix& prefix, Error error) {
   if (error.kind != ErrorKind::user && error.kind != ErrorKind::unsupported) return error;
@@ -92,8 +84,6 @@ Error explained(const Signature& signature, const Prefix& prefix, Error error) {
   error.message =
       fmt::format("[metal_kernel] `{}` doesn't compile: {}", signature.name, error.message);
   if (!signature.hint.empty()) error.message += "\nnote: " + signature.hint;
-  if (closes_too_much(error))
-    error.message += "\nnote: the source closes a brace that it doesn't open";
   return error;
 }
 

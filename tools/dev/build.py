@@ -13,7 +13,7 @@ KINDS = {
                    "-DANYMETAL_MLX=OFF"],
     "build-asan": ["-DANYMETAL_SANITIZE=address;undefined", "-DANYMETAL_MLX=OFF"],
     "build-tsan": ["-DANYMETAL_SANITIZE=thread", "-DANYMETAL_MLX=OFF"],
-    "build-wheel": ["-DANYMETAL_STATIC_LLVM=ON", "-DANYMETAL_TESTS=OFF", "-DCMAKE_BUILD_TYPE=Release"],
+    "build-wheel": [],  # pyproject.toml configures it
 }
 
 

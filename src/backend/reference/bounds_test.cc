@@ -9,39 +9,20 @@ namespace {
 // A kernel over (x: const float, out: float, n: constant uint) with a place for each instruction of
 // the body.
 std::string kernel_text(std::string body, const std::string& more = {}) {
-  // "; line N" at the end of a line of the body becomes its debug location.
-  std::string locations;
-  int next = 10;
-  for (size_t at; (at = body.find(" ; line ")) != std::string::npos;) {
-    const size_t end = body.find('\n', at);
-    const std::string line = body.substr(at + 8, end - at - 8);
-    body.replace(at, end - at, ", !dbg !" + std::to_string(next));
-    locations +=
-        "!" + std::to_string(next++) + " = !DILocation(line: " + line + ", column: 3, scope: !4)\n";
-  }
-  return R"(
+  return with_places(R"(
 declare i32 @am.thread_position_in_grid.x()
 declare i32 @am.thread_index_in_threadgroup()
 declare void @am.threadgroup_barrier(i32) convergent
 declare void @llvm.memcpy.p0.p1.i64(ptr, ptr addrspace(1), i64, i1)
 declare void @llvm.memset.p1.i64(ptr addrspace(1), i8, i64, i1)
 )" + more +
-         R"(
+                         R"(
 define void @k(ptr addrspace(1) %x, ptr addrspace(1) %out, ptr addrspace(5) %n) !dbg !4 {
 entry:
   %id = call i32 @am.thread_position_in_grid.x(), !dbg !9
   %wide = zext i32 %id to i64
-)" + body +
-         R"(}
-!llvm.module.flags = !{!0}
-!llvm.dbg.cu = !{!1}
-!0 = !{i32 2, !"Debug Info Version", i32 3}
-!1 = distinct !DICompileUnit(language: DW_LANG_C_plus_plus, file: !2, emissionKind: LineTablesOnly)
-!2 = !DIFile(filename: "k.source", directory: "")
-!3 = !DISubroutineType(types: !{})
-!4 = distinct !DISubprogram(name: "k", file: !2, line: 1, type: !3, unit: !1, spFlags: DISPFlagDefinition)
-!9 = !DILocation(line: 1, column: 1, scope: !4)
-)" + locations;
+)",
+                     std::move(body));
 }
 
 struct Outcome {

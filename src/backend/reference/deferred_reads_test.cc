@@ -10,16 +10,7 @@ namespace {
 // x has 64 floats (1, 2, ...), n is 64; 66 threads, so that the last two read outside. Lines of
 // the body that end in "; line N" get that place.
 std::string kernel_text(std::string body) {
-  std::string places;
-  int next = 10;
-  for (size_t at; (at = body.find(" ; line ")) != std::string::npos;) {
-    const size_t end = body.find('\n', at);
-    const std::string line = body.substr(at + 8, end - at - 8);
-    body.replace(at, end - at, ", !dbg !" + std::to_string(next));
-    places +=
-        "!" + std::to_string(next++) + " = !DILocation(line: " + line + ", column: 3, scope: !4)\n";
-  }
-  return R"(
+  return with_places(R"(
 declare i32 @am.thread_position_in_grid.x()
 declare float @am.exp.f32(float)
 declare float @am.simd_sum.f32(float) convergent
@@ -32,16 +23,8 @@ entry:
   %inside = icmp ult i32 %id, %count
   %p = getelementptr float, ptr addrspace(1) %x, i64 %wide
   %to = getelementptr float, ptr addrspace(1) %out, i64 %wide
-)" + body +
-         R"(}
-!llvm.module.flags = !{!0}
-!llvm.dbg.cu = !{!1}
-!0 = !{i32 2, !"Debug Info Version", i32 3}
-!1 = distinct !DICompileUnit(language: DW_LANG_C_plus_plus, file: !2, emissionKind: LineTablesOnly)
-!2 = !DIFile(filename: "k.source", directory: "")
-!3 = !DISubroutineType(types: !{})
-!4 = distinct !DISubprogram(name: "k", file: !2, line: 1, type: !3, unit: !1, spFlags: DISPFlagDefinition)
-)" + places;
+)",
+                     std::move(body));
 }
 
 struct Outcome {
@@ -154,8 +137,11 @@ TEST(DeferredReads, EachKindOfUseFails) {
        }) {
     SCOPED_TRACE(use);
     EXPECT_EQ(run_body(start + use + end, 62).message, "");
-    EXPECT_TRUE(run_body(start + use + end, 1000).message.starts_with(kMessage))
-        << run_body(start + use + end, 1000).message;
+    std::string body = start;
+    body += use;
+    body += end;
+    EXPECT_TRUE(run_body(body, 1000).message.starts_with(kMessage))
+        << run_body(body, 1000).message;
   }
 }
 

@@ -49,6 +49,30 @@ inline ThreadIr make_ir(const std::string& text, const std::vector<TestBuffer>& 
   return ir;
 }
 
+/// `head` (up to the entry block, of a @k with `!dbg !4`; !9 is line 1), then `body`, with what the
+/// places need behind it: lines of the body that end in "; line N" are line N of k.source.
+inline std::string with_places(std::string head, std::string body) {
+  std::string places;
+  int next = 10;
+  for (size_t at; (at = body.find(" ; line ")) != std::string::npos;) {
+    const size_t end = body.find('\n', at);
+    const std::string line = body.substr(at + 8, end - at - 8);
+    body.replace(at, end - at, ", !dbg !" + std::to_string(next));
+    places +=
+        "!" + std::to_string(next++) + " = !DILocation(line: " + line + ", column: 3, scope: !4)\n";
+  }
+  return head + body + R"(}
+!llvm.module.flags = !{!0}
+!llvm.dbg.cu = !{!1}
+!0 = !{i32 2, !"Debug Info Version", i32 3}
+!1 = distinct !DICompileUnit(language: DW_LANG_C_plus_plus, file: !2, emissionKind: LineTablesOnly)
+!2 = !DIFile(filename: "k.source", directory: "")
+!3 = !DISubroutineType(types: !{})
+!4 = distinct !DISubprogram(name: "k", file: !2, line: 1, type: !3, unit: !1, spFlags: DISPFlagDefinition)
+!9 = !DILocation(line: 1, column: 1, scope: !4)
+)" + places;
+}
+
 inline std::unique_ptr<CompiledKernel> compile_text(const std::string& text,
                                                     const std::vector<TestBuffer>& buffers,
                                                     Bounds bounds = Bounds::error) {
