@@ -1,3 +1,11 @@
+# anymetal_gtest(NAME PROGRAM ARGUMENTS...): a GoogleTest program, whole, as the test NAME: a process that starts Clang pays
+# for it once. Its report is called after the test, so that two tests of one program don't write the same file.
+function(anymetal_gtest name)
+  add_test(NAME ${name} COMMAND ${ARGN})
+  set_tests_properties(${name} PROPERTIES
+    ENVIRONMENT_MODIFICATION GTEST_OUTPUT=set:xml:${PROJECT_BINARY_DIR}/reports/${name}.xml)
+endfunction()
+
 # anymetal_room(NAME SOURCES ... TESTS ... USES ...): a static library anymetal_NAME from SOURCES, which may use the rooms
 # and targets in USES, and one test program anymetal_NAME_test from TESTS (x_test.cc files beside x.cc).
 function(anymetal_room name)
@@ -9,7 +17,6 @@ function(anymetal_room name)
     add_executable(anymetal_${name}_test ${ROOM_TESTS})
     target_link_libraries(anymetal_${name}_test PRIVATE anymetal_${name} ${ROOM_TEST_USES} GTest::gtest_main)
     target_compile_definitions(anymetal_${name}_test PRIVATE ANYMETAL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-    # The program as one test: a process that starts Clang pays for it once.
-    add_test(NAME anymetal_${name}_test COMMAND anymetal_${name}_test)
+    anymetal_gtest(anymetal_${name}_test anymetal_${name}_test)
   endif()
 endfunction()
