@@ -216,6 +216,12 @@ constexpr Builtin kRows[] = {
     simdgroup("simd_is_first", "bool()", kNoType, kVarying, "simd_is_first()",
               "Whether this is the first active lane (6.9.2)"),
 
+    simdgroup("simdgroup_multiply_accumulate", "v2f32(v2f32, v2f32, v2f32)", kNoType, kVarying,
+              "simdgroup_multiply_accumulate(d, a, b, c)",
+              "a times b plus c for 8x8 matrices of which each lane holds two neighbours of a row; "
+              "each element is fma(a[row][k], b[k][column], sum) for k from 0 to 7, begun with c "
+              "(6.9.4)"),
+
     quadgroup("quad_sum", "T(T)", kNumeric, "quad_sum(T x)",
               "Sum over the active lanes of the quadgroup (6.9.3)"),
     quadgroup("quad_product", "T(T)", kNumeric, "quad_product(T x)", "Product over them (6.9.3)"),

@@ -36,6 +36,7 @@ std::string_view cpp_type(std::string_view name, std::string_view element) {
   if (name == "T") return element;
   if (name == "void") return "void";
   if (name == "ptr") return "void*";
+  if (name == "v2f32") return "__am_v2f32";
   for (const TypeName& type : kTypes) {
     if (type.suffix == name) return type.cpp;
   }
@@ -177,7 +178,10 @@ std::string declarations_header() {
   std::string out =
       "// Declarations of the builtins, generated from the table in src/builtins/. Not meant for "
       "kernels.\n"
-      "#pragma once\n";
+      "#pragma once\n"
+      // A struct of two floats is what Clang passes as LLVM's <2 x float>; its own vector type
+      // would travel as a double.
+      "struct __am_v2f32 { float x, y; };\n";
   for (const Builtin& builtin : table()) {
     if (builtin.types == 0) out += declaration(builtin, {}, fmt::format("am.{}", builtin.name));
     for (const TypeName& type : kTypes) {

@@ -68,6 +68,9 @@ kernel void all_builtins(device float* f [[buffer(0)]], device uint* u [[buffer(
   f[0] += simd_shuffle_and_fill_up(f[1], f[2], 1, 4);
   f[0] += simd_shuffle_and_fill_down(f[1], f[2], 1, 4);
   u[2] += simd_all(u[0] > 1) + simd_any(u[1] > 2) + simd_is_first() + simd_ballot(u[3] > 1).any() + simd_active_threads_mask().all();
+  simdgroup_float8x8 m(f[1]);
+  simdgroup_multiply_accumulate(m, m, m, m);
+  f[0] += m.thread_elements().x;
   f[0] += quad_sum(f[1]);
   f[0] += quad_product(f[1]);
   f[0] += quad_min(f[1]);

@@ -168,10 +168,8 @@ TEST(Library, AtomicsOfAllTypesAndInThreadgroupMemory) {
 
 TEST(Library, NamesThatAreNotThereYet) {
   const char* const texts[] = {
-      "kernel void k(device float* o) { simdgroup_float8x8 m; o[0] = sizeof(m); }",
-      "kernel void k(device float* o) { simdgroup_matrix<half, 8, 8> m; o[0] = sizeof(m); }",
-      "kernel void k(texture2d<float, access::read> t [[texture(0)]], device float* o) { o[0] = "
-      "t.get_width(); }",
+      ("kernel void k(texture2d<float, access::read> t [[texture(0)]], device float* o) { o[0] = "
+       "t.get_width(); }"),
       "kernel void k(device float* o) { sampler s; o[0] = sizeof(s); }",
       "kernel void k(device float* o) { raytracing::ray r; o[0] = sizeof(r); }",
   };

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "backend/reference/narrow_floats.h"
 #include "run_text.h"
 
 namespace anymetal {
@@ -124,6 +125,102 @@ TEST_F(MlxHeaders, HelpersForLanesAndIndices) {
   for (size_t i = 0; i < wide.size(); ++i) {
     EXPECT_EQ(shifted[i], wide[i + 1 < wide.size() ? i + 1 : i]);
     EXPECT_EQ(places[i], i / 16 * 1 + i / 4 % 4 * 2 + i % 4 * 8);
+  }
+}
+
+// MLX's matrix product on matrices of simdgroups: sizes that no tile divides, and transposed
+// operands.
+struct Gemm {
+  const char* type;
+  bool transpose_a, transpose_b;
+  float (*round)(float);  ///< to the type
+  double tolerance;
+};
+
+float as_float(float value) {
+  return value;
+}
+float as_half(float value) {
+  return backend::reference::half_value(backend::reference::half_bits(value));
+}
+float as_bfloat(float value) {
+  return backend::reference::bfloat_value(backend::reference::bfloat_bits(value));
+}
+
+std::string gemm_text(const Gemm& gemm) {
+  std::string text = R"(
+#include "mlx/backend/metal/kernels/utils.h"
+#include "mlx/backend/metal/kernels/steel/gemm/gemm.h"
+using namespace mlx::steel;
+typedef GEMMKernel<TYPE, TYPE, 32, 32, 16, 2, 2, TA, TB, false, false> Product;
+kernel void k(device const float* a, device const float* b, device float* out, device TYPE* as, device TYPE* bs,
+              device TYPE* ds, device const GEMMParams* params, uint group [[threadgroup_position_in_grid]],
+              uint lane [[thread_index_in_simdgroup]], uint simdgroup [[simdgroup_index_in_threadgroup]],
+              uint i [[thread_position_in_grid]]) {
+  threadgroup TYPE at[Product::tgp_mem_size_a];
+  threadgroup TYPE bt[Product::tgp_mem_size_b];
+  constant GEMMParams* p = (constant GEMMParams*)params;
+  const uint first = i / 128 * 128;
+  as += group * p->M * p->K;
+  bs += group * p->K * p->N;
+  ds += group * p->M * p->N;
+  for (int j = i - first; j < p->M * p->K; j += 128) as[j] = TYPE(a[j]);
+  for (int j = i - first; j < p->K * p->N; j += 128) bs[j] = TYPE(b[j]);
+  threadgroup_barrier(mem_flags::mem_device);
+  Product::run(as, bs, ds, p, at, bt, lane, simdgroup, uint3(group % p->tiles_n, group / p->tiles_n, 0),
+               uint3(i - first, 0, 0));
+  threadgroup_barrier(mem_flags::mem_device);
+  const int row = group / p->tiles_n * 32, column = group % p->tiles_n * 32;
+  for (int j = i - first; j < 32 * 32; j += 128) {
+    const int r = row + j / 32, c = column + j % 32;
+    if (r < p->M && c < p->N) out[r * p->N + c] = float(ds[r * p->N + c]);
+  }
+})";
+  const auto replace = [&](const std::string& from, const std::string& to) {
+    for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+      text.replace(at, from.size(), to);
+  };
+  replace("TYPE", gemm.type);
+  replace("TA", gemm.transpose_a ? "true" : "false");
+  replace("TB", gemm.transpose_b ? "true" : "false");
+  return text;
+}
+
+TEST_F(MlxHeaders, SteelGemm) {
+  struct Params {
+    int m, n, k, lda, ldb, ldd, tiles_n, tiles_m;
+    int64_t batch_a, batch_b, batch_d;
+    int swizzle_log, k_iterations, batch_ndim;
+  };
+  const Gemm gemms[] = {{"float", false, false, as_float, 1e-5},
+                        {"float", true, true, as_float, 1e-5},
+                        {"half", false, true, as_half, 2e-3},
+                        {"bfloat", true, false, as_bfloat, 2e-2}};
+  const int m = 50, n = 71, k = 45;
+  std::mt19937 random(11);
+  std::uniform_real_distribution<float> any(-1, 1);
+  for (const Gemm& gemm : gemms) {
+    std::vector<Params> params = {{m, n, k, gemm.transpose_a ? m : k, gemm.transpose_b ? k : n, n,
+                                   3, 2, 0, 0, 0, 0, k / 16, 0}};
+    std::vector<float> a(m * k), b(k * n), out(m * n);
+    for (float& value : a) value = gemm.round(any(random));
+    for (float& value : b) value = gemm.round(any(random));
+    std::vector<float> as(a.size() * 6), bs(b.size() * 6), ds(out.size() * 6);
+    ASSERT_TRUE(run_text(gemm_text(gemm),
+                         {argument(a), argument(b), argument(out), argument(as), argument(bs),
+                          argument(ds), argument(params)},
+                         6 * 128, 128, MathMode::safe, {include_}));
+    for (int row = 0; row < m; ++row) {
+      for (int column = 0; column < n; ++column) {
+        double sum = 0;
+        for (int i = 0; i < k; ++i) {
+          sum += double(a[gemm.transpose_a ? i * m + row : row * k + i]) *
+                 b[gemm.transpose_b ? column * k + i : i * n + column];
+        }
+        EXPECT_NEAR(out[row * n + column], sum, gemm.tolerance * std::max(1.0, std::abs(sum)))
+            << gemm.type << " " << row << " " << column;
+      }
+    }
   }
 }
 

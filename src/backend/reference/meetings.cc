@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "backend/reference/matrices.h"
 #include "backend/reference/narrow_floats.h"
 
 namespace anymetal::backend::reference {
@@ -306,7 +307,8 @@ void perform(Operation operation, builtins::Type type, const Span& span) {
   if (span.active == 0 || operation <= Operation::lockstep) return;
   if (operation <= Operation::prefix_exclusive_product) return compute(operation, type, span);
   if (operation <= Operation::fill_down) return move_values(operation, span);
-  answer(operation, span);
+  if (operation <= Operation::is_first) return answer(operation, span);
+  multiply_matrices(span.lanes, span.size, span.active);
 }
 
 }  // namespace
@@ -315,6 +317,8 @@ std::optional<Meeting> find_meeting(std::string_view name) {
   if (name == "threadgroup_barrier") return Meeting{Operation::threadgroup_barrier, false};
   if (name == "simdgroup_barrier") return Meeting{Operation::simdgroup_barrier, false};
   if (name == "quadgroup_barrier") return Meeting{Operation::quadgroup_barrier, true};
+  if (name == "simdgroup_multiply_accumulate")
+    return Meeting{Operation::multiply_accumulate, false};
   const bool quad = name.starts_with("quad_");
   if (!quad && !name.starts_with("simd_")) return std::nullopt;
   name.remove_prefix(5);

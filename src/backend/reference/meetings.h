@@ -45,6 +45,7 @@ enum class Operation : uint16_t {
   ballot,
   active_mask,
   is_first,
+  multiply_accumulate,
 };
 
 /// An Operation, and among which lanes.

@@ -25,7 +25,7 @@ namespace anymetal::backend {
 namespace reference {
 namespace {
 
-constexpr std::string_view kVersion = "reference 3";
+constexpr std::string_view kVersion = "reference 4";
 
 /// Workers at rest. There are never more than threads that ran something at once.
 class WorkerPool {
