@@ -93,6 +93,14 @@ bool wants_repair(unsigned id) {
          id == err_bad_cxx_cast_addr_space_mismatch;
 }
 
+/// A vector begun with a list that no constructor takes: Metal takes fewer components than there
+/// are, and pieces of any types.
+bool is_list_of_vector(unsigned id, const std::string& message) {
+  using namespace clang::diag;
+  return (id == err_ovl_ambiguous_init || id == err_ovl_no_viable_function_in_init) &&
+         message.find("vec<") != std::string::npos;
+}
+
 }  // namespace
 
 std::string place_key(const clang::SourceManager& sources, clang::SourceLocation location) {
@@ -205,7 +213,9 @@ void DiagnosticCollector::HandleDiagnostic(clang::DiagnosticsEngine::Level level
     const auto& sources = info.getSourceManager();
     entry.diagnostic = place_of(sources, info.getLocation());
     entry.own_place = entry.diagnostic.file.empty();
-    if (wants_repair(info.getID()) && info.getLocation().isValid()) {
+    const bool wanted =
+        wants_repair(info.getID()) || is_list_of_vector(info.getID(), text.str().str());
+    if (wanted && info.getLocation().isValid()) {
       repairs_.places.insert(place_key(sources, info.getLocation()));
       for (const auto& range : info.getRanges()) {
         if (range.getBegin().isValid())

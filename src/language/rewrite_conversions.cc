@@ -1,5 +1,6 @@
 // Conversions that Metal makes and Clang refuses: the operands of `c ? a : b` where one is an
-// object in device memory and the other a value, and casts between half and bfloat. Changing every
+// object in device memory and the other a value, casts between half and bfloat, and vectors begun
+// with a list of fewer components than they have (`uint4 v = {a, b, c}`). Changing every
 // `?:` would change what it means elsewhere (an lvalue, a null pointer), so this happens only where
 // Clang refused: the text is parsed again with those places noted.
 #include "language/rewrite.h"
@@ -30,7 +31,7 @@ void rewrite_conversions(TokenText& text, const Repairs& repairs) {
   if (repairs.places.empty()) return;
   std::vector<clang::Token> out;
   out.reserve(text.size() + 64);
-  std::set<size_t> colons;
+  std::set<size_t> colons, lists;
   for (size_t i = 0; i < text.size(); ++i) {
     const clang::Token& token = text.tokens[i];
     const bool wanted = !token.isAnnotation() && repairs.places.contains(text.place_key(token));
@@ -53,7 +54,12 @@ void rewrite_conversions(TokenText& text, const Repairs& repairs) {
       i = end - 1;
       continue;
     }
+    // name = {a, b}, name{a, b}, return {a, b}: a list of fewer components than the vector has.
+    const size_t list = text.is(i, tok::l_brace) ? i : text.is(i + 1, tok::equal) ? i + 2 : i + 1;
+    if (wanted && text.is(list, tok::l_brace) && !text.is(list + 1, tok::r_brace))
+      lists.insert(list);
     out.push_back(token);
+    if (lists.contains(i)) text.append(out, "metal::__am_list{},", token);
     if (wanted && token.is(tok::question)) colons.insert(find_colon(text, i));
     if ((wanted && token.is(tok::question)) || colons.contains(i))
       text.append(out, "__am_value{}->*", token);

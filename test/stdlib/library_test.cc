@@ -166,6 +166,37 @@ TEST(Library, AtomicsOfAllTypesAndInThreadgroupMemory) {
   EXPECT_EQ(out, (std::vector<float>{64, 32, 3 - 64, 1}));
 }
 
+// Lists in braces convert each value, and may be shorter than the vector: the rest is 0.
+TEST(Library, VectorsFromLists) {
+  std::vector<int> in = {-1, 7, 3};
+  std::vector<float> out(20, -5.0f);
+  ASSERT_TRUE(run_text(R"(
+uint4 of(int a, uint b) { return {a, b, a + 1}; }
+kernel void k(device int* in, device float* o) {
+  const int x = in[0];
+  const uint y = in[1];
+  const short z = in[2];
+  uint4 mixed = {x, y, z, 5};
+  uint4 three = {y, y + 1, y ^ 2u};
+  float4 pieces{float2(y), z, x};
+  packed_float3 packed = {x, y, z};
+  float4 table[2] = {{1, x, y, z}, float4(2)};
+  uint4 returned = of(x, y);
+  for (int i = 0; i < 4; ++i) {
+    o[i] = float(int(mixed[i]));
+    o[4 + i] = three[i];
+    o[8 + i] = pieces[i];
+    o[12 + i] = table[0][i] + returned[i] * (i > 0);
+  }
+  o[16] = packed.x + packed.y * packed.z;
+  float3 bounded = clamp(float3(x, y, z), 0, 4);
+  o[17] = bounded.x; o[18] = bounded.y; o[19] = bounded.z;
+})",
+                       {argument(in), argument(out)}, 1, 1));
+  EXPECT_EQ(out,
+            (std::vector<float>{-1, 7, 3, 5, 7, 8, 5, 0, 7, 7, 3, -1, 1, 6, 7, 3, 20, 0, 4, 3}));
+}
+
 TEST(Library, NamesThatAreNotThereYet) {
   const char* const texts[] = {
       ("kernel void k(texture2d<float, access::read> t [[texture(0)]], device float* o) { o[0] = "
