@@ -31,9 +31,9 @@ const std::vector<const char*> kFlags = {
     "-fno-finite-loops" /* `while (true)` is legal */, "-mrelocation-model", "static",
     // Metal's own keywords and idioms that C++ warns about.
     "-Wno-duplicate-decl-specifier", "-Wno-unknown-pragmas", "-Wno-ignored-attributes",
-    "-Wno-unused-value", "-Wno-undefined-internal", "-Wno-undefined-inline",
-    "-Wno-undefined-var-template", "-Wno-ignored-pragma-optimize", "-Wno-invalid-constexpr",
-    "-Wno-sycl-strict", "-Werror=vla-cxx-extension",
+    "-Wno-builtin-macro-redefined", "-Wno-unused-value", "-Wno-undefined-internal",
+    "-Wno-undefined-inline", "-Wno-undefined-var-template", "-Wno-ignored-pragma-optimize",
+    "-Wno-invalid-constexpr", "-Wno-sycl-strict", "-Werror=vla-cxx-extension",
     // Code generation: marked for optimisation, not optimised; places of instructions.
     "-emit-llvm-only", "-O3", "-disable-llvm-passes", "-debug-info-kind=line-tables-only",
     "-dwarf-version=4", "-fdebug-compilation-dir=.", "-disable-free"};
@@ -70,6 +70,34 @@ bool make_invocation(clang::CompilerInvocation& invocation, const InstanceOption
   preprocessor.DisablePCHOrModuleValidation = clang::DisableValidationForModuleKind::All;
   preprocessor.AllowPCHWithCompilerErrors = false;
   preprocessor.addMacroDef("__AM_MATH_MODE=" + std::to_string(static_cast<int>(options.math_mode)));
+  // What says that a machine or another language is meant, which a Metal text may ask for.
+  for (const char* name : {"__linux__",
+                           "__linux",
+                           "linux",
+                           "__gnu_linux__",
+                           "__unix__",
+                           "__unix",
+                           "unix",
+                           "__ELF__",
+                           "__x86_64__",
+                           "__x86_64",
+                           "__amd64__",
+                           "__amd64",
+                           "__k8__",
+                           "__k8",
+                           "__SSE__",
+                           "__SSE2__",
+                           "__MMX__",
+                           "__SSE_MATH__",
+                           "__SSE2_MATH__",
+                           "__SYCL_DEVICE_ONLY__",
+                           "SYCL_LANGUAGE_VERSION",
+                           "_GNU_SOURCE"}) {
+    preprocessor.addMacroUndef(name);
+  }
+  // Metal 3.2 is a C++14 (its specification, 1.1); we take what later versions add.
+  preprocessor.addMacroUndef("__cplusplus");
+  preprocessor.addMacroDef("__cplusplus=201402L");
   for (const auto& [name, value] : options.macros) preprocessor.addMacroDef(name + "=" + value);
   auto& search = invocation.getHeaderSearchOpts();
   search.AddPath(options.precompiled ? kIncludedLibrary : kLibraryText, clang::frontend::Angled,

@@ -4,6 +4,7 @@
 #include <llvm/Demangle/Demangle.h>
 #include <llvm/IR/Constants.h>
 #include <llvm/IR/DebugInfoMetadata.h>
+#include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/Instructions.h>
 #include <llvm/IR/IntrinsicInst.h>
@@ -98,6 +99,7 @@ class Finisher {
     make_internal();
     drop_unreached();
     make_ends_harmless();
+    mend_narrow_casts();
     eliminate_tail_recursion();
     ANYMETAL_RETURN_IF_ERROR(check_calls());
     ANYMETAL_RETURN_IF_ERROR(check_variables());
@@ -158,6 +160,28 @@ class Finisher {
           end->getIterator());
       back->setDebugLoc(end->getDebugLoc());
       end->eraseFromParent();
+    }
+  }
+
+  /// Clang converts between half and bfloat, which have one size, with an instruction that widens
+  /// or narrows; by way of float is what Metal does.
+  void mend_narrow_casts() {
+    std::vector<llvm::CastInst*> casts;
+    for (auto& function : module_) {
+      for (auto& instruction : llvm::instructions(function)) {
+        auto* cast = llvm::dyn_cast<llvm::CastInst>(&instruction);
+        if (!cast || !(llvm::isa<llvm::FPTruncInst>(cast) || llvm::isa<llvm::FPExtInst>(cast)))
+          continue;
+        if (cast->getSrcTy()->getScalarSizeInBits() == cast->getDestTy()->getScalarSizeInBits())
+          casts.push_back(cast);
+      }
+    }
+    for (auto* cast : casts) {
+      llvm::IRBuilder<> builder(cast);
+      auto* wide = builder.CreateFPExt(cast->getOperand(0),
+                                       cast->getSrcTy()->getWithNewType(builder.getFloatTy()));
+      cast->replaceAllUsesWith(builder.CreateFPTrunc(wide, cast->getDestTy()));
+      cast->eraseFromParent();
     }
   }
 
@@ -494,6 +518,7 @@ class Finisher {
       for (auto& argument : function.args()) {
         argument.removeAttr(llvm::Attribute::Dereferenceable);
         argument.removeAttr(llvm::Attribute::DereferenceableOrNull);
+        if (!argument.hasStructRetAttr()) argument.removeAttr(llvm::Attribute::NoAlias);
       }
       function.removeRetAttr(llvm::Attribute::Dereferenceable);
       for (auto& instruction : llvm::instructions(function)) {

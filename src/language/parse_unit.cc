@@ -5,6 +5,8 @@
 #include <clang/Parse/Parser.h>
 #include <clang/Sema/Sema.h>
 
+#include "language/metal_pragmas.h"
+#include "language/qualify_methods.h"
 #include "language/rewrite.h"
 
 namespace anymetal::language {
@@ -30,6 +32,7 @@ void parse_unit(ClangInstance& instance, std::unique_ptr<clang::ASTConsumer> con
   clang::Preprocessor& preprocessor = compiler.getPreprocessor();
   // The parser comes first, since it owns the handlers of pragmas that become tokens.
   clang::Parser parser(preprocessor, sema, /*SkipFunctionBodies=*/false);
+  add_metal_pragmas(preprocessor);
   preprocessor.EnterMainSourceFile();
   if (auto* external = compiler.getASTContext().getExternalSource()) {
     external->StartTranslationUnit(&compiler.getASTConsumer());
@@ -39,6 +42,7 @@ void parse_unit(ClangInstance& instance, std::unique_ptr<clang::ASTConsumer> con
     lex_all(text, sema);
     rewrite(text, *repairs);
     text.enter();
+    qualify_methods(preprocessor, sema);
   }
   parser.Initialize();
   clang::Parser::DeclGroupPtrTy declarations;
@@ -56,6 +60,7 @@ std::string rewritten_text(ClangInstance& instance) {
   compiler.setASTConsumer(std::make_unique<clang::ASTConsumer>());
   compiler.createSema(clang::TU_Complete, nullptr);
   clang::Parser parser(compiler.getPreprocessor(), compiler.getSema(), true);
+  add_metal_pragmas(compiler.getPreprocessor());
   compiler.getPreprocessor().EnterMainSourceFile();
   TokenText text(compiler.getPreprocessor(), *instance.diagnostics);
   lex_all(text, compiler.getSema());

@@ -13,8 +13,10 @@ void rewrite_literals(TokenText& text) {
     std::string digits;
     if (token.is(tok::numeric_constant)) digits = text.spelling(i);
     const bool hex = digits.starts_with("0x") || digits.starts_with("0X");
+    // In a hexadecimal number `bf` are digits, unless it has an exponent.
+    const bool suffixed = !hex || digits.find_first_of("pP") != std::string::npos;
     const auto ends = [&](std::string_view a, std::string_view b) {
-      return !hex && (digits.ends_with(a) || digits.ends_with(b));
+      return suffixed && (digits.ends_with(a) || digits.ends_with(b));
     };
     size_t suffix = ends("bf", "BF") ? 2 : ends("h", "H") ? 1 : 0;
     if (suffix == 0 || digits.size() == suffix) {
@@ -23,7 +25,7 @@ void rewrite_literals(TokenText& text) {
     }
     const bool bfloat = suffix == 2;
     digits.resize(digits.size() - suffix);
-    if (digits.find_first_of(".eE") == std::string::npos) digits += ".0";
+    if (!hex && digits.find_first_of(".eE") == std::string::npos) digits += ".0";
     if (bfloat) {
       text.append(out, "((bfloat)", token);
       out.push_back(text.make_number(digits + "f", token));
