@@ -1,6 +1,5 @@
 // `anymetal compile`: what the compiler makes of a text, stage by stage, without running it.
 #include <fmt/format.h>
-#include <llvm/Support/raw_ostream.h>
 
 #include <fstream>
 #include <iostream>
@@ -8,7 +7,6 @@
 
 #include "api/launch.h"
 #include "api/mlx_prefix.h"
-#include "backend/reference/pipeline.h"
 #include "tools/body_file.h"
 #include "tools/commands.h"
 
@@ -175,15 +173,8 @@ Result<std::string> only_kernel(const language::ParsedLibrary& library, const st
 Result<std::string> emit_code(language::ParsedLibrary& library, const std::string& wanted,
                               bool assembly) {
   ANYMETAL_ASSIGN_OR_RETURN(const std::string kernel, only_kernel(library, wanted));
-  ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, library.emit(kernel));
-  if (assembly) {
-    const auto settings = runtime::Settings::from_environment();
-    return backend::reference::compile_assembly(std::move(ir), {.bounds = settings.bounds});
-  }
-  std::string out;
-  llvm::raw_string_ostream stream(out);
-  ir.module->print(stream, nullptr);
-  return out;
+  if (!assembly) return runtime::thread_ir_text(library, kernel);
+  return runtime::assembly_text(library, kernel, runtime::Settings::from_environment());
 }
 
 Result<std::string> compile(CompileRequest& request) {

@@ -12,14 +12,29 @@
 namespace anymetal::tools {
 namespace {
 
-/// ANYMETAL_PYTHON; the one beside this program, if a wheel brought it there; that of the active
-/// environment; what the shell would find.
+namespace fs = std::filesystem;
+
+/// Installed by a wheel, this program is PREFIX/lib/python3.x/site-packages/anymetal/bin/anymetal,
+/// and its Python PREFIX/bin/python3. Empty: not installed so.
+std::string own_python(const fs::path& program) {
+  std::error_code error;
+  const fs::path package = program.parent_path().parent_path();
+  if (!fs::exists(package / "__init__.py", error)) return {};
+  const fs::path library = package.parent_path().parent_path();
+  for (const fs::path& name : {library.filename(), fs::path("python3")}) {
+    const fs::path python = library.parent_path().parent_path() / "bin" / name;
+    if (fs::exists(python, error)) return python.string();
+  }
+  return {};
+}
+
+/// ANYMETAL_PYTHON; the one that has this package; that of the active environment; what the shell
+/// would find.
 std::string python() {
   if (const char* named = std::getenv("ANYMETAL_PYTHON")) return named;
   std::error_code error;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
-  const auto beside = program.parent_path() / "python3";
-  if (!error && std::filesystem::exists(beside, error)) return beside.string();
+  const std::string own = own_python(fs::read_symlink("/proc/self/exe", error));
+  if (!own.empty()) return own;
   if (const char* environment = std::getenv("VIRTUAL_ENV")) {
     return std::string(environment) + "/bin/python3";
   }
@@ -29,9 +44,9 @@ std::string python() {
 /// In a build folder the package lies beside this program's folder; installed, Python knows it.
 void show_own_package() {
   std::error_code error;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  const auto program = fs::read_symlink("/proc/self/exe", error);
   const auto package = program.parent_path().parent_path() / "python";
-  if (error || !std::filesystem::exists(package / "anymetal" / "__init__.py", error)) return;
+  if (error || !fs::exists(package / "anymetal" / "__init__.py", error)) return;
   const char* before = std::getenv("PYTHONPATH");
   const std::string path = package.string() + (before != nullptr ? std::string(":") + before : "");
   setenv("PYTHONPATH", path.c_str(), 1);

@@ -1,7 +1,7 @@
 // A C++ program written to metal-cpp, as for a Mac: the sum of two vectors. It builds here against
 // anymetal's headers and library, with nothing changed:
 //
-//   c++ -std=c++17 vector_add.cc -I include -L build/src/core -lanymetal
+//   c++ -std=c++17 vector_add.cc -I include -L build/python/anymetal -lanymetal
 #define NS_PRIVATE_IMPLEMENTATION
 #define MTL_PRIVATE_IMPLEMENTATION
 #define CA_PRIVATE_IMPLEMENTATION

@@ -17,6 +17,7 @@
 
 #include "api/signature.h"
 #include "runtime/runtime.h"
+#include "support/private_api.h"
 #include "support/result.h"
 
 namespace anymetal::api {
@@ -24,10 +25,11 @@ namespace anymetal::api {
 /// A definition and all the signatures that its calls have had. One for each `metal_kernel(...)`.
 class KernelFamily {
  public:
-  explicit KernelFamily(KernelDefinition definition, Naming naming = Naming::minus_replaced);
+  ANYMETAL_PRIVATE_API explicit KernelFamily(KernelDefinition definition,
+                                             Naming naming = Naming::minus_replaced);
   [[nodiscard]] const KernelDefinition& definition() const { return definition_; }
   /// One entry in `inputs` and `outputs` for each name of the definition.
-  [[nodiscard]] std::shared_ptr<const Signature> signature(
+  [[nodiscard]] ANYMETAL_PRIVATE_API std::shared_ptr<const Signature> signature(
       std::span<const InputType> inputs, std::span<const Dtype> outputs,
       const TemplateArguments& template_arguments);
 
@@ -42,8 +44,10 @@ class KernelFamily {
 /// The signature behind a text that was generated elsewhere (a record of mx.export_function): its
 /// marks are found again, the header's lines are "KERNEL_NAME.header", the body's
 /// "KERNEL_NAME.source".
-[[nodiscard]] Signature read_signature(std::string kernel_name, std::string text,
-                                       std::vector<ShapeMentions> inputs, MathMode math_mode);
+[[nodiscard]] ANYMETAL_PRIVATE_API Signature read_signature(std::string kernel_name,
+                                                            std::string text,
+                                                            std::vector<ShapeMentions> inputs,
+                                                            MathMode math_mode);
 
 /// Code for one text and math mode. Kept by a cache of this process; keep it for as long as the
 /// kernel is launched.
@@ -55,7 +59,7 @@ struct PreparedKernel {
 /// Parses and compiles, or finds it by content: two kernels of one name and different texts are
 /// different kernels. Errors: user (the message names the kernel, the diagnostics its lines),
 /// unsupported, environment (the body needs MLX's headers, and there is no MLX).
-[[nodiscard]] Result<std::shared_ptr<const PreparedKernel>> prepare(
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<std::shared_ptr<const PreparedKernel>> prepare(
     std::shared_ptr<const Signature> signature,
     runtime::Device& device = runtime::Device::system());
 
@@ -86,33 +90,35 @@ struct Call {
 /// Runs the whole grid before it returns. With ANYMETAL_WARN=coverage it also says on stderr how
 /// much of each output was written (no init_value given). Errors: user (threadgroup_complaint's
 /// among them), execution, stopped.
-[[nodiscard]] Result<void> launch(const PreparedKernel& kernel, const Call& call);
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<void> launch(const PreparedKernel& kernel,
+                                                       const Call& call);
 
 // MLX's texts for what it throws as std::invalid_argument.
 // ------------------------------------------------------------
 
 /// "[metal_kernel] Expected `inputs` to have size 2 but got size 1.\n", if the sizes differ.
-[[nodiscard]] std::optional<std::string> size_complaint(std::string_view what, size_t expected,
-                                                        size_t actual);
+[[nodiscard]] ANYMETAL_PRIVATE_API std::optional<std::string> size_complaint(std::string_view what,
+                                                                             size_t expected,
+                                                                             size_t actual);
 /// "Thread group size (2048) is greater than  the maximum allowed threads per threadgroup (1024).",
 /// if it is.
-[[nodiscard]] std::optional<std::string> threadgroup_complaint(
+[[nodiscard]] ANYMETAL_PRIVATE_API std::optional<std::string> threadgroup_complaint(
     const PreparedKernel& kernel, const std::array<int, 3>& threadgroup);
 inline constexpr std::string_view kNoOutputs = "[metal_kernel] Must specify at least one output.";
 inline constexpr std::string_view kNoFloat64 = "float64 is not supported on the GPU";
 
 /// What metal_kernel prints with verbose=True.
-[[nodiscard]] std::string verbose_text(const Signature& signature);
+[[nodiscard]] ANYMETAL_PRIVATE_API std::string verbose_text(const Signature& signature);
 
 // Elements.
 // -----------------------------------------------------------------------------------------------------------
 
 /// Writes `count` elements of `value`, converted as MLX converts it.
-void fill(void* data, uint64_t count, Dtype dtype, float value);
+ANYMETAL_PRIVATE_API void fill(void* data, uint64_t count, Dtype dtype, float value);
 /// Copies a strided array into a row-major one without gaps.
-void copy_row_major(const void* from, std::span<const int64_t> shape,
-                    std::span<const int64_t> strides, size_t item, void* to);
-[[nodiscard]] bool is_row_contiguous(std::span<const int64_t> shape,
-                                     std::span<const int64_t> strides);
+ANYMETAL_PRIVATE_API void copy_row_major(const void* from, std::span<const int64_t> shape,
+                                         std::span<const int64_t> strides, size_t item, void* to);
+[[nodiscard]] ANYMETAL_PRIVATE_API bool is_row_contiguous(std::span<const int64_t> shape,
+                                                          std::span<const int64_t> strides);
 
 }  // namespace anymetal::api

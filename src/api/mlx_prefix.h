@@ -9,22 +9,24 @@
 #include <string_view>
 
 #include "support/diagnostic.h"
+#include "support/private_api.h"
 #include "support/result.h"
 
 namespace anymetal::api {
 
 /// Where the wheel's headers are (the folder that holds mlx/backend/metal/kernels); the MLX adapter
 /// knows. Goes before what is found otherwise, but after ANYMETAL_MLX_INCLUDE.
-void set_mlx_include_dir(std::string directory);
+ANYMETAL_PRIVATE_API void set_mlx_include_dir(std::string directory);
 
 /// The folder in use: ANYMETAL_MLX_INCLUDE, what was set, else that of the Python environment in
 /// use ($VIRTUAL_ENV, then the first python3 in PATH). Empty: there is no MLX.
-[[nodiscard]] std::string mlx_include_dir();
+[[nodiscard]] ANYMETAL_PRIVATE_API std::string mlx_include_dir();
 
 /// utils.h and what it includes, each file once, in the order in which a compiler would finish
 /// them, with `#line` marks that name them. The same files give the same text. Errors: environment,
 /// if the folder has no such headers.
-[[nodiscard]] Result<std::string> read_mlx_prefix(const std::string& include_dir);
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<std::string> read_mlx_prefix(
+    const std::string& include_dir);
 
 /// The text that goes before a kernel: MLX's, or without MLX the few lines that every signature
 /// needs.
@@ -34,9 +36,9 @@ struct Prefix {
 };
 /// Read once for each folder. Errors: environment, if ANYMETAL_MLX_INCLUDE or the folder that was
 /// set is wrong.
-[[nodiscard]] Result<std::shared_ptr<const Prefix>> current_prefix();
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<std::shared_ptr<const Prefix>> current_prefix();
 
 /// The first name in these diagnostics that MLX's helpers declare, "elem_to_loc"; empty: none.
-[[nodiscard]] std::string mlx_name_in(std::span<const Diagnostic> diagnostics);
+[[nodiscard]] ANYMETAL_PRIVATE_API std::string mlx_name_in(std::span<const Diagnostic> diagnostics);
 
 }  // namespace anymetal::api

@@ -17,6 +17,7 @@
 #include "anymetal/array.hpp"
 #include "anymetal/math_mode.hpp"
 #include "language/language.h"
+#include "support/private_api.h"
 
 namespace anymetal::api {
 
@@ -49,8 +50,8 @@ struct BodyFacts {
   std::vector<std::string>
       attributes;  ///< the declarations, "  uint3 grid_size [[grid_size]]", in MLX's order
 };
-[[nodiscard]] BodyFacts read_body(std::string_view source,
-                                  std::span<const std::string> input_names);
+[[nodiscard]] ANYMETAL_PRIVATE_API BodyFacts read_body(std::string_view source,
+                                                       std::span<const std::string> input_names);
 
 /// What of an input shows in the text.
 struct InputType {
@@ -68,7 +69,7 @@ enum class Naming : uint8_t {
   minus_replaced,  ///< from 0.32.4: by an underscore
 };
 /// "0.32.4" → its naming. What can't be read counts as newest.
-[[nodiscard]] Naming naming_of(std::string_view mlx_version);
+[[nodiscard]] ANYMETAL_PRIVATE_API Naming naming_of(std::string_view mlx_version);
 
 struct CallTypes {
   std::span<const InputType> inputs;
@@ -92,10 +93,11 @@ struct Signature {
 };
 
 /// `types` has one entry for each name of the definition; `facts` is read_body of it.
-[[nodiscard]] Signature write_signature(const KernelDefinition& definition, const BodyFacts& facts,
-                                        const CallTypes& types);
+[[nodiscard]] ANYMETAL_PRIVATE_API Signature write_signature(const KernelDefinition& definition,
+                                                             const BodyFacts& facts,
+                                                             const CallTypes& types);
 
 /// "float16_t": MLX's name of the type in kernels.
-[[nodiscard]] std::string_view metal_type(Dtype dtype);
+[[nodiscard]] ANYMETAL_PRIVATE_API std::string_view metal_type(Dtype dtype);
 
 }  // namespace anymetal::api

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "anymetal/math_mode.hpp"
+#include "support/private_api.h"
 #include "support/result.h"
 
 namespace anymetal {
@@ -47,7 +48,7 @@ struct KernelInterface {
   uint32_t threadgroup_bytes = 0;     ///< static threadgroup memory, each variable aligned to 16
   uint32_t max_total_threads_per_threadgroup = 1024;
 
-  [[nodiscard]] const Parameter* find_buffer(uint32_t index) const;
+  [[nodiscard]] ANYMETAL_PRIVATE_API const Parameter* find_buffer(uint32_t index) const;
   bool operator==(const KernelInterface&) const = default;
 };
 
@@ -57,6 +58,6 @@ struct KernelInterface {
 [[nodiscard]] Result<KernelInterface> parse_interface(std::string_view bytes);
 
 /// "device const float* a [[buffer(0)]]", for people.
-[[nodiscard]] std::string describe(const Parameter& parameter);
+[[nodiscard]] ANYMETAL_PRIVATE_API std::string describe(const Parameter& parameter);
 
 }  // namespace anymetal

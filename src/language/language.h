@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "ir/kernel_interface.h"
+#include "support/private_api.h"
 #include "support/result.h"
 
 namespace anymetal {
@@ -68,11 +69,11 @@ class ParsedLibrary {
 
 /// Errors: ErrorKind::user with a diagnostic for each place; ErrorKind::unsupported for Metal that
 /// isn't there yet.
-[[nodiscard]] Result<std::shared_ptr<ParsedLibrary>> parse(const Source& source,
-                                                           const Options& options);
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<std::shared_ptr<ParsedLibrary>> parse(
+    const Source& source, const Options& options);
 
 /// Changes whenever the same text could give other IR: version of this room, of Clang, of the
 /// embedded standard library. Part of every cache key.
-[[nodiscard]] std::string_view language_version();
+[[nodiscard]] ANYMETAL_PRIVATE_API std::string_view language_version();
 
 }  // namespace anymetal::language

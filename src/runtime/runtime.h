@@ -30,6 +30,7 @@
 #include "ir/kernel_interface.h"
 #include "language/language.h"
 #include "runtime/settings.h"
+#include "support/private_api.h"
 #include "support/result.h"
 
 namespace anymetal::runtime {
@@ -62,7 +63,7 @@ struct Limits {
 class Buffer {
  public:
   using Deleter = std::function<void(void* data, uint64_t size)>;
-  ~Buffer();
+  ANYMETAL_PRIVATE_API ~Buffer();
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
 
@@ -87,15 +88,15 @@ class Library : public std::enable_shared_from_this<Library> {
   [[nodiscard]] virtual const language::Source& source() const = 0;
   [[nodiscard]] virtual const language::Options& options() const = 0;
   /// Errors: user, if no kernel has this name (the message lists those that there are).
-  [[nodiscard]] Result<std::shared_ptr<Function>> function(
+  [[nodiscard]] ANYMETAL_PRIVATE_API Result<std::shared_ptr<Function>> function(
       std::string_view kernel, std::vector<language::ConstantValue> constants = {});
 };
 
 /// A kernel by name, with its function constants set. Nothing is compiled yet.
 class Function {
  public:
-  Function(std::shared_ptr<Library> library, KernelInterface interface,
-           std::vector<language::ConstantValue> constants);
+  ANYMETAL_PRIVATE_API Function(std::shared_ptr<Library> library, KernelInterface interface,
+                                std::vector<language::ConstantValue> constants);
   [[nodiscard]] const std::shared_ptr<Library>& library() const { return library_; }
   [[nodiscard]] const KernelInterface& interface() const { return interface_; }
   [[nodiscard]] const std::string& name() const { return interface_.name; }
@@ -150,7 +151,8 @@ class Pipeline {
 
 /// A size as callers have it (signed, 64 bits) as an Extent. `what` names it in the error: "grid",
 /// "threadgroup". Errors: user, if a dimension is zero, negative or over 2^32 - 1.
-[[nodiscard]] Result<Extent> checked_extent(std::string_view what, int64_t x, int64_t y, int64_t z);
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<Extent> checked_extent(std::string_view what, int64_t x,
+                                                                 int64_t y, int64_t z);
 
 /// A 64-bit counter that only grows; host and queues signal it and wait for it.
 class Event {
@@ -165,7 +167,7 @@ class Event {
   /// Runs `callback` once: on the thread that signals, or here and now if `value` has been reached.
   virtual void notify(uint64_t value, std::function<void(uint64_t)> callback) = 0;
 };
-[[nodiscard]] std::shared_ptr<Event> make_event();
+[[nodiscard]] ANYMETAL_PRIVATE_API std::shared_ptr<Event> make_event();
 
 /// Orders encoders within a queue, which run in order anyway: the object exists so that programs
 /// can name it.
@@ -238,7 +240,7 @@ struct Engine {
   backend::Backend* backend =
       nullptr;  ///< null: `missing` says why, and every compilation gives it
   std::optional<Error> missing;
-  [[nodiscard]] static Engine system(const Settings& settings);
+  [[nodiscard]] ANYMETAL_PRIVATE_API static Engine system(const Settings& settings);
 };
 
 class Device {
@@ -247,8 +249,9 @@ class Device {
   /// The device of this process, made at the first call with the environment's settings. It exists
   /// even if the environment is wrong (an unknown executor): then `library` and `pipeline` give the
   /// error.
-  [[nodiscard]] static Device& system();
-  [[nodiscard]] static std::unique_ptr<Device> create(Settings settings, Engine engine);
+  [[nodiscard]] ANYMETAL_PRIVATE_API static Device& system();
+  [[nodiscard]] ANYMETAL_PRIVATE_API static std::unique_ptr<Device> create(Settings settings,
+                                                                           Engine engine);
 
   [[nodiscard]] virtual const std::string& name()
       const = 0;  ///< "anymetal (reference on AMD EPYC ...)"
@@ -261,8 +264,8 @@ class Device {
   /// (no memory).
   [[nodiscard]] virtual Result<std::shared_ptr<Buffer>> buffer(uint64_t size) = 0;
   /// Foreign memory, as it is. `deleter` runs when the last user lets go.
-  [[nodiscard]] std::shared_ptr<Buffer> wrap(void* data, uint64_t size,
-                                             Buffer::Deleter deleter = {});
+  [[nodiscard]] ANYMETAL_PRIVATE_API std::shared_ptr<Buffer> wrap(void* data, uint64_t size,
+                                                                  Buffer::Deleter deleter = {});
 
   /// Parses, or remembers by content (in this process; on disk only the answers, not the tree).
   [[nodiscard]] virtual Result<std::shared_ptr<Library>> library(
@@ -281,12 +284,12 @@ class Device {
 
 /// Stops every dispatch that runs now in this process; each returns ErrorKind::stopped.
 /// Async-signal-safe.
-void request_stop() noexcept;
+ANYMETAL_PRIVATE_API void request_stop() noexcept;
 /// How many dispatches run now. Async-signal-safe.
-[[nodiscard]] uint32_t running_dispatches() noexcept;
+[[nodiscard]] ANYMETAL_PRIVATE_API uint32_t running_dispatches() noexcept;
 /// Puts a SIGINT handler in place that calls request_stop() and then the handler that was there
 /// before (Python's). Twice is once.
-void install_interrupt_handler();
+ANYMETAL_PRIVATE_API void install_interrupt_handler();
 
 // Capture.
 // ------------------------------------------------------------------------------------------------------------
@@ -295,18 +298,28 @@ void install_interrupt_handler();
 /// `path`/launches.jsonl, and each text that was launched is kept once as `path`/HASH.metal.
 /// docs/design/runtime.md lists the fields. Errors: user, if a capture is running or the folder
 /// exists and isn't empty; environment, if it can't be written.
-[[nodiscard]] Result<void> start_capture(const std::string& path);
-[[nodiscard]] Result<void> stop_capture();
-[[nodiscard]] bool capture_is_running();
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<void> start_capture(const std::string& path);
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<void> stop_capture();
+[[nodiscard]] ANYMETAL_PRIVATE_API bool capture_is_running();
 /// Whether a launch's notes are worth making: trace, capture or coverage will read them.
-[[nodiscard]] bool notes_are_read(const Device& device);
+[[nodiscard]] ANYMETAL_PRIVATE_API bool notes_are_read(const Device& device);
 
 // Reports.
 // ------------------------------------------------------------------------------------------------------------
 
 /// Takes the lines of ANYMETAL_TRACE and ANYMETAL_WARN from now on (Python's stderr, a test).
 /// Empty: stderr again.
-void set_report_sink(std::function<void(std::string_view)> sink);
+ANYMETAL_PRIVATE_API void set_report_sink(std::function<void(std::string_view)> sink);
+
+// What the compiler makes of a kernel, as text, for `anymetal compile`. Callers see no LLVM.
+// -------------------------------------------------------------------------------------
+
+/// The IR of one thread, as language::ParsedLibrary::emit gives it.
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<std::string> thread_ir_text(
+    language::ParsedLibrary& library, std::string_view kernel);
+/// The machine code that the executor of `settings` would run.
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<std::string> assembly_text(
+    language::ParsedLibrary& library, std::string_view kernel, const Settings& settings);
 
 // The disk cache, for `anymetal cache`.
 // -------------------------------------------------------------------------------
@@ -323,8 +336,8 @@ struct CacheListing {
   uint64_t limit_bytes = 0;
   std::vector<CacheEntry> entries;  ///< last used first
 };
-[[nodiscard]] Result<CacheListing> list_cache(const Settings& settings);
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<CacheListing> list_cache(const Settings& settings);
 /// How many entries were removed.
-[[nodiscard]] Result<uint64_t> clear_cache(const Settings& settings);
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<uint64_t> clear_cache(const Settings& settings);
 
 }  // namespace anymetal::runtime

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "backend/backend.h"
+#include "support/private_api.h"
 #include "support/result.h"
 
 namespace anymetal::runtime {
@@ -29,7 +30,7 @@ struct Settings {
   std::optional<Error> invalid;
 
   /// `get` gives a variable's value or null; without it, the process's own environment.
-  [[nodiscard]] static Settings from_environment(
+  [[nodiscard]] ANYMETAL_PRIVATE_API static Settings from_environment(
       const std::function<const char*(const char*)>& get = {});
 };
 

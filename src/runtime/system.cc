@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <cstring>
+
 #include "runtime/runtime.h"
 
 namespace anymetal::runtime {
@@ -17,8 +19,8 @@ std::string this_build() {
   struct stat status;
   if (::dladdr(reinterpret_cast<const void*>(&this_build), &info) == 0 || !info.dli_fname)
     return "unknown build";
-  // For the program itself the name is what it was called by, which need not be a path.
-  const char* file = info.dli_fname[0] == '/' ? info.dli_fname : "/proc/self/exe";
+  // For a program (a test) the name is what it was called by, which need not be a path.
+  const char* file = std::strchr(info.dli_fname, '/') ? info.dli_fname : "/proc/self/exe";
   if (::stat(file, &status) != 0) return "unknown build";
   return fmt::format("build {}.{}.{:09}", status.st_size, status.st_mtim.tv_sec,
                      status.st_mtim.tv_nsec);

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "support/private_api.h"
+
 namespace anymetal {
 
 enum class Severity : uint8_t { note, warning, error };
@@ -29,7 +31,7 @@ struct Diagnostic {
 
 /// The message with its source line and a caret. Tabs before the caret are kept, so that it stands
 /// under its column.
-[[nodiscard]] std::string render(const Diagnostic& diagnostic);
-[[nodiscard]] std::string render(std::span<const Diagnostic> diagnostics);
+[[nodiscard]] ANYMETAL_PRIVATE_API std::string render(const Diagnostic& diagnostic);
+[[nodiscard]] ANYMETAL_PRIVATE_API std::string render(std::span<const Diagnostic> diagnostics);
 
 }  // namespace anymetal

@@ -45,7 +45,7 @@ def environment(tmp_path):
     """As a reader has it: no variable of ours set, and no kernel compiled before."""
     settings = {name: value for name, value in os.environ.items() if not name.startswith("ANYMETAL_")}
     return {**settings, "ANYMETAL_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(BUILD / "python"),
-            "ANYMETAL_PYTHON": sys.executable, "LD_LIBRARY_PATH": str(BUILD / "src" / "core")}
+            "ANYMETAL_PYTHON": sys.executable, "LD_LIBRARY_PATH": str(BUILD / "python" / "anymetal")}
 
 
 def run(command, tmp_path, **options):
@@ -118,7 +118,7 @@ KINDS = {
     "python": lambda words, tmp_path: words[1:3] == ["-m", "anymetal"],
     ".": lambda words, tmp_path: words[1:] == [".venv/bin/activate"],
     "export": lambda words, tmp_path: words[1:] == ["PATH=$PWD/build/tools:$PATH", "PYTHONPATH=$PWD/build/python"],
-    "LD_LIBRARY_PATH=build/src/core": is_built_before,
+    "LD_LIBRARY_PATH=build/python/anymetal": is_built_before,
 }
 
 

@@ -1,8 +1,8 @@
 """Builds dist/anymetal-*.whl and tries it out as a user would have it.
 
 The wheel holds LLVM and Clang, so it must work where neither is installed. Two things show that it does. What the linker
-wrote into its two binaries is read: they need the C and C++ run times and libmlx.so, nothing more, and export nothing of
-LLVM's. Then a fresh environment gets the wheel, MLX and NumPy, and runs examples/ in a mount namespace of its own, where
+wrote into its binaries is read: they need each other, the C and C++ run times and libmlx.so, nothing more, and export
+nothing of LLVM's. Then a fresh environment gets the wheel, MLX and NumPy, and runs examples/ in a mount namespace of its own, where
 this machine's LLVM, compilers, headers, static libraries and this checkout are covered. What is covered is tried first:
 a trial in which LLVM could still be opened would show nothing.
 """
@@ -19,8 +19,15 @@ from pathlib import Path
 from dev.demo import LINE
 from dev.machine import HERE, PYTHON, ROOT, Stop, call, setup
 
-MAY_NEED = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2", "libmlx.so"}
-MOST_EXPORTS = 100  # the adapter exports some 40 functions; LLVM would bring tens of thousands
+MAY_NEED = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2"}
+# The binaries of the wheel, and what of the wheel and of MLX each may need.
+BINARIES = {
+    "anymetal/libanymetal.so": set(),
+    "anymetal/libanymetal_mlx.so": {"libanymetal.so", "libmlx.so"},
+    "anymetal/bin/anymetal": {"libanymetal.so"},
+    "scripts/anymetal": set(),
+}
+MOST_EXPORTS = 300  # the library exports some 200 functions; LLVM would bring tens of thousands
 
 # Folders and libraries that a machine without compilers doesn't have. (zlib and libffi stay: Python itself has them open.)
 COVERED_FOLDERS = ["/usr/lib/llvm-*", "/usr/lib/gcc", "/usr/lib/clang", "/usr/include", "/usr/local/include"]
@@ -51,10 +58,10 @@ def output(*command):
     return subprocess.run([str(part) for part in command], capture_output=True, text=True, check=True).stdout
 
 
-def wrong_links(binary):
+def wrong_links(binary, may_need):
     """What a binary of the wheel must not ask for or show."""
     needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", output("readelf", "-dW", binary)))
-    wrong = [f"{binary.name} needs {library}" for library in sorted(needed - MAY_NEED)]
+    wrong = [f"{binary.name} needs {library}" for library in sorted(needed - may_need - MAY_NEED)]
     exports = output("nm", "-D", "--defined-only", binary).splitlines()
     if len(exports) > MOST_EXPORTS:
         wrong.append(f"{binary.name} exports {len(exports)} symbols, as {exports[0].split()[-1]}")
@@ -64,13 +71,14 @@ def wrong_links(binary):
 def check_links(wheel, folder):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
-    binaries = [*folder.rglob("libanymetal_mlx.so"), *folder.rglob("scripts/anymetal")]
-    if len(binaries) != 2:
-        raise Stop(f"the wheel should hold the adapter and the command, and holds {binaries}")
-    wrong = [line for binary in binaries for line in wrong_links(binary)]
+    binaries = sorted(path for path in folder.rglob("*") if path.is_file() and path.read_bytes()[:4] == b"\x7fELF")
+    allowed = {path: may for path in binaries for name, may in BINARIES.items() if str(path).endswith("/" + name)}
+    if len(binaries) != len(BINARIES) or len(allowed) != len(BINARIES):
+        raise Stop(f"the wheel should hold {', '.join(BINARIES)}, and holds {', '.join(map(str, binaries))}")
+    wrong = [line for binary in binaries for line in wrong_links(binary, allowed[binary])]
     if wrong:
         raise Stop("\n".join(wrong))
-    print("links: C and C++ run times and libmlx.so only; no LLVM symbols are shown", flush=True)
+    print("links: C and C++ run times, libanymetal.so and libmlx.so only; no LLVM symbols are shown", flush=True)
 
 
 def pinned(*names):
