@@ -10,6 +10,8 @@
 
 #include <vector>
 
+#include "backend/round_once.h"
+
 namespace anymetal::backend {
 namespace {
 
@@ -147,6 +149,13 @@ void define_unreachable(llvm::Function& entry) {
   }
 }
 
+/// Without a value, the instruction stays.
+void replace(llvm::Instruction& instruction, llvm::Value* value) {
+  if (!value) return;
+  instruction.replaceAllUsesWith(value);
+  instruction.eraseFromParent();
+}
+
 void define_instruction(llvm::Instruction& instruction) {
   instruction.dropUBImplyingAttrsAndMetadata();
   instruction.dropPoisonGeneratingAnnotations();
@@ -165,12 +174,11 @@ void define_instruction(llvm::Instruction& instruction) {
     case llvm::Instruction::AShr:
       return define_shift(llvm::cast<llvm::BinaryOperator>(instruction));
     case llvm::Instruction::FPToSI:
-    case llvm::Instruction::FPToUI: {
-      llvm::Value* defined = define_conversion(llvm::cast<llvm::CastInst>(instruction));
-      instruction.replaceAllUsesWith(defined);
-      instruction.eraseFromParent();
-      return;
-    }
+    case llvm::Instruction::FPToUI:
+      return replace(instruction, define_conversion(llvm::cast<llvm::CastInst>(instruction)));
+    case llvm::Instruction::SIToFP:
+    case llvm::Instruction::UIToFP:
+      return replace(instruction, conversion_rounded_once(llvm::cast<llvm::CastInst>(instruction)));
     case llvm::Instruction::ExtractElement:
       return define_element(instruction, 1, instruction.getOperand(0)->getType());
     case llvm::Instruction::InsertElement:
@@ -181,6 +189,8 @@ void define_instruction(llvm::Instruction& instruction) {
   if (auto* call = dyn_cast<llvm::IntrinsicInst>(&instruction)) {
     if (is_hint_or_trap(*call)) {
       call->eraseFromParent();
+    } else if (call->getIntrinsicID() == llvm::Intrinsic::fma) {
+      replace(*call, fma_rounded_once(*call));
     } else {
       define_intrinsic(*call);
     }

@@ -12,7 +12,8 @@ COMMANDS = {
     "test": "build, then run every test; arguments select by name: ./dev test runtime cache",
     "check": "layering, formatting, clang-tidy, every public header alone; --fix formats, --all tidies every file",
     "bless": "rewrite generated pages and golden files, and show what changed",
-    "bench": "cold compile, disk cache, memory cache, start-up: medians beside their aims; into build/bench.json or --json FILE",
+    "bench": "cold compile, disk cache, memory cache, start-up: medians beside their aims; into build/bench.json or --json FILE; "
+             "bench accuracy [--all] [FUNCTION...]: errors of math functions, into docs/accuracy.md",
     "fuzz": "libFuzzer with sanitizers: ./dev fuzz [SECONDS] [NAME], 600 s each; keeps the corpus, findings in fuzz/findings/",
     "mlx-tests": "MLX's own tests, unmodified: ./dev mlx-tests DIR, a checkout of MLX",
     "wheel": "dist/*.whl with LLVM inside, and a trial of it where neither LLVM nor compilers can be seen",

@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import dataclass
 
+from dev import accuracy
 from dev.build import build, environment
 from dev.machine import PYTHON, ROOT, Stop
 
@@ -115,11 +116,13 @@ def read_arguments(arguments):
     if not arguments:
         return ROOT / "build" / "bench.json"
     if len(arguments) != 2 or arguments[0] != "--json":
-        raise Stop("usage: ./dev bench [--json FILE]", 2)
+        raise Stop("usage: ./dev bench [--json FILE], or ./dev bench accuracy [--all] [FUNCTION...]", 2)
     return arguments[1]
 
 
 def run(arguments):
+    if arguments[:1] == ["accuracy"]:
+        return accuracy.measure(arguments[1:])
     path = read_arguments(arguments)
     folder = build(targets=["launch_bench", "anymetal_mlx"])
     load = os.getloadavg()[0]

@@ -1,0 +1,150 @@
+// The record of accuracy is true: no function is beyond its bound, none is less accurate than
+// recorded, and the page is the record's. And the judge that says so notices wrong results.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <sstream>
+
+#include "record.h"
+
+namespace anymetal::accuracy {
+namespace {
+
+const std::string kFolder = std::string(ANYMETAL_SOURCE_DIR) + "/bench/accuracy";
+constexpr const char* kRenew =
+    ". If that is intended: ./dev bench accuracy rewrites the record and the page";
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream out;
+  out << file.rdbuf();
+  return out.str();
+}
+
+class Samples : public testing::TestWithParam<std::tuple<const char*, const char*>> {};
+
+TEST_P(Samples, KeepTheBoundsAndTheRecord) {
+  const Format& format = *find_format(std::get<0>(GetParam()));
+  const Spelling& spelling = *find_spelling(std::get<1>(GetParam()));
+  auto record = Record::read(kFolder + "/record.tsv");
+  ASSERT_TRUE(record) << record.error().text();
+  auto measured = measure_samples(format, spelling);
+  ASSERT_TRUE(measured) << measured.error().text();
+  size_t expected = 0;
+  for (const Function& function : functions()) expected += applies(spelling, format, function);
+  ASSERT_EQ(measured->size(), expected);
+  for (const auto& [function, result] : *measured) {
+    EXPECT_EQ(result.violations, 0u) << result.first;
+    EXPECT_GT(result.operands, 1000u) << function->name;
+    EXPECT_LT(result.approximation, 0x1p-60) << function->name << ": the approximation is too bad";
+    const auto recorded = record->find(*function, format, spelling).sampled;
+    ASSERT_TRUE(recorded) << function->name << " has no recorded error" << kRenew;
+    EXPECT_LE(rounded_up(result.ulps), *recorded) << function->name << kRenew;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Float, Samples,
+                         testing::Combine(testing::Values("float"),
+                                          testing::Values("safe", "relaxed", "fast",
+                                                          "precise::", "fast::")));
+INSTANTIATE_TEST_SUITE_P(Narrow, Samples,
+                         testing::Combine(testing::Values("half", "bfloat"),
+                                          testing::Values("safe", "relaxed", "fast")));
+
+TEST(Record, PageIsMadeOfIt) {
+  auto record = Record::read(kFolder + "/record.tsv");
+  ASSERT_TRUE(record) << record.error().text();
+  EXPECT_EQ(contents(std::string(ANYMETAL_SOURCE_DIR) + "/docs/accuracy.md"), record->page())
+      << kRenew;
+}
+
+TEST(Record, KeepsBothKindsOfMeasurement) {
+  const std::string path = testing::TempDir() + "/record.tsv";
+  Record record;
+  const Function& exp = *find_function("exp");
+  const Spelling& safe = *find_spelling("safe");
+  record.set(exp, *find_format("float"), safe, false, 0.50001);
+  record.set(exp, *find_format("float"), safe, true, 0.5);
+  ASSERT_TRUE(record.write(path));
+  auto again = Record::read(path);
+  ASSERT_TRUE(again);
+  const Entry entry = again->find(exp, *find_format("float"), safe);
+  EXPECT_EQ(entry.sampled, 0.5001);
+  EXPECT_EQ(entry.all, 0.5);
+  EXPECT_FALSE(again->find(exp, *find_format("half"), safe).sampled);
+}
+
+/// What the judge says of one result.
+Measurement judged(const char* function, const char* format, const char* spelling, double x,
+                   double result, double y = 0, double z = 0) {
+  const Format& f = *find_format(format);
+  Judge judge(*find_function(function), f, *find_spelling(spelling), 1 << 20);
+  judge.judge({encode(f, x), encode(f, y), encode(f, z)}, encode(f, result));
+  return judge.measurement();
+}
+
+TEST(Judge, NoticesErrors) {
+  const float e = std::exp(1.0f);
+  const double ulp = std::nextafter(e, 9.0f) - e;
+  EXPECT_EQ(judged("exp", "float", "safe", 1, e).violations, 0u);
+  const Measurement four = judged("exp", "float", "safe", 1, e + 3 * ulp);
+  EXPECT_EQ(four.violations, 0u);
+  EXPECT_GT(four.ulps, 2.4);
+  EXPECT_EQ(four.not_nearest, 1u);
+  EXPECT_EQ(judged("exp", "float", "safe", 1, e + 5 * ulp).violations, 1u);
+  // 3 + floor(2 x) in fast math.
+  EXPECT_EQ(judged("exp", "float", "fast", 1, e + 5 * ulp).violations, 0u);
+  EXPECT_EQ(judged("exp", "float", "fast", 1, e + 6 * ulp).violations, 1u);
+  EXPECT_EQ(judged("exp", "half", "safe", 1, 2.71875).violations, 0u);
+  EXPECT_EQ(judged("exp", "half", "safe", 1, 2.722).violations, 1u);
+  EXPECT_EQ(judged("sqrt", "float", "safe", 2, std::nextafter(std::sqrt(2.0f), 2.0f)).violations,
+            1u);
+  EXPECT_EQ(judged("sin", "float", "fast", 3, std::sin(3.0f) + 0x1p-14).violations, 0u);
+  EXPECT_EQ(judged("sin", "float", "fast", 3, std::sin(3.0f) + 0x1p-12).violations, 1u);
+}
+
+TEST(Judge, NoticesWrongKinds) {
+  EXPECT_EQ(judged("log", "float", "safe", -1, NAN).violations, 0u);
+  EXPECT_EQ(judged("log", "float", "safe", -1, 1).violations, 1u);
+  EXPECT_EQ(judged("log", "float", "safe", 1, NAN).violations, 1u);
+  EXPECT_EQ(judged("exp", "float", "safe", 1000, INFINITY).violations, 0u);
+  EXPECT_EQ(judged("exp", "float", "safe", 1000, -INFINITY).violations, 1u);
+  EXPECT_EQ(judged("exp", "float", "safe", 1000, 0x1.fffffep127).violations, 1u);
+  EXPECT_EQ(judged("sin", "float", "safe", -0.0, 0.0).violations, 1u);
+  EXPECT_EQ(judged("sin", "float", "fast", -0.0, 0.0).violations, 0u);
+  // Fast math says nothing about infinities.
+  EXPECT_EQ(judged("exp", "float", "fast", INFINITY, 7).operands, 0u);
+  EXPECT_EQ(judged("pow", "float", "safe", 1, 1, NAN).violations, 0u);
+  EXPECT_EQ(judged("pow", "float", "safe", -8, NAN, 1.0 / 3).violations, 0u);
+}
+
+TEST(Judge, KnowsTies) {
+  // 1 + 2^-24 is half way between 1 and its neighbour: 1 is even.
+  EXPECT_EQ(judged("x + y", "float", "safe", 1, 1, 0x1p-24).violations, 0u);
+  EXPECT_EQ(judged("x + y", "float", "safe", 1, 1 + 0x1p-23, 0x1p-24).violations, 1u);
+  // A product that is half way, and a push that is 2^-40 of it.
+  EXPECT_EQ(judged("fma", "half", "safe", 0x1.004p0, -0x1.808p0, -1.5, 0x1p-24).violations, 1u);
+  EXPECT_EQ(judged("fma", "half", "safe", 0x1.004p0, -0x1.804p0, -1.5, 0x1p-24).violations, 0u);
+}
+
+TEST(Formats, EncodeAndDecode) {
+  for (const Format& format : formats()) {
+    for (uint32_t i = 0; i < 65536; ++i) {
+      const uint32_t bits = format.bits == 16 ? i : i << 16 | i;
+      const double value = decode(format, bits);
+      if (std::isnan(value)) continue;
+      ASSERT_EQ(encode(format, value), bits) << format.name;
+      // Just off the middle to the next goes to the nearer one.
+      const double next = decode(format, bits + 1);
+      if (!std::isfinite(next) || !std::isfinite(value)) continue;
+      const double middle = (value + next) / 2;
+      ASSERT_EQ(encode(format, std::nextafter(middle, value)), bits) << format.name;
+      ASSERT_EQ(encode(format, std::nextafter(middle, next)), bits + 1) << format.name;
+      ASSERT_EQ(encode(format, middle), bits & 1 ? bits + 1 : bits) << format.name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace anymetal::accuracy
