@@ -11,12 +11,6 @@
 #include "ir/thread_ir.h"
 #include "language/language.h"
 
-// LLVM's allocators poison what they haven't handed out, but LLVM's shared libraries aren't
-// instrumented and hand it out without a word to the sanitizer: such poison means nothing here.
-extern "C" const char* __asan_default_options() {
-  return "allow_user_poisoning=0";
-}
-
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace anymetal;
   language::Source source{.text = std::string(reinterpret_cast<const char*>(data), size),

@@ -88,8 +88,8 @@ std::vector<Case<T>> cases() {
          const unsigned __int128 exact = static_cast<unsigned __int128>(U(a)) * U(b) + U(c);
          return exact > std::numeric_limits<T>::max() ? std::numeric_limits<T>::max() : T(exact);
        }},
-      {"mul24(a, b)", [](T a, T b, T) { return T(U(a) * Wide(U(b))); }},
-      {"mad24(a, b, c)", [](T a, T b, T c) { return T(U(a) * Wide(U(b)) + U(c)); }},
+      {"mul24(a, b)", [](T a, T b, T) { return T(uint64_t(U(a)) * U(b)); }},
+      {"mad24(a, b, c)", [](T a, T b, T c) { return T(uint64_t(U(a)) * U(b) + U(c)); }},
       {"extract_bits(a, 1, 3)", [](T a, T, T) { return extracted(a, 1, 3); }},
       {"extract_bits(a, 0, sizeof(T) * 8)", [](T a, T, T) { return a; }},
       {"extract_bits(a, 5, 0)", [](T, T, T) { return T(0); }},

@@ -11,7 +11,7 @@ KINDS = {
     "build": [],
     "build-fuzz": ["-DANYMETAL_SANITIZE=address;undefined", "-DANYMETAL_FUZZ=ON", "-DANYMETAL_TESTS=OFF",
                    "-DANYMETAL_MLX=OFF"],
-    "build-asan": ["-DANYMETAL_SANITIZE=address;undefined", "-DANYMETAL_MLX=OFF"],
+    "build-asan": ["-DANYMETAL_SANITIZE=address;undefined"],
     "build-tsan": ["-DANYMETAL_SANITIZE=thread", "-DANYMETAL_MLX=OFF"],
     "build-wheel": [],  # pyproject.toml configures it
 }

@@ -16,9 +16,7 @@ SECONDS = 600
 FINDINGS = ROOT / "fuzz" / "findings"
 # One kernel that takes longer, or more memory, is a finding too.
 LIMITS = ["-timeout=60", "-rss_limit_mb=6000"]
-# LLVM's shared libraries aren't instrumented: they hand out poisoned memory without a word to the sanitizer, so that poison
-# by hand means nothing.
-OPTIONS = {"ASAN_OPTIONS": "allow_user_poisoning=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+OPTIONS = {"UBSAN_OPTIONS": "print_stacktrace=1"}
 
 
 def settings():

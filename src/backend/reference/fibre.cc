@@ -21,6 +21,8 @@
 #endif
 #ifdef ANYMETAL_ADDRESS_SANITIZER
 #include <sanitizer/asan_interface.h>
+// cmake/llvm_uninstrumented.h makes it nothing for LLVM's headers.
+#undef __asan_unpoison_memory_region
 #include <sanitizer/common_interface_defs.h>
 #endif
 #ifdef ANYMETAL_THREAD_SANITIZER
