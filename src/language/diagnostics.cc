@@ -143,18 +143,9 @@ bool is_unsupported_metal_name(std::string_view name) {
                                                    "mpp",
                                                    "MetalPerformancePrimitives",
                                                    "cooperative_tensor",
-                                                   "float2x",
-                                                   "float3x",
-                                                   "float4x",
-                                                   "half2x",
-                                                   "half3x",
-                                                   "half4x",
-                                                   "matrix",
                                                    "interpolant",
                                                    "tessellation",
-                                                   "curve_",
-                                                   "pack_float",
-                                                   "unpack_"};
+                                                   "curve_"};
   if (name.starts_with("metal::")) name.remove_prefix(7);
   return std::any_of(std::begin(kPrefixes), std::end(kPrefixes),
                      [&](auto p) { return name.starts_with(p); });
