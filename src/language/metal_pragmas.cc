@@ -1,7 +1,9 @@
 // Metal's pragmas say what Clang's say, so each becomes `_Pragma("clang fp ...")` at its place.
-// `internals` opens names that are open here anyway.
+// `internals` opens names that are open here anyway. `#pragma clang __debug`, with which Clang's
+// own tests crash it, or make it print what it holds, is as unknown here as in Metal.
 #include "language/metal_pragmas.h"
 
+#include <clang/Lex/LexDiagnostic.h>
 #include <clang/Lex/Pragma.h>
 
 #include <map>
@@ -91,10 +93,23 @@ class MetalPragma : public clang::PragmaHandler {
   }
 };
 
+class UnknownPragma : public clang::PragmaHandler {
+ public:
+  using PragmaHandler::PragmaHandler;
+
+  void HandlePragma(clang::Preprocessor& preprocessor, clang::PragmaIntroducer introducer,
+                    clang::Token& first) override {
+    preprocessor.Diag(first, clang::diag::warn_pragma_ignored);
+    preprocessor.DiscardUntilEndOfDirective();
+  }
+};
+
 }  // namespace
 
 void add_metal_pragmas(clang::Preprocessor& preprocessor) {
   preprocessor.AddPragmaHandler(new MetalPragma);  // the preprocessor owns it
+  // Takes the place of the one that has this name.
+  preprocessor.AddPragmaHandler("clang", new UnknownPragma("__debug"));
 }
 
 }  // namespace anymetal::language

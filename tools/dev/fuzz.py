@@ -1,8 +1,8 @@
 """Runs libFuzzer with sanitizers: ./dev fuzz [SECONDS] [NAME], 600 s for each fuzz/NAME_fuzz.cc unless said otherwise.
 
-A fuzzer starts from fuzz/corpus/NAME, which is in the repository, and keeps what reaches new code in fuzz/corpus-new/NAME,
-which isn't: the next run goes on from there. It ends at its first finding. A finding is kept in fuzz/findings/ as two files
-of text: the input, and beside it a report with the command that replays it.
+A fuzzer starts from fuzz/corpus/NAME and the tests' own texts (TEXTS), which are in the repository, and keeps what reaches new
+code in fuzz/corpus-new/NAME, which isn't: the next run goes on from there. It ends at its first finding. A finding is kept in
+fuzz/findings/ as two files of text: the input, and beside it a report with the command that replays it.
 """
 
 import os
@@ -14,6 +14,8 @@ from dev.machine import ROOT, Stop
 
 SECONDS = 600
 FINDINGS = ROOT / "fuzz" / "findings"
+# What a fuzzer starts from besides its corpus: texts that are kept up with the language anyway.
+TEXTS = {"language": ["test/language/*.metal", "test/stdlib/*.metal"]}
 # One kernel that takes longer, or more memory, is a finding too.
 LIMITS = ["-timeout=60", "-rss_limit_mb=6000"]
 OPTIONS = {"UBSAN_OPTIONS": "print_stacktrace=1"}
@@ -62,10 +64,11 @@ def fuzz(folder, name, seconds):
     fresh, seeds = (ROOT / "fuzz" / place / name for place in ("corpus-new", "corpus"))
     for place in (artifacts, fresh, seeds, FINDINGS):
         place.mkdir(parents=True, exist_ok=True)
-    command = [program, fresh, seeds, f"-max_total_time={seconds}", f"-artifact_prefix={artifacts}/",
-               "-print_final_stats=1", *LIMITS]
+    texts = [path for pattern in TEXTS.get(name, []) for path in sorted(ROOT.glob(pattern))]
+    command = [program, fresh, seeds, f"-seed_inputs={','.join(map(str, texts))}", f"-max_total_time={seconds}",
+               f"-artifact_prefix={artifacts}/", "-print_final_stats=1", *LIMITS]
     start, before = time.monotonic(), len(list(fresh.iterdir()))
-    print(f"{name}: {len(list(seeds.iterdir()))} seeds, {before} kept from before, {seconds} s", flush=True)
+    print(f"{name}: {len(list(seeds.iterdir())) + len(texts)} seeds, {before} kept from before, {seconds} s", flush=True)
     status = subprocess.run([str(part) for part in command], cwd=ROOT, env=settings()).returncode
     gained = len(list(fresh.iterdir())) - before
     found = [keep(program, name, path) for path in sorted(artifacts.iterdir())]
