@@ -156,7 +156,23 @@ void replace(llvm::Instruction& instruction, llvm::Value* value) {
   instruction.eraseFromParent();
 }
 
+/// What Clang's own folding of constants left undefined (`int(NAN)`, `1 / 0`, `1 << 40`) is zero.
+void define_constants(llvm::Instruction& instruction) {
+  for (llvm::Use& operand : instruction.operands()) {
+    auto* constant = dyn_cast<llvm::Constant>(operand.get());
+    if (!constant) continue;
+    llvm::Type* type = constant->getType();
+    if (isa<llvm::UndefValue>(constant)) {
+      operand.set(llvm::Constant::getNullValue(type));
+    } else if (constant->containsUndefOrPoisonElement()) {
+      operand.set(llvm::Constant::replaceUndefsWith(
+          constant, llvm::Constant::getNullValue(type->getScalarType())));
+    }
+  }
+}
+
 void define_instruction(llvm::Instruction& instruction) {
+  define_constants(instruction);
   instruction.dropUBImplyingAttrsAndMetadata();
   instruction.dropPoisonGeneratingAnnotations();
   instruction.setMetadata(llvm::LLVMContext::MD_alias_scope, nullptr);

@@ -13,6 +13,7 @@
 
 #include "backend/backend.h"
 #include "backend/code_generation.h"
+#include "backend/float_environment.h"
 #include "backend/kernel_image.h"
 #include "backend/reference/pipeline.h"
 #include "backend/reference/runtime_functions.h"
@@ -25,7 +26,7 @@ namespace anymetal::backend {
 namespace reference {
 namespace {
 
-constexpr std::string_view kVersion = "reference 4";
+constexpr std::string_view kVersion = "reference 5";
 
 /// Workers at rest. There are never more than threads that ran something at once.
 class WorkerPool {
@@ -69,6 +70,7 @@ class Crew final : public ThreadPool::Job {
   /// Calls `between` after each chunk.
   template <class Between>
   void work(Between between) noexcept {
+    const DefaultFloatEnvironment environment;
     auto worker = WorkerPool::shared().take();
     if (!worker->prepare(run_)) {
       run_.out_of_memory = true;
@@ -225,6 +227,8 @@ class ReferenceBackend final : public Backend {
 
   Result<std::unique_ptr<CompiledKernel>> compile(ThreadIr ir,
                                                   const CompileOptions& options) override {
+    // LLVM evaluates some calls with constant operands by the host's own functions.
+    const DefaultFloatEnvironment environment;
     KernelInterface interface = ir.interface;
     ANYMETAL_ASSIGN_OR_RETURN(KernelImage image, compile_image(std::move(ir), options));
     std::string object = serialize(image);
