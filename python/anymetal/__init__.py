@@ -1,6 +1,6 @@
-"""Metal kernels on Linux: ``import anymetal``, and ``mx.fast.metal_kernel`` runs.
+"""Metal kernels on Linux: ``import anymetal``, and ``mx.fast.metal_kernel`` runs; whole Metal files run by ``anymetal.Library``.
 
-Importing this package imports MLX and puts our kernels into it; the order of ``import anymetal`` and ``import mlx.core``
+Where MLX is installed, importing this package imports it and puts our kernels into it; the order of ``import anymetal`` and ``import mlx.core``
 doesn't matter. Scripts that can't be changed run under ``python -m anymetal script.py``. Nothing else is needed:
 
     import anymetal
@@ -16,17 +16,23 @@ The variables of the environment are listed in docs/environment.md.
 from __future__ import annotations
 
 from ._attach import attach as _attach
+from ._attach import has_mlx as _has_mlx
+from ._errors import CompileError, EnvironmentFault, InternalError, KernelError, StoppedError, UnsupportedError
+from ._library import _launches as _library_launches
+from ._library import Buffer, FunctionConstant, Kernel, Library, Parameter
 
 __version__ = "0.1.0"
-__all__ = ["active", "launches"]
+__all__ = ["Buffer", "CompileError", "EnvironmentFault", "FunctionConstant", "InternalError", "Kernel", "KernelError",
+           "Library", "Parameter", "StoppedError", "UnsupportedError", "active", "launches"]
 
 #: For ``pytest -p anymetal``: the hooks of the plugin.
 pytest_plugins = ["anymetal._pytest_plugin"]
 
-_library = _attach()
+#: Without MLX there is nothing to attach to, and whole files (Library) work all the same.
+_adapter = _attach() if _has_mlx() else None
 
-#: Whether kernels run through anymetal in this process.
-active: bool = _library is not None
+#: Whether MLX's kernels run through anymetal in this process.
+active: bool = _adapter is not None
 
 
 def launches() -> int:
@@ -35,4 +41,5 @@ def launches() -> int:
     Compare two counts around a piece of a program to see that it really ran a kernel, and didn't silently take another way.
     Launches are lazy: evaluate first (``mx.eval``, ``mx.synchronize``).
     """
-    return 0 if _library is None else int(_library.anymetal_mlx_launches())
+    count = 0 if _adapter is None else int(_adapter.anymetal_mlx_launches())
+    return count + _library_launches()

@@ -8,6 +8,7 @@ stores it in the function object when the module is made) are mended one by one.
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -31,6 +32,14 @@ def attach() -> ctypes.CDLL | None:
     for module in (core, core.metal):
         _retarget(library, module)
     return library
+
+
+def has_mlx() -> bool:
+    """Whether MLX is installed. (A folder of sources may be called mlx too.)"""
+    try:
+        return importlib.util.find_spec("mlx.core") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _import_mlx() -> ModuleType:

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "api/launch.h"
+#include "api/raise.h"
 
 // The C++ edge: arguments are checked as MLX checks them, arrays become what launch.h takes, and
 // errors become exceptions.
@@ -37,28 +38,6 @@ class MetalKernel::State {
 };
 
 namespace {
-
-[[noreturn]] void raise(const Error& error) {
-  using Kind = KernelError::Kind;
-  const Kind kind = [&] {
-    switch (error.kind) {
-      case ErrorKind::user:
-        return Kind::text;
-      case ErrorKind::unsupported:
-        return Kind::unsupported;
-      case ErrorKind::execution:
-        return Kind::execution;
-      case ErrorKind::stopped:
-        return Kind::stopped;
-      case ErrorKind::environment:
-        return Kind::environment;
-      case ErrorKind::internal:
-        return Kind::internal;
-    }
-    return Kind::internal;
-  }();
-  throw KernelError(kind, error.text());
-}
 
 void require_size(std::string_view what, size_t expected, size_t actual) {
   if (auto complaint = api::size_complaint(what, expected, actual))
@@ -199,10 +178,7 @@ void run(const api::PreparedKernel& kernel, const api::KernelDefinition& definit
                                                  .grid = call.grid,
                                                  .threadgroup = call.threadgroup,
                                                  .init_value = call.init_value});
-  if (done) return;
-  // The text has been compiled: what is the user's fault now are the sizes.
-  if (done.error().kind == ErrorKind::user) throw std::invalid_argument(done.error().text());
-  raise(done.error());
+  if (!done) api::raise_at_call(done.error());
 }
 
 }  // namespace
@@ -221,7 +197,7 @@ std::vector<Array> MetalKernel::operator()(const MetalKernelCall& call) const {
   }
   refuse_float64(call, outputs);
   const auto kernel = state_->prepared(signature);
-  if (!kernel) raise(kernel.error());
+  if (!kernel) api::raise(kernel.error());
   run(**kernel, definition, call, outputs);
   return arrays;
 }

@@ -8,7 +8,7 @@ namespace anymetal {
 
 namespace {
 
-constexpr uint32_t kFormat = 1;
+constexpr uint32_t kFormat = 2;
 
 class Writer {
  public:
@@ -55,6 +55,24 @@ class Reader {
   bool ok_ = true;
 };
 
+void write_field(Writer& out, const Field& f) {
+  for (const std::string* text : {&f.name, &f.type, &f.element}) out.string(*text);
+  for (const uint32_t number : {f.offset, f.size, f.count, static_cast<uint32_t>(f.id)})
+    out.number(number);
+  out.number((f.is_pointer ? 1u : 0u) | (f.is_const ? 2u : 0u));
+}
+
+Field read_field(Reader& in) {
+  Field f;
+  for (std::string* text : {&f.name, &f.type, &f.element}) *text = in.string();
+  for (uint32_t* number : {&f.offset, &f.size, &f.count}) *number = in.number();
+  f.id = static_cast<int32_t>(in.number());
+  const uint32_t flags = in.number();
+  f.is_pointer = flags & 1;
+  f.is_const = flags & 2;
+  return f;
+}
+
 Parameter read_parameter(Reader& in, bool& good) {
   Parameter p;
   p.name = in.string();
@@ -67,6 +85,8 @@ Parameter read_parameter(Reader& in, bool& good) {
   p.index = in.number();
   p.attribute = in.string();
   p.line = in.number();
+  p.element = in.string();
+  for (uint32_t left = in.number(); left > 0 && in.ok(); --left) p.fields.push_back(read_field(in));
   good = in.ok() && kind <= static_cast<uint32_t>(ParameterKind::attribute) &&
          space <= static_cast<uint32_t>(AddressSpace::threadgroup) && flags <= 3;
   p.kind = static_cast<ParameterKind>(kind);
@@ -90,6 +110,8 @@ std::string serialize(const KernelInterface& interface) {
   out.string(interface.name);
   out.number(interface.threadgroup_bytes);
   out.number(interface.max_total_threads_per_threadgroup);
+  out.string(interface.file);
+  out.number(interface.line);
   out.number(static_cast<uint32_t>(interface.parameters.size()));
   for (const Parameter& p : interface.parameters) {
     out.string(p.name);
@@ -102,6 +124,9 @@ std::string serialize(const KernelInterface& interface) {
     out.number(p.index);
     out.string(p.attribute);
     out.number(p.line);
+    out.string(p.element);
+    out.number(static_cast<uint32_t>(p.fields.size()));
+    for (const Field& f : p.fields) write_field(out, f);
   }
   return out.take();
 }
@@ -114,6 +139,8 @@ Result<KernelInterface> parse_interface(std::string_view bytes) {
   interface.name = in.string();
   interface.threadgroup_bytes = in.number();
   interface.max_total_threads_per_threadgroup = in.number();
+  interface.file = in.string();
+  interface.line = in.number();
   uint32_t count = in.number();
   for (uint32_t i = 0; i < count && in.ok(); ++i) {
     bool good = false;

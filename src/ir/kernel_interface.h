@@ -25,6 +25,22 @@ enum class ParameterKind : uint8_t {
   attribute,    ///< a value that the machine supplies: [[thread_position_in_grid]] and its like
 };
 
+/// A member of a struct in a buffer, where host programs must put it. Members of members have paths
+/// for names: "light.colour", "planes[2].normal".
+struct Field {
+  std::string name;
+  std::string type;     ///< "float3"; what it points to, if it is a pointer
+  std::string element;  ///< as in Parameter
+  uint32_t offset = 0;  ///< bytes from the start of the struct
+  uint32_t size = 0;    ///< bytes, of the whole array if it is one
+  uint32_t count = 1;   ///< elements of an array
+  int32_t id = -1;      ///< n of [[id(n)]]; -1: none
+  bool is_pointer = false;
+  bool is_const = false;  ///< of the pointee
+
+  bool operator==(const Field&) const = default;
+};
+
 struct Parameter {
   std::string name;
   ParameterKind kind = ParameterKind::buffer;
@@ -38,6 +54,12 @@ struct Parameter {
   uint32_t index = 0;     ///< n of [[buffer(n)]] or [[threadgroup(n)]], also where it was implicit
   std::string attribute;  ///< for kind attribute: its name without brackets
   uint32_t line = 0;      ///< where it was declared, in the user's text; 0: unknown
+  /// The scalar that `type` is made of: "float" for float4, packed_float3, float4x4, atomic<float>.
+  /// Empty for a struct and for void.
+  std::string element;
+  /// The members, if `type` is a struct whose members hosts can set (no bit-fields, no unions); at
+  /// most 256.
+  std::vector<Field> fields;
 
   bool operator==(const Parameter&) const = default;
 };
@@ -47,9 +69,23 @@ struct KernelInterface {
   std::vector<Parameter> parameters;  ///< in the order of declaration
   uint32_t threadgroup_bytes = 0;     ///< static threadgroup memory, each variable aligned to 16
   uint32_t max_total_threads_per_threadgroup = 1024;
+  std::string file;  ///< where it was declared, as the user knows it; empty: unknown
+  uint32_t line = 0;
 
   [[nodiscard]] ANYMETAL_PRIVATE_API const Parameter* find_buffer(uint32_t index) const;
   bool operator==(const KernelInterface&) const = default;
+};
+
+/// A function constant of a text.
+struct FunctionConstant {
+  std::string name;
+  std::optional<uint32_t> index;
+  std::string type;     ///< "bool", "float2"
+  std::string element;  ///< as in Parameter
+  uint32_t size = 0;
+  uint32_t line = 0;
+
+  bool operator==(const FunctionConstant&) const = default;
 };
 
 /// A compact binary form for the kernel cache. `parse_interface` checks every length and returns an

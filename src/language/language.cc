@@ -27,6 +27,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <tuple>
 
 #include "ir/thread_ir.h"
 #include "language/big_stack.h"
@@ -39,6 +40,7 @@
 #include "language/read_interface.h"
 #include "language/standard_library.h"
 #include "language/threadgroup_variables.h"
+#include "language/type_layout.h"
 
 namespace anymetal::language {
 namespace {
@@ -65,6 +67,7 @@ class Library final : public ParsedLibrary {
  public:
   std::span<const KernelInterface> kernels() const override { return interfaces_; }
   std::span<const Diagnostic> warnings() const override { return warnings_; }
+  std::span<const FunctionConstant> constants() const override { return constants_; }
   std::string rewritten_text() const override;
   Result<ThreadIr> emit(std::string_view kernel, std::span<const ConstantValue> constants) override;
 
@@ -75,6 +78,7 @@ class Library final : public ParsedLibrary {
       clang::ASTDeserializationListener* listener = nullptr) const;
   Result<void> parse_once(const Repairs& repairs);
   void read_kernels();
+  void read_constants();
   Error parse_error();
   Result<ThreadIr> emit_kernel(size_t index, std::span<const ConstantValue> constants);
   std::string line_of(const Diagnostic& place) const;
@@ -89,6 +93,7 @@ class Library final : public ParsedLibrary {
   std::vector<clang::FunctionDecl*> kernels_;
   std::vector<clang::FunctionDecl*> entries_;
   std::vector<KernelInterface> interfaces_;
+  std::vector<FunctionConstant> constants_;
   std::vector<Diagnostic> warnings_;
   std::mutex mutex_;
 };
@@ -179,6 +184,7 @@ Result<void> Library::parse(const Source& source, const Options& options) {
     if (repairs.places.size() == before || round + 1 == kRounds) return parse_error();
   }
   read_kernels();
+  read_constants();
   if (instance_->diagnostics->has_errors()) return parse_error();
   warnings_ = instance_->diagnostics->take();
   return {};
@@ -204,6 +210,25 @@ void Library::read_kernels() {
     for (auto* parameter : kernel->parameters()) parameter->dropAttrs<clang::AnnotateAttr>();
   }
   entries_.resize(kernels_.size());
+}
+
+void Library::read_constants() {
+  auto& context = instance_->compiler->getASTContext();
+  for (const auto& [variable, index] : recorder_->function_constants()) {
+    FunctionConstant constant{.name = variable->getNameAsString(),
+                              .index = index,
+                              .type = metal_type_name(context, variable->getType()),
+                              .element = element_of(context, variable->getType())};
+    constant.size =
+        static_cast<uint32_t>(context.getTypeSizeInChars(variable->getType()).getQuantity());
+    const auto place = context.getSourceManager().getPresumedLoc(variable->getLocation());
+    if (place.isValid()) constant.line = place.getLine();
+    constants_.push_back(std::move(constant));
+  }
+  std::sort(constants_.begin(), constants_.end(), [](const auto& a, const auto& b) {
+    return std::tuple(a.index.value_or(UINT32_MAX), a.line, std::string_view(a.name)) <
+           std::tuple(b.index.value_or(UINT32_MAX), b.line, std::string_view(b.name));
+  });
 }
 
 Result<ThreadIr> Library::emit(std::string_view kernel, std::span<const ConstantValue> constants) {

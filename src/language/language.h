@@ -60,6 +60,8 @@ class ParsedLibrary {
   virtual ~ParsedLibrary() = default;
   [[nodiscard]] virtual std::span<const KernelInterface> kernels() const = 0;
   [[nodiscard]] virtual std::span<const Diagnostic> warnings() const = 0;
+  /// Of the whole text, used or not, in the order of their indices.
+  [[nodiscard]] virtual std::span<const FunctionConstant> constants() const { return {}; }
   /// The IR of one thread of one kernel, and nothing that this kernel doesn't reach. Not optimised.
   [[nodiscard]] virtual Result<ThreadIr> emit(std::string_view kernel,
                                               std::span<const ConstantValue> constants = {}) = 0;

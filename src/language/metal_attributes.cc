@@ -30,16 +30,16 @@ constexpr InputAttribute kInputs[] = {
     {"threads_per_threadgroup", 3},
 };
 
-constexpr std::string_view kAnnotated[] = {
-    "buffer",     "function_constant", "host_name", "kernel", "max_total_threads_per_threadgroup",
-    "threadgroup"};
+constexpr std::string_view kAnnotated[] = {"buffer",     "function_constant",
+                                           "host_name",  "id",
+                                           "kernel",     "max_total_threads_per_threadgroup",
+                                           "threadgroup"};
 
 constexpr std::string_view kKept[] = {
     "assume",       "carries_dependency", "deprecated", "fallthrough", "likely",
     "maybe_unused", "no_unique_address",  "nodiscard",  "noreturn",    "unlikely"};
 
-constexpr std::string_view kDropped[] = {"id", "required_threads_per_threadgroup_hint", "unroll",
-                                         "user"};
+constexpr std::string_view kDropped[] = {"required_threads_per_threadgroup_hint", "unroll", "user"};
 
 constexpr std::string_view kUnsupported[] = {"amplification_count",
                                              "amplification_id",

@@ -12,6 +12,7 @@
 
 #include "language/declaration_recorder.h"
 #include "language/metal_attributes.h"
+#include "language/type_layout.h"
 
 namespace anymetal::language {
 namespace {
@@ -74,6 +75,11 @@ class Reader {
 
   void read_function() {
     interface_.name = kernel_.getNameAsString();
+    const auto place = context_.getSourceManager().getPresumedLoc(kernel_.getLocation());
+    if (place.isValid()) {
+      interface_.file = place.getFilename();
+      interface_.line = place.getLine();
+    }
     if (const auto* host_name = find_annotation(&kernel_, "host_name"))
       interface_.name = string_argument_of(*host_name);
     if (const auto* limit = find_annotation(&kernel_, "max_total_threads_per_threadgroup")) {
@@ -109,6 +115,8 @@ class Reader {
       parameter.size = static_cast<uint32_t>(context_.getTypeSizeInChars(value).getQuantity());
       parameter.alignment =
           static_cast<uint32_t>(context_.getTypeAlignInChars(value).getQuantity());
+      parameter.element = element_of(context_, value);
+      if (memory) parameter.fields = fields_of(context_, value);
     } else {
       parameter.size = parameter.alignment = 1;  // void
     }

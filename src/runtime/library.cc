@@ -49,9 +49,12 @@ class Bytes {
   bool good_ = true;
 };
 
+constexpr uint32_t kNoIndex = UINT32_MAX;
+
 struct Contents {
   std::vector<KernelInterface> kernels;
   std::vector<Diagnostic> warnings;
+  std::vector<FunctionConstant> constants;
 };
 
 std::string to_bytes(const Contents& contents) {
@@ -64,6 +67,12 @@ std::string to_bytes(const Contents& contents) {
     for (const std::string* text : {&d.file, &d.message, &d.text, &d.fix})
       append_string(out, *text);
     for (uint32_t number : {d.line, d.column, d.length}) append_number(out, number);
+  }
+  append_number(out, static_cast<uint32_t>(contents.constants.size()));
+  for (const FunctionConstant& c : contents.constants) {
+    for (const std::string* text : {&c.name, &c.type, &c.element}) append_string(out, *text);
+    // Indices of function constants are 16 bits wide.
+    for (uint32_t number : {c.index.value_or(kNoIndex), c.size, c.line}) append_number(out, number);
   }
   return out;
 }
@@ -84,6 +93,13 @@ std::optional<Contents> from_bytes(std::string_view bytes) {
     for (std::string* text : {&d.file, &d.message, &d.text, &d.fix}) *text = in.string();
     for (uint32_t* number : {&d.line, &d.column, &d.length}) *number = in.number();
     contents.warnings.push_back(std::move(d));
+  }
+  for (uint32_t left = in.number(); left > 0 && in.good(); --left) {
+    FunctionConstant c;
+    for (std::string* text : {&c.name, &c.type, &c.element}) *text = in.string();
+    if (const uint32_t index = in.number(); index != kNoIndex) c.index = index;
+    for (uint32_t* number : {&c.size, &c.line}) *number = in.number();
+    contents.constants.push_back(std::move(c));
   }
   if (!in.finished()) return std::nullopt;
   return contents;
@@ -118,6 +134,7 @@ class ParsedText final : public CachedLibrary {
 
   std::span<const KernelInterface> kernels() const override { return contents_.kernels; }
   std::span<const Diagnostic> warnings() const override { return contents_.warnings; }
+  std::span<const FunctionConstant> constants() const override { return contents_.constants; }
   const language::Source& source() const override { return source_; }
   const language::Options& options() const override { return options_; }
   const std::string& key() const override { return key_; }
@@ -148,6 +165,7 @@ class ParsedText final : public CachedLibrary {
     ANYMETAL_ASSIGN_OR_RETURN(std::shared_ptr<language::ParsedLibrary> parsed, tree());
     contents_.kernels.assign(parsed->kernels().begin(), parsed->kernels().end());
     contents_.warnings.assign(parsed->warnings().begin(), parsed->warnings().end());
+    contents_.constants.assign(parsed->constants().begin(), parsed->constants().end());
     if (may_be_stored()) state_->disk.store("library", key_, source_.name, to_bytes(contents_));
     return {};
   }

@@ -85,6 +85,7 @@ class Library : public std::enable_shared_from_this<Library> {
   virtual ~Library() = default;
   [[nodiscard]] virtual std::span<const KernelInterface> kernels() const = 0;
   [[nodiscard]] virtual std::span<const Diagnostic> warnings() const = 0;
+  [[nodiscard]] virtual std::span<const FunctionConstant> constants() const = 0;
   [[nodiscard]] virtual const language::Source& source() const = 0;
   [[nodiscard]] virtual const language::Options& options() const = 0;
   /// Errors: user, if no kernel has this name (the message lists those that there are).

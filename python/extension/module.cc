@@ -1,0 +1,203 @@
+// anymetal._native: the public C++ API for the package's own modules; what people call is in
+// python/anymetal/_library.py. What comes in are Python objects; what goes out are calls of the
+// public C++ API, made without Python's lock.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/array.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/variant.h>
+#include <nanobind/stl/vector.h>
+
+#include "anymetal/core.h"
+#include "anymetal/library.hpp"
+#include "extension/python_arguments.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace anymetal::python {
+namespace {
+
+/// The exception of anymetal/_errors.py for what went wrong. A kernel that Ctrl-C has stopped
+/// raises what Python's own handler raises, KeyboardInterrupt.
+void raise_kernel_error(const KernelError& error) {
+  using Kind = KernelError::Kind;
+  if (error.kind() == Kind::stopped && PyErr_CheckSignals() != 0) return;
+  const char* name = [&] {
+    switch (error.kind()) {
+      case Kind::text:
+        return "CompileError";
+      case Kind::unsupported:
+        return "UnsupportedError";
+      case Kind::execution:
+        return "KernelError";
+      case Kind::stopped:
+        return "StoppedError";
+      case Kind::environment:
+        return "EnvironmentFault";
+      case Kind::internal:
+        return "InternalError";
+    }
+    return "InternalError";
+  }();
+  nb::object type = nb::module_::import_("anymetal._errors").attr(name);
+  PyErr_SetString(type.ptr(), error.what());
+}
+
+void translate(const std::exception_ptr& pointer, void*) {
+  try {
+    std::rethrow_exception(pointer);
+  } catch (const KernelError& error) {
+    raise_kernel_error(error);
+  }
+}
+
+MathMode math_mode(const std::string& name) {
+  if (name == "safe") return MathMode::safe;
+  if (name == "relaxed") return MathMode::relaxed;
+  if (name == "fast") return MathMode::fast;
+  throw std::invalid_argument("math_mode is 'safe', 'relaxed' or 'fast', not '" + name + "'");
+}
+
+using Macros = std::vector<std::pair<std::string, std::string>>;
+
+Library open(const std::string& text, bool is_path, const std::string& name,
+             std::vector<std::string> include_dirs, Macros macros, const std::string& mode) {
+  const LibraryOptions options{.name = name,
+                               .include_dirs = std::move(include_dirs),
+                               .macros = std::move(macros),
+                               .math_mode = math_mode(mode)};
+  nb::gil_scoped_release unlocked;
+  return is_path ? Library::from_file(text, options) : Library::from_text(text, options);
+}
+
+Kernel compile(const Library& library, const std::string& name, nb::dict constants) {
+  Owners owners;
+  ConstantValues values;
+  for (auto [key, value] : constants) {
+    ConstantKey constant;
+    if (nb::isinstance<nb::str>(key)) {
+      constant = nb::cast<std::string>(key);
+    } else {
+      constant = nb::cast<uint32_t>(key);
+    }
+    values.emplace_back(std::move(constant), to_argument(value, owners));
+  }
+  nb::gil_scoped_release unlocked;
+  return library.kernel(name, values);
+}
+
+using Sizes = std::optional<std::array<int64_t, 3>>;
+
+/// The argument's own words, behind the name of its parameter.
+KernelArgument named_argument(const Kernel& kernel, const std::string& name, nb::handle object,
+                              Owners& owners) {
+  const auto where = [&] { return "kernel `" + kernel.name() + "`, argument `" + name + "`: "; };
+  try {
+    return to_argument(object, owners);
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(where() + error.what());
+  } catch (const nb::builtin_exception& error) {
+    throw nb::type_error((where() + error.what()).c_str());
+  }
+}
+
+void run(const Kernel& kernel, nb::args arguments, nb::dict named, Sizes grid, Sizes threadgroups,
+         nb::object indirect, Sizes threadgroup,
+         std::vector<std::pair<uint32_t, uint64_t>> threadgroup_memory) {
+  Owners owners;
+  KernelCall call{.grid = grid,
+                  .threadgroups = threadgroups,
+                  .threadgroup = threadgroup,
+                  .threadgroup_memory = std::move(threadgroup_memory)};
+  std::vector<std::string> names;
+  for (const KernelParameter& p : kernel.parameters())
+    if (p.kind == KernelParameter::Kind::buffer) names.push_back(p.name);
+  for (size_t i = 0; i < arguments.size(); ++i)
+    call.arguments.push_back(named_argument(kernel, i < names.size() ? names[i] : std::to_string(i),
+                                            arguments[i], owners));
+  for (auto [key, value] : named) {
+    const auto name = nb::cast<std::string>(key);
+    call.named_arguments.emplace_back(name, named_argument(kernel, name, value, owners));
+  }
+  if (!indirect.is_none()) {
+    const KernelArgument memory = named_argument(kernel, "threadgroups", indirect, owners);
+    if (const auto* typed = std::get_if<KernelArgument::TypedMemory>(&memory.value)) {
+      if (size_of(typed->view.dtype) != 4)
+        throw std::invalid_argument(
+            "threadgroups: an array of numbers of threadgroups has elements of 32 bits");
+      call.indirect_threadgroups = {const_cast<void*>(typed->view.data), typed->view.size() * 4,
+                                    true};
+    } else {
+      call.indirect_threadgroups = std::get<KernelArgument::RawMemory>(memory.value);
+    }
+  }
+  nb::gil_scoped_release unlocked;
+  kernel(call);
+}
+
+const char* kind_name(KernelParameter::Kind kind) {
+  constexpr const char* kNames[] = {"buffer", "threadgroup", "input"};
+  return kNames[static_cast<int>(kind)];
+}
+
+nb::list parameters(const Kernel& kernel) {
+  nb::list list;
+  for (const KernelParameter& p : kernel.parameters()) {
+    nb::dict one;
+    one["name"] = p.name;
+    one["kind"] = kind_name(p.kind);
+    one["type"] = p.type;
+    one["declaration"] = p.declaration;
+    one["index"] = p.index;
+    one["size"] = p.size;
+    one["is_const"] = p.is_const;
+    one["is_reference"] = p.is_reference;
+    one["line"] = p.line;
+    list.append(one);
+  }
+  return list;
+}
+
+nb::list function_constants(const Library& library) {
+  nb::list list;
+  for (const FunctionConstantInfo& c : library.function_constants())
+    list.append(nb::make_tuple(c.name, c.index, c.type));
+  return list;
+}
+
+}  // namespace
+}  // namespace anymetal::python
+
+NB_MODULE(_native, module) {
+  using namespace anymetal;
+  nb::register_exception_translator(anymetal::python::translate, nullptr);
+  nb::class_<Library>(module, "Library")
+      .def_static("open", &python::open, "text"_a, "is_path"_a, "name"_a, "include_dirs"_a,
+                  "macros"_a, "math_mode"_a)
+      .def_prop_ro("kernels", &Library::kernels)
+      .def_prop_ro("function_constants", &python::function_constants)
+      .def_prop_ro("warnings", &Library::warnings)
+      .def("kernel", &python::compile, "name"_a, "constants"_a);
+  nb::class_<Kernel>(module, "Kernel")
+      .def(
+          "run",
+          [](const Kernel& kernel, nb::tuple arguments, nb::dict named, python::Sizes grid,
+             python::Sizes threadgroups, nb::object indirect, python::Sizes threadgroup,
+             std::vector<std::pair<uint32_t, uint64_t>> memory) {
+            python::run(kernel, nb::borrow<nb::args>(arguments), std::move(named), grid,
+                        threadgroups, std::move(indirect), threadgroup, std::move(memory));
+          },
+          "arguments"_a, "named"_a, "grid"_a.none(), "threadgroups"_a.none(), "indirect"_a.none(),
+          "threadgroup"_a.none(), "threadgroup_memory"_a)
+      .def_prop_ro("name", &Kernel::name)
+      .def_prop_ro("parameters", &python::parameters)
+      .def_prop_ro("place", &Kernel::place)
+      .def_prop_ro("max_total_threads_per_threadgroup", &Kernel::max_total_threads_per_threadgroup)
+      .def_prop_ro("static_threadgroup_memory", &Kernel::static_threadgroup_memory)
+      .def_prop_ro("thread_execution_width", &Kernel::thread_execution_width);
+  module.def("set_buffer_type", &python::set_buffer_type);
+  module.def("launches", &library_launches);
+  module.def("install_interrupt_handler", &am_install_interrupt_handler);
+}

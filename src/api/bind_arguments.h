@@ -1,0 +1,56 @@
+// The arguments of a call as what the runtime takes: one piece of memory for each buffer index.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <deque>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "anymetal/library.hpp"
+#include "ir/kernel_interface.h"
+#include "runtime/runtime.h"
+#include "support/result.h"
+
+namespace anymetal::api {
+
+/// Buffers by index, with the copies that some of them point to. Not movable: the runtime's spans
+/// point into it.
+class BoundArguments {
+ public:
+  BoundArguments() = default;
+  BoundArguments(const BoundArguments&) = delete;
+  BoundArguments& operator=(const BoundArguments&) = delete;
+
+  [[nodiscard]] std::span<const runtime::Argument> buffers() const {
+    return {buffers_.data(), count_};
+  }
+  /// What kernels reach through pointers in other buffers.
+  [[nodiscard]] std::span<const runtime::Argument> resident() const { return resident_; }
+
+  void bind(uint32_t index, runtime::Argument argument);
+  void make_resident(runtime::Argument argument) { resident_.push_back(argument); }
+  /// Zeroed memory that lives as long as this, aligned to 64 bytes.
+  [[nodiscard]] std::span<std::byte> copy_space(size_t bytes);
+
+ private:
+  struct alignas(64) Line {
+    std::byte bytes[64] = {};
+  };
+  std::array<runtime::Argument, 32> buffers_{};
+  size_t count_ = 0;
+  std::vector<runtime::Argument> resident_;
+  std::deque<std::vector<Line>> copies_;
+};
+
+/// Matches arguments with the kernel's buffers (positions first, then names) and binds each.
+/// Errors: user, with the parameter, where it was declared, and what to do.
+[[nodiscard]] Result<void> bind_arguments(const KernelInterface& kernel, const KernelCall& call,
+                                          BoundArguments& out);
+
+/// Bytes of a value for a function constant.
+[[nodiscard]] Result<std::string> constant_bytes(const FunctionConstant& constant,
+                                                 const KernelArgument& value);
+
+}  // namespace anymetal::api
