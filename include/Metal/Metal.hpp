@@ -243,8 +243,44 @@ class FunctionDescriptor : public NS::Referencing<FunctionDescriptor> {
   }
 };
 
+/// Fills a struct with pointers (an argument buffer) by the indices of its members.
+class ArgumentEncoder : public NS::Referencing<ArgumentEncoder> {
+ public:
+  UInteger encodedLength() const {
+    return am_argument_encoder_length(handle<am_argument_encoder>());
+  }
+  UInteger alignment() const {
+    return am_argument_encoder_alignment(handle<am_argument_encoder>());
+  }
+  void setArgumentBuffer(const Buffer* buffer, UInteger offset) {
+    am_argument_encoder_set_target(handle<am_argument_encoder>(),
+                                   reinterpret_cast<am_buffer*>(const_cast<Buffer*>(buffer)),
+                                   offset);
+  }
+  void setArgumentBuffer(const Buffer* buffer, UInteger start, UInteger element) {
+    setArgumentBuffer(buffer, start + element * encodedLength());
+  }
+  void setBuffer(const Buffer* buffer, UInteger offset, UInteger index) {
+    am_argument_encoder_set_buffer(handle<am_argument_encoder>(),
+                                   reinterpret_cast<const am_buffer*>(buffer), offset, index);
+  }
+  void setBuffers(const Buffer* const buffers[], const UInteger offsets[], NS::Range range) {
+    for (UInteger i = 0; i < range.length; ++i)
+      setBuffer(buffers[i], offsets[i], range.location + i);
+  }
+  /// Where the member's value is; null if there is no such member or it is a pointer.
+  void* constantData(UInteger index) {
+    return am_argument_encoder_constant(handle<am_argument_encoder>(), index);
+  }
+};
+
 class Function : public NS::Referencing<Function> {
  public:
+  /// For the struct behind [[buffer(index)]]; null if there is none.
+  ArgumentEncoder* newArgumentEncoder(UInteger index) {
+    return reinterpret_cast<ArgumentEncoder*>(
+        am_argument_encoder_new(handle<am_function>(), index, nullptr));
+  }
   NS::String* name() const {
     const char* text = am_function_name(handle<am_function>());
     return text ? NS::String::string(text, NS::UTF8StringEncoding) : nullptr;
@@ -409,9 +445,22 @@ class ComputeCommandEncoder : public NS::Referencing<ComputeCommandEncoder, Comm
     am_encoder_wait_for_fence(handle<am_encoder>(),
                               reinterpret_cast<am_fence*>(const_cast<Fence*>(fence)));
   }
-  /// All memory is always resident.
-  void useResource(const Resource*, ResourceUsage) {}
-  void useResources(const Resource* const[], UInteger, ResourceUsage) {}
+  /// The numbers of threadgroups are three std::uint32_t in `indirect`, read when the dispatch is
+  /// about to run.
+  void dispatchThreadgroups(const Buffer* indirect, UInteger offset, Size threadgroup) {
+    am_encoder_dispatch_threadgroups_indirect(
+        handle<am_encoder>(), reinterpret_cast<am_buffer*>(const_cast<Buffer*>(indirect)), offset,
+        core(threadgroup));
+  }
+  /// Kernels of this encoder may touch it through pointers in other buffers; without it such an
+  /// access is an error.
+  void useResource(const Resource* resource, ResourceUsage) {
+    am_encoder_use_resource(handle<am_encoder>(),
+                            reinterpret_cast<am_buffer*>(const_cast<Resource*>(resource)));
+  }
+  void useResources(const Resource* const resources[], UInteger count, ResourceUsage usage) {
+    for (UInteger i = 0; i < count; ++i) useResource(resources[i], usage);
+  }
   MTL::DispatchType dispatchType() const { return DispatchTypeSerial; }
 
  private:

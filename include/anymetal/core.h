@@ -27,6 +27,7 @@
 extern "C" {
 #endif
 
+typedef struct am_argument_encoder am_argument_encoder;
 typedef struct am_array am_array;
 typedef struct am_buffer am_buffer;
 typedef struct am_command_buffer am_command_buffer;
@@ -165,6 +166,22 @@ AM_API uint64_t am_pipeline_max_threads_per_threadgroup(const am_pipeline* pipel
 AM_API uint64_t am_pipeline_thread_execution_width(const am_pipeline* pipeline);
 AM_API uint64_t am_pipeline_static_threadgroup_memory(const am_pipeline* pipeline);
 
+/* ---- Argument buffers: structs with pointers, filled by the indices of their members ---- */
+/* For the struct behind [[buffer(index)]] of the function. Null: there is none, or hosts can't know
+ * its layout. */
+AM_API am_argument_encoder* am_argument_encoder_new(am_function* function, uint64_t index,
+                                                    am_error** error);
+AM_API uint64_t am_argument_encoder_length(const am_argument_encoder* encoder);
+AM_API uint64_t am_argument_encoder_alignment(const am_argument_encoder* encoder);
+/* Where the struct is written from now on: `am_argument_encoder_length` bytes. */
+AM_API void am_argument_encoder_set_target(am_argument_encoder* encoder, am_buffer* buffer,
+                                           uint64_t offset);
+/* Members are counted by [[id(n)]], or without it from 0 in their order. What isn't there, or has
+ * another kind, is left as it is. */
+AM_API void am_argument_encoder_set_buffer(am_argument_encoder* encoder, const am_buffer* buffer,
+                                           uint64_t offset, uint64_t index);
+AM_API void* am_argument_encoder_constant(am_argument_encoder* encoder, uint64_t index);
+
 /* ---- Queues and command buffers ---- */
 AM_API am_queue* am_queue_new(am_device* device);
 AM_API am_command_buffer* am_command_buffer_new(am_queue* queue);
@@ -213,6 +230,12 @@ AM_API void am_encoder_set_threadgroup_memory(am_encoder* encoder, uint64_t leng
 AM_API void am_encoder_dispatch_threads(am_encoder* encoder, am_size threads, am_size threadgroup);
 AM_API void am_encoder_dispatch_threadgroups(am_encoder* encoder, am_size threadgroups,
                                              am_size threadgroup);
+/* The numbers of threadgroups are three uint32_t at `offset` in `groups`, read when the dispatch is
+ * about to run. */
+AM_API void am_encoder_dispatch_threadgroups_indirect(am_encoder* encoder, am_buffer* groups,
+                                                      uint64_t offset, am_size threadgroup);
+/* Kernels of this encoder may touch `buffer` through pointers in other buffers. */
+AM_API void am_encoder_use_resource(am_encoder* encoder, am_buffer* buffer);
 AM_API void am_encoder_memory_barrier(am_encoder* encoder);
 AM_API void am_encoder_update_fence(am_encoder* encoder, am_fence* fence);
 AM_API void am_encoder_wait_for_fence(am_encoder* encoder, am_fence* fence);

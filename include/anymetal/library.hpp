@@ -123,6 +123,7 @@ struct KernelParameter {
   std::string name;
   Kind kind = Kind::buffer;
   std::string type;         ///< of the value or the pointee: "float", "atomic<int>", "uint3"
+  std::string element;      ///< the scalar that `type` is made of; empty: a struct, void
   std::string declaration;  ///< "device const float* x [[buffer(0)]]"
   uint32_t index = 0;  ///< n of [[buffer(n)]] or [[threadgroup(n)]], also where it was implicit
   uint32_t size = 0;   ///< bytes of the value or the pointee
@@ -150,6 +151,8 @@ struct KernelCall {
   std::vector<KernelArgument> arguments;
   /// The same by the parameters' names, for those behind the last of `arguments`.
   std::vector<std::pair<std::string, KernelArgument>> named_arguments;
+  /// The same by n of [[buffer(n)]].
+  std::vector<std::pair<uint32_t, KernelArgument>> indexed_arguments;
   std::optional<std::array<int64_t, 3>> grid;          ///< threads; need not fill threadgroups
   std::optional<std::array<int64_t, 3>> threadgroups;  ///< whole threadgroups; needs `threadgroup`
   /// Three numbers of threadgroups, read when the kernel is about to run: what another kernel may

@@ -72,6 +72,7 @@ class Parameter:
     name: str
     kind: str  #: "buffer": a call gives an argument; "threadgroup": a call gives its size; "input": the machine's
     type: str  #: of the value or the pointee, in Metal's words: "float", "atomic<int>", "uint3"
+    element: str  #: the scalar that ``type`` is made of: "float" for "float4"; empty: a struct, void
     declaration: str  #: "device const float* x [[buffer(0)]]"
     index: int  #: n of [[buffer(n)]] or [[threadgroup(n)]], also where it is implicit
     size: int  #: bytes of the value or the pointee
@@ -93,7 +94,7 @@ class Kernel:
     """A compiled kernel of a Library, called with arrays and sizes. Calls are thread-safe.
 
     Its buffers are given in the order in which the kernel declares them (not of their indices), as positional arguments,
-    or by name. What the machine supplies (``[[thread_position_in_grid]]``) isn't given.
+    or by name, or by their indices: ``buffers={n: array}``. What the machine supplies (``[[thread_position_in_grid]]``) isn't given.
 
     Arguments:
       arrays       of NumPy, PyTorch, JAX, MLX, memoryview, ...: on the host, row-major without gaps, with the
@@ -123,11 +124,12 @@ class Kernel:
         self._threadgroup_indices = {p.name: p.index for p in self._parameters if p.kind == "threadgroup"}
 
     def __call__(self, *arguments: Any, grid: Any = None, threadgroups: Any = None, threadgroup: Any = None,
-                 threadgroup_memory: Mapping[int | str, int] | None = None, **named: Any) -> None:
+                 threadgroup_memory: Mapping[int | str, int] | None = None, buffers: Mapping[int, Any] | None = None,
+                 **named: Any) -> None:
         indirect = None
         if threadgroups is not None and not isinstance(threadgroups, (int, tuple, list)):
             threadgroups, indirect = None, threadgroups
-        self._kernel.run(arguments, named, _size("grid", grid), _size("threadgroups", threadgroups), indirect,
+        self._kernel.run(arguments, {**named, **(buffers or {})}, _size("grid", grid), _size("threadgroups", threadgroups), indirect,
                          _size("threadgroup", threadgroup), self._memory(threadgroup_memory))
 
     def _memory(self, sizes: Mapping[int | str, int] | None) -> list[tuple[int, int]]:

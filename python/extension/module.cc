@@ -118,6 +118,12 @@ void run(const Kernel& kernel, nb::args arguments, nb::dict named, Sizes grid, S
     call.arguments.push_back(named_argument(kernel, i < names.size() ? names[i] : std::to_string(i),
                                             arguments[i], owners));
   for (auto [key, value] : named) {
+    if (nb::isinstance<nb::int_>(key)) {
+      const auto index = nb::cast<uint32_t>(key);
+      call.indexed_arguments.emplace_back(
+          index, named_argument(kernel, "buffer " + std::to_string(index), value, owners));
+      continue;
+    }
     const auto name = nb::cast<std::string>(key);
     call.named_arguments.emplace_back(name, named_argument(kernel, name, value, owners));
   }
@@ -149,6 +155,7 @@ nb::list parameters(const Kernel& kernel) {
     one["name"] = p.name;
     one["kind"] = kind_name(p.kind);
     one["type"] = p.type;
+    one["element"] = p.element;
     one["declaration"] = p.declaration;
     one["index"] = p.index;
     one["size"] = p.size;

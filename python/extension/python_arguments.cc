@@ -240,7 +240,15 @@ bool is_array(nb::handle object) {
 /// anymetal.Buffer: bytes of an array from `offset` on, whatever their type.
 KernelArgument from_buffer(nb::handle object, Owners& owners) {
   nb::object array = object.attr("array");
-  Layout layout = layout_of_array(array, owners);
+  Layout layout;
+  if (nb::isinstance<nb::tuple>(array)) {  // (address, bytes, owner): from the package itself
+    layout.data = reinterpret_cast<void*>(nb::cast<uintptr_t>(array[0]));
+    layout.shape = {nb::cast<int64_t>(array[1])};
+    layout.item = 1;
+    owners.keep(array);
+  } else {
+    layout = layout_of_array(array, owners);
+  }
   const uint64_t bytes = layout.byte_strides.empty()
                              ? element_count(layout.shape) * layout.item
                              : extent_of(layout.shape, layout.byte_strides, layout.item);

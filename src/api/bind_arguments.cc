@@ -113,6 +113,11 @@ Result<void> flatten(const KernelArgument& argument, std::vector<Number>& out) {
       fmt::format("it has {} among its elements, where a number is needed", kind_of(argument)));
 }
 
+/// A buffer of pointers.
+bool is_pointer(const Place& place) {
+  return place.fields.size() == 1 && place.fields[0].name.empty();
+}
+
 class Storing {
  public:
   explicit Storing(BoundArguments& bound) : bound_(bound) {}
@@ -128,6 +133,7 @@ class Storing {
     }
     if (const auto* members = std::get_if<Members>(&argument.value))
       return store_members(*members, "", place, out);
+    if (is_pointer(place)) return store_pointers(argument, place, out);
     if (place.element.empty())
       return user_error(
           fmt::format("`{}` is a struct: give its members by name or its bytes, not {}", place.type,
@@ -138,6 +144,22 @@ class Storing {
   }
 
  private:
+  /// A list of arrays as an array of their addresses.
+  Result<void> store_pointers(const KernelArgument& argument, const Place& place,
+                              std::span<std::byte> out) {
+    const auto* list = std::get_if<List>(&argument.value);
+    const size_t wanted = out.size() / sizeof(void*);
+    if (!list || list->elements->size() != wanted)
+      return user_error(fmt::format("it holds pointers to `{}`: give a list of {} arrays, not {}",
+                                    place.fields[0].type, wanted, kind_of(argument)));
+    for (size_t i = 0; i < wanted; ++i) {
+      auto stored = store_pointer((*list->elements)[i], place.fields[0],
+                                  out.subspan(i * sizeof(void*), sizeof(void*)));
+      if (!stored) return user_error(fmt::format("element {}: {}", i, stored.error().message));
+    }
+    return {};
+  }
+
   Result<void> store_numbers(std::span<const Number> numbers, const Place& place,
                              std::span<std::byte> out) {
     const TypeShape shape = shape_of(place.type, place.element, place.size);
@@ -264,7 +286,9 @@ size_t numbers_in(const KernelArgument& argument) {
 uint64_t inline_size(const Parameter& p, const KernelArgument& argument) {
   if (p.is_reference) return p.size;
   if (const auto* bytes = std::get_if<Bytes>(&argument.value)) return bytes->bytes.size();
-  if (!std::holds_alternative<List>(argument.value) || p.size == 0) return p.size;
+  const auto* list = std::get_if<List>(&argument.value);
+  if (!list || p.size == 0) return p.size;
+  if (is_pointer({p.type, p.element, p.size, p.fields})) return list->elements->size() * p.size;
   const TypeShape shape = shape_of(p.type, p.element, p.size);
   const uint64_t each = std::max<uint64_t>(1, uint64_t{shape.columns} * shape.rows);
   return std::max<uint64_t>(1, numbers_in(argument) / each) * p.size;
@@ -346,13 +370,23 @@ Result<void> bind_arguments(const KernelInterface& kernel, const KernelCall& cal
           fmt::format("kernel `{}`: the argument `{}` is given twice", kernel.name, name));
     slot = &argument;
   }
+  for (const auto& [index, argument] : call.indexed_arguments) {
+    const auto found = std::ranges::find(buffers, index, &Parameter::index);
+    if (found == buffers.end())
+      return user_error(fmt::format("kernel `{}` has no [[buffer({})]]", kernel.name, index));
+    const KernelArgument*& slot = given[static_cast<size_t>(found - buffers.begin())];
+    if (slot)
+      return user_error(fmt::format("kernel `{}`: buffer {} is given twice", kernel.name, index));
+    slot = &argument;
+  }
   for (size_t i = 0; i < buffers.size(); ++i) {
     const Parameter& p = *buffers[i];
     if (!given[i])
-      return user_error(
-          fmt::format("{}kernel `{}`: the argument `{}` is missing: {} of {} were given",
-                      place_of(kernel, p), kernel.name, describe(p),
-                      call.arguments.size() + call.named_arguments.size(), buffers.size()));
+      return user_error(fmt::format(
+          "{}kernel `{}`: the argument `{}` is missing: {} of {} were given", place_of(kernel, p),
+          kernel.name, describe(p),
+          call.arguments.size() + call.named_arguments.size() + call.indexed_arguments.size(),
+          buffers.size()));
     auto bound = bind_one(p, *given[i], out);
     if (!bound) return about(kernel, p, std::move(bound).error());
   }

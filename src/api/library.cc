@@ -167,6 +167,7 @@ Result<void> launch(runtime::Pipeline& pipeline, const KernelCall& call) {
                        .threadgroup = threadgroup,
                        .buffers = bound.buffers(),
                        .threadgroup_lengths = lengths,
+                       .resident = bound.resident(),
                        .coverage = 0,
                        .notes = notes ? &*notes : nullptr});
 }
@@ -178,6 +179,7 @@ KernelParameter public_form(const Parameter& p) {
   return {.name = p.name,
           .kind = kind,
           .type = p.type,
+          .element = p.element,
           .declaration = describe(p),
           .index = p.index,
           .size = p.size,

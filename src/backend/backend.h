@@ -60,6 +60,8 @@ struct Dispatch {
   Extent grid;         ///< in threads; need not be a multiple of the threadgroup
   Extent threadgroup;  ///< in threads; equal to the size it was compiled for
   std::span<const Argument> arguments;
+  /// Other memory that the kernel may touch: what pointers in its buffers lead to.
+  std::span<const Argument> resident{};
   const StopFlag* stop = nullptr;  ///< may be null
   /// Of the order in which threads run, where Metal leaves it open; 0: the reference executor takes
   /// ANYMETAL_SCHEDULE_SEED, and without that the order that is most forgiving to races.

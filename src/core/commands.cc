@@ -157,6 +157,15 @@ void am_encoder_dispatch_threadgroups(am_encoder* encoder, am_size threadgroups,
   if (encoder)
     encoder->encoder->dispatch_threadgroups(signed_sizes(threadgroups), signed_sizes(threadgroup));
 }
+void am_encoder_dispatch_threadgroups_indirect(am_encoder* encoder, am_buffer* groups,
+                                               uint64_t offset, am_size threadgroup) {
+  if (encoder)
+    encoder->encoder->dispatch_threadgroups_indirect(groups ? groups->buffer : nullptr, offset,
+                                                     signed_sizes(threadgroup));
+}
+void am_encoder_use_resource(am_encoder* encoder, am_buffer* buffer) {
+  if (encoder && buffer) encoder->encoder->use_resource(buffer->buffer);
+}
 void am_encoder_memory_barrier(am_encoder* encoder) {
   if (encoder) encoder->encoder->memory_barrier();
 }

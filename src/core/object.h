@@ -74,6 +74,11 @@ struct am_command_buffer : am_object {
 struct am_encoder : am_object {
   std::shared_ptr<anymetal::runtime::ComputeEncoder> encoder;
 };
+struct am_argument_encoder : am_object {
+  anymetal::Parameter parameter;
+  std::shared_ptr<anymetal::runtime::Buffer> target;
+  uint64_t offset = 0;
+};
 struct am_event : am_object {
   std::shared_ptr<anymetal::runtime::Event> event = anymetal::runtime::make_event();
 };

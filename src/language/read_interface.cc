@@ -137,9 +137,9 @@ class Reader {
           "kernel parameter " + name +
               " points to thread memory; it must point to device, constant or threadgroup memory");
     }
-    if (type->getPointeeType()->isPointerType() || type->getPointeeType()->isFunctionType()) {
+    if (type->getPointeeType()->isFunctionType()) {
       error(declaration.getLocation(),
-            "kernel parameter " + name + ": pointers to pointers are not supported yet", true);
+            "kernel parameter " + name + ": pointers to functions are not supported yet", true);
     }
     const bool buffer = parameter.kind == ParameterKind::buffer;
     if (const auto* wrong = find_annotation(&declaration, buffer ? "threadgroup" : "buffer")) {

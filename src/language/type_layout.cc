@@ -155,6 +155,15 @@ std::string element_of(const clang::ASTContext& context, clang::QualType type) {
 }
 
 std::vector<Field> fields_of(const clang::ASTContext& context, clang::QualType type) {
+  if (type->isPointerType()) {
+    const auto pointee = type->getPointeeType();
+    return {{.name = {},
+             .type = metal_type_name(context, pointee),
+             .element = element_of(context, pointee),
+             .size = 8,
+             .is_pointer = true,
+             .is_const = pointee.isConstQualified()}};
+  }
   const auto* record = type->getAsCXXRecordDecl();
   if (!record || !element_of(context, type).empty() || !record->hasDefinition()) return {};
   Members members(context);

@@ -16,8 +16,9 @@ namespace anymetal::language {
 /// type. Empty for structs and void.
 [[nodiscard]] std::string element_of(const clang::ASTContext& context, clang::QualType type);
 
-/// The members of a struct; none if it isn't one, or if hosts can't know where its members are
-/// (unions, bit-fields, more than 256 of them).
+/// A pointer's own value as one field without a name (a buffer of pointers). The members of a
+/// struct; none if it isn't one, or if hosts can't know where its members are (unions, bit-fields,
+/// more than 256 of them).
 [[nodiscard]] std::vector<Field> fields_of(const clang::ASTContext& context, clang::QualType type);
 
 }  // namespace anymetal::language

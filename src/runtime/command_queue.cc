@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <condition_variable>
+#include <cstring>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -29,6 +30,8 @@ struct DispatchItem {
   std::vector<Argument> buffers;
   std::vector<uint32_t> threadgroup_lengths;
   Extent grid, threadgroup;
+  std::vector<Argument> resident;
+  const uint32_t* groups = nullptr;  // of an indirect dispatch: instead of `grid`
 };
 struct SignalItem {
   std::shared_ptr<Event> event;
@@ -217,6 +220,29 @@ class RecordingEncoder final : public ComputeEncoder {
     dispatch("threadgroups per grid", groups, threadgroup, /*grid_counts_threads=*/false);
   }
 
+  void dispatch_threadgroups_indirect(std::shared_ptr<Buffer> groups, uint64_t offset,
+                                      std::array<int64_t, 3> threadgroup) override {
+    constexpr uint64_t kBytes = 3 * sizeof(uint32_t);
+    if (!groups || groups->size() < kBytes || offset > groups->size() - kBytes || offset % 4 != 0)
+      return buffer_->record(
+          user_error(fmt::format("an indirect dispatch reads 12 bytes at offset {} of a buffer of "
+                                 "{} bytes: the offset must "
+                                 "be a multiple of 4, and they must be inside",
+                                 grouped(offset), groups ? grouped(groups->size()) : "no")));
+    Result<DispatchItem> item = make_item("threadgroups per grid", {1, 1, 1}, threadgroup, false);
+    if (!item.ok()) return buffer_->record(std::move(item).error());
+    item.value().groups =
+        reinterpret_cast<const uint32_t*>(static_cast<const std::byte*>(groups->data()) + offset);
+    buffer_->retain(std::move(groups));
+    buffer_->record(std::move(item).value());
+  }
+
+  void use_resource(std::shared_ptr<Buffer> buffer) override {
+    if (!buffer) return;
+    resident_.push_back({buffer->data(), buffer->size()});
+    buffer_->retain(std::move(buffer));
+  }
+
   void memory_barrier() override {}
   void update_fence(const std::shared_ptr<Fence>&) override {}
   void wait_for_fence(const std::shared_ptr<Fence>&) override {}
@@ -255,8 +281,8 @@ class RecordingEncoder final : public ComputeEncoder {
                                int64_t{grid.y} * std::min(group.y, 1u << 30),
                                int64_t{grid.z} * std::min(group.z, 1u << 30)));
     }
-    DispatchItem item{
-        pipeline_, {}, {threadgroup_lengths_.begin(), threadgroup_lengths_.end()}, grid, group};
+    DispatchItem item{pipeline_, {},    {threadgroup_lengths_.begin(), threadgroup_lengths_.end()},
+                      grid,      group, resident_};
     // Bindings persist from pipeline to pipeline, as in Metal: only those that this kernel has go
     // along.
     for (const Parameter& p : pipeline_->interface().parameters) {
@@ -273,8 +299,23 @@ class RecordingEncoder final : public ComputeEncoder {
   std::shared_ptr<Pipeline> pipeline_;
   std::array<Argument, kIndices> base_{}, bound_{};
   std::array<uint32_t, kIndices> threadgroup_lengths_{};
+  std::vector<Argument> resident_;
   bool ended_ = false;
 };
+
+Result<void> run_dispatch(const DispatchItem& item) {
+  Launch launch{item.grid, item.threadgroup, item.buffers, item.threadgroup_lengths, item.resident};
+  if (item.groups) {
+    uint32_t groups[3];
+    std::memcpy(groups, item.groups, sizeof groups);
+    if (groups[0] == 0 || groups[1] == 0 || groups[2] == 0) return {};
+    const Extent& group = item.threadgroup;
+    ANYMETAL_ASSIGN_OR_RETURN(
+        launch.grid, checked_extent("grid", int64_t{groups[0]} * group.x,
+                                    int64_t{groups[1]} * group.y, int64_t{groups[2]} * group.z));
+  }
+  return item.pipeline->run(launch);
+}
 
 // The queue.
 // ----------------------------------------------------------------------------------------------------------
@@ -413,9 +454,7 @@ void RecordedBuffer::run(Item& item) {
   } else if (auto* problem = std::get_if<Error>(&item)) {
     fail(std::move(*problem));
   } else if (auto* d = std::get_if<DispatchItem>(&item)) {
-    Launch launch{d->grid, d->threadgroup, d->buffers, d->threadgroup_lengths};
-    if (Result<void> result = d->pipeline->run(launch); !result.ok())
-      fail(std::move(result).error());
+    if (Result<void> result = run_dispatch(*d); !result.ok()) fail(std::move(result).error());
   }
 }
 

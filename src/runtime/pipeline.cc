@@ -126,6 +126,7 @@ class CompiledFunction final : public Pipeline {
     Result<void> result = code.run({.grid = launch.grid,
                                     .threadgroup = launch.threadgroup,
                                     .arguments = std::span(arguments.data(), count),
+                                    .resident = launch.resident,
                                     .stop = running.flag()});
     if (result.ok() || result.error().kind != ErrorKind::stopped) return result;
     return describe_stop(running.reason(), std::move(result).error());

@@ -127,6 +127,8 @@ struct Launch {
   std::span<const Argument> buffers;
   /// Bytes by index n of [[threadgroup(n)]]; multiples of 16.
   std::span<const uint32_t> threadgroup_lengths;
+  /// Other memory that the kernel may touch: what pointers in its buffers lead to.
+  std::span<const Argument> resident{};
   /// Bit n: ANYMETAL_WARN=coverage looks at buffer n. Clear it for outputs that were filled before
   /// (init_value).
   uint32_t coverage = ~0u;
@@ -189,6 +191,12 @@ class ComputeEncoder {
                                 std::array<int64_t, 3> threadgroup) = 0;
   virtual void dispatch_threadgroups(std::array<int64_t, 3> groups,
                                      std::array<int64_t, 3> threadgroup) = 0;
+  /// The numbers of threadgroups are three uint32 at `offset` in `groups`, read when the dispatch
+  /// is about to run; if one of them is 0, it does nothing.
+  virtual void dispatch_threadgroups_indirect(std::shared_ptr<Buffer> groups, uint64_t offset,
+                                              std::array<int64_t, 3> threadgroup) = 0;
+  /// Kernels of this encoder may touch it through pointers in other buffers.
+  virtual void use_resource(std::shared_ptr<Buffer> buffer) = 0;
   /// Dispatches run one after another with all memory visible, so these three add nothing and are
   /// always kept.
   virtual void memory_barrier() = 0;

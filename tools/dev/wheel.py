@@ -12,6 +12,8 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
+import sysconfig
 import tempfile
 import zipfile
 from pathlib import Path
@@ -24,6 +26,7 @@ MAY_NEED = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "ld-lin
 BINARIES = {
     "anymetal/libanymetal.so": set(),
     "anymetal/libanymetal_mlx.so": {"libanymetal.so", "libmlx.so"},
+    f"anymetal/_native{sysconfig.get_config_var('EXT_SUFFIX')}": {"libanymetal.so"},
     "anymetal/bin/anymetal": {"libanymetal.so"},
     "scripts/anymetal": set(),
 }
@@ -45,11 +48,16 @@ def glibc_tag():
     return f"manylinux_{version.replace('.', '_')}_{platform.machine()}"
 
 
+def python_tag():
+    """The extension module is made for one version of Python; nanobind's stable form needs 3.12."""
+    return f"cp{sys.version_info.major}{sys.version_info.minor}"
+
+
 def build_wheel():
     dist = ROOT / "dist"
     shutil.rmtree(dist, ignore_errors=True)
     call([PYTHON, "-m", "build", "--wheel", "--no-isolation", "--outdir", dist, ROOT,
-          f"-Cwheel.tags=py3-none-{glibc_tag()}"])
+          f"-Cwheel.tags={python_tag()}-{python_tag()}-{glibc_tag()}"])
     (wheel,) = dist.glob("anymetal-*.whl")
     return wheel
 

@@ -83,6 +83,11 @@ void find_region(ThreadState* thread, uint64_t address) {
       return set_found(thread, region.base, region.size, uint32_t(region.object));
     }
   }
+  for (const Argument& memory : run.dispatch->resident) {
+    const auto base = reinterpret_cast<uint64_t>(memory.data);
+    if (is_within(address, base, memory.size))
+      return set_found(thread, base, memory.size, kResidentObject);
+  }
   set_found(thread, 0, 0, UINT32_MAX);
 }
 

@@ -49,6 +49,11 @@ std::string violation_text(const KernelImage& image, const Violation& violation)
     return start + "misaligned atomic operation on " + object_text(object) + place + " at byte " +
            std::to_string(offset);
   }
+  if (violation.object == kResidentObject) {
+    return start + verb + " outside the " + std::to_string(violation.size) +
+           " bytes that a pointer in a buffer leads to" + place + " " + verb + "s at byte " +
+           std::to_string(int64_t(offset));
+  }
   if (object.kind == ObjectKind::unknown) {
     return start + verb + " outside " + object_text(object) + place +
            " follows a pointer that leads nowhere";

@@ -47,6 +47,9 @@ struct Violation {
   uint32_t thread[3] = {};
 };
 
+/// Instead of an index into KernelImage::objects: Dispatch::resident.
+inline constexpr uint32_t kResidentObject = UINT32_MAX - 1;
+
 /// One dispatch while it runs.
 struct Run {
   const KernelImage* image = nullptr;
