@@ -32,6 +32,20 @@ BINARIES = {
 }
 MOST_EXPORTS = 300  # the library exports some 200 functions; LLVM would bring tens of thousands
 
+# Whose licences the wheel must carry, and words of each.
+LICENCES = {
+    "LICENSE": "MIT License",
+    "boost": "Boost Software License",
+    "cli11": "University of Cincinnati",
+    "fmt": "Victor Zverovich",
+    "llvm-toolchain": "LLVM Exceptions to the Apache 2.0 License",
+    "libzstd": "Facebook",
+    "mlx": "Apple",
+    "nanobind": "Wenzel Jakob",
+    "spdlog": "Gabi Melman",
+    "zlib": "Mark Adler",
+}
+
 # Folders and libraries that a machine without compilers doesn't have. (zlib and libffi stay: Python itself has them open.)
 COVERED_FOLDERS = ["/usr/lib/llvm-*", "/usr/lib/gcc", "/usr/lib/clang", "/usr/include", "/usr/local/include"]
 COVERED_FILES = ["/usr/lib/*/lib" + name for name in (
@@ -87,6 +101,15 @@ def check_links(wheel, folder):
     if wrong:
         raise Stop("\n".join(wrong))
     print("links: C and C++ run times, libanymetal.so and libmlx.so only; no LLVM symbols are shown", flush=True)
+
+
+def check_licences(folder):
+    """The build collects them from what it used; this is the list of those that must be among them at least."""
+    for name, words in LICENCES.items():
+        if not any(words in file.read_text() for file in folder.glob(f"*.dist-info/licenses/{name}*")):
+            raise Stop(f"the wheel lacks the licence of {name} (no file with '{words}')")
+    names = sorted(file.name.removesuffix(".txt") for file in folder.glob("*.dist-info/licenses/*"))
+    print(f"licences: {', '.join(names)}", flush=True)
 
 
 def pinned(*names):
@@ -159,6 +182,7 @@ def run(arguments):
     with tempfile.TemporaryDirectory(prefix="anymetal-wheel-") as name:
         folder = Path(name)
         check_links(wheel, folder / "unpacked")
+        check_licences(folder / "unpacked")
         fresh_environment(wheel, folder / "environment")
         print(try_out(folder), flush=True)
     unpacked = sum(entry.file_size for entry in zipfile.ZipFile(wheel).infolist())
