@@ -105,8 +105,12 @@ struct Run {
       if (function.arity != 1 || !wanted(options.functions, function.name) ||
           !applies(spelling, format, function))
         continue;
+      const auto progress = [&](int part) {
+        (void)std::fprintf(stderr, "\r%s: %d/64 ", std::string(function.name).c_str(), part);
+      };
       ANYMETAL_ASSIGN_OR_RETURN(const Measurement measured,
-                                measure_all(function, format, spelling, options.threads));
+                                measure_all(function, format, spelling, options.threads, progress));
+      (void)std::fputc('\n', stderr);
       ANYMETAL_RETURN_IF_ERROR(keep(function, format, spelling, measured, true));
     }
     return {};

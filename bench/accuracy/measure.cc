@@ -199,7 +199,8 @@ Result<Samples> measure_samples(const Format& format, const Spelling& spelling) 
 }
 
 Result<Measurement> measure_all(const Function& function, const Format& format,
-                                const Spelling& spelling, unsigned threads) {
+                                const Spelling& spelling, unsigned threads,
+                                const std::function<void(int)>& progress) {
   const Function* one[] = {&function};
   ANYMETAL_ASSIGN_OR_RETURN(const Kernel kernel, Kernel::compile(format, spelling, one));
   const uint64_t total = uint64_t{1} << format.bits;
@@ -212,6 +213,7 @@ Result<Measurement> measure_all(const Function& function, const Format& format,
     Patterns x(format, count), unused(format, count), results(format, count);
     Judge judge(function, format, spelling, 1 << 12);
     for (uint64_t first = 0; (first = next.fetch_add(count)) < total;) {
+      if (first % (total / 64) == 0) progress(int(first / (total / 64)));
       for (size_t i = 0; i < count; ++i) x.set(i, uint32_t(first + i));
       if (auto ran = kernel.run(x, unused, unused, results, count); !ran) {
         const std::lock_guard lock(mutex);

@@ -1,6 +1,7 @@
 // The largest error of a function over operands.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "functions.h"
@@ -64,7 +65,9 @@ using Samples = std::vector<std::pair<const Function*, Measurement>>;
 [[nodiscard]] Result<Samples> measure_samples(const Format& format, const Spelling& spelling);
 
 /// All 2^32 floats (65,536 halves or bfloats) of a function of one operand, on `threads` threads.
+/// `progress` hears of each 64th of the way.
 [[nodiscard]] Result<Measurement> measure_all(const Function& function, const Format& format,
-                                              const Spelling& spelling, unsigned threads);
+                                              const Spelling& spelling, unsigned threads,
+                                              const std::function<void(int)>& progress);
 
 }  // namespace anymetal::accuracy

@@ -61,8 +61,36 @@ double tanpi(double x) {
   return sinpi(x) / cospi(x);
 }
 
+// Outside their domains and ranges glibc's older functions save and restore the floating-point
+// environment, which takes longer than all else; so they aren't asked there.
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
 double rsqrt(double x) {
-  return 1 / std::sqrt(x);
+  return x < 0 ? kNan : 1 / std::sqrt(x);
+}
+double acos(double x) {
+  return std::abs(x) <= 1 ? std::acos(x) : kNan;
+}
+double asin(double x) {
+  return std::abs(x) <= 1 ? std::asin(x) : kNan;
+}
+double acosh(double x) {
+  return x >= 1 ? std::acosh(x) : kNan;
+}
+double atanh(double x) {
+  return std::abs(x) <= 1 ? std::atanh(x) : kNan;
+}
+double log10(double x) {
+  return x >= 0 ? std::log10(x) : kNan;
+}
+double sinh(double x) {
+  return std::abs(x) > 700 ? std::copysign(kInfinity, x) : std::sinh(x);
+}
+double cosh(double x) {
+  return std::abs(x) > 700 ? kInfinity : std::cosh(x);
+}
+double exp10(double x) {
+  return x > 300 ? kInfinity : x < -300 ? 0 : ::exp10(x);
 }
 
 // exp(y log x): undefined where that is 0 times infinity.
@@ -166,22 +194,22 @@ Functions build() {
   Functions out;
   add_unary<std::exp>(out, "exp");
   add_unary<std::exp2>(out, "exp2");
-  add_unary<::exp10>(out, "exp10");
+  add_unary<exp10>(out, "exp10");
   add_unary<std::log>(out, "log");
   add_unary<std::log2>(out, "log2");
-  add_unary<std::log10>(out, "log10");
+  add_unary<log10>(out, "log10");
   add_unary<std::sin>(out, "sin");
   add_unary<std::cos>(out, "cos");
   add_unary<std::tan>(out, "tan");
-  add_unary<std::asin>(out, "asin");
-  add_unary<std::acos>(out, "acos");
+  add_unary<asin>(out, "asin");
+  add_unary<acos>(out, "acos");
   add_unary<std::atan>(out, "atan");
-  add_unary<std::sinh>(out, "sinh");
-  add_unary<std::cosh>(out, "cosh");
+  add_unary<sinh>(out, "sinh");
+  add_unary<cosh>(out, "cosh");
   add_unary<std::tanh>(out, "tanh");
   add_unary<std::asinh>(out, "asinh");
-  add_unary<std::acosh>(out, "acosh");
-  add_unary<std::atanh>(out, "atanh");
+  add_unary<acosh>(out, "acosh");
+  add_unary<atanh>(out, "atanh");
   add_unary<sinpi>(out, "sinpi");
   add_unary<cospi>(out, "cospi");
   add_unary<tanpi>(out, "tanpi");
