@@ -61,7 +61,8 @@ def check_layering():
             yield f"{name}: lies in no room of {TABLE.relative_to(ROOT)}"
             continue
         uses, libraries = rooms[room]
-        text = (ROOT / name).read_text()
+        # Texts of kernels in tests have #include lines that are none of ours.
+        text = re.sub(r'R"(\w*)\(.*?\)\1"', lambda raw: "\n" * raw[0].count("\n"), (ROOT / name).read_text(), flags=re.S)
         for match in re.finditer(r'^\s*#\s*include\s*(["<])([^">]+)[">]', text, re.M):
             quote, target = match.groups()
             line = text.count("\n", 0, match.start()) + 1

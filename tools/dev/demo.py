@@ -12,6 +12,7 @@ import sys
 from dev.build import build, environment
 from dev.machine import PYTHON, ROOT
 
+NEEDED = ["anymetal_mlx", "anymetal_native", "anymetal_tool"]  # no tests: the first look shouldn't wait for them
 LINE = re.compile(r"^(?P<what>.*) \| error (?P<error>\S+) \| (?P<time>\S+) ms$", re.M)
 
 
@@ -46,7 +47,7 @@ def run_examples(settings):
 
 
 def run(arguments):
-    folder = build()
+    folder = build(targets=NEEDED)
     failures = run_examples(environment(folder))
     if failures:
         print(f"\nfailed: {', '.join(failures)}")
