@@ -25,8 +25,7 @@ constexpr int kPowerBias = 400;
 const std::array<long double, 2 * kPowerBias + 1>& powers() {
   static const auto table = [] {
     std::array<long double, 2 * kPowerBias + 1> out{};
-    for (int n = -kPowerBias; n <= kPowerBias; ++n)
-      out[size_t(n + kPowerBias)] = std::ldexp(1.0L, n);
+    for (int n = -kPowerBias; n <= kPowerBias; ++n) out[n + kPowerBias] = std::ldexp(1.0L, n);
     return out;
   }();
   return table;
@@ -150,7 +149,7 @@ double estimate(const Format& format, double result, long double approximation, 
   const long double magnitude = std::abs(approximation);
   const auto& power = powers();
   if (std::isinf(result)) {
-    settled = same_sign && magnitude >= power[size_t(format.top_exponent + kPowerBias)];
+    settled = same_sign && magnitude >= power[format.top_exponent + kPowerBias];
     return 0;
   }
   if (std::isinf(magnitude)) return 0;

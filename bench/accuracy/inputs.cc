@@ -127,6 +127,7 @@ uint32_t random_between(const Format& format, double low, double high, Random& r
 
 std::vector<Operand> all_values() {
   std::vector<Operand> out;
+  out.reserve(65536);
   for (uint32_t bits = 0; bits < 65536; ++bits) out.push_back({bits, 0, 0});
   return out;
 }
