@@ -1,11 +1,13 @@
 #include "backend/defer_reads.h"
 
+#include <llvm/IR/InstIterator.h>
 #include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/MDBuilder.h>
 #include <llvm/IR/Module.h>
 #include <llvm/IR/PatternMatch.h>
 #include <llvm/Transforms/Utils/BasicBlockUtils.h>
 
+#include <algorithm>
 #include <optional>
 #include <set>
 
@@ -53,22 +55,6 @@ std::optional<bool> deciding_value(const llvm::Instruction& instruction) {
   return std::nullopt;
 }
 
-/// Whether `value` is computed from `phi`: what has come into such a phi stays in it.
-bool depends_on(llvm::Value* value, const llvm::PHINode* phi) {
-  std::set<llvm::Value*> seen;
-  std::vector<llvm::Value*> open{value};
-  while (!open.empty()) {
-    llvm::Value* next = open.back();
-    open.pop_back();
-    if (next == phi) return true;
-    auto* instruction = dyn_cast<llvm::Instruction>(next);
-    if (!instruction || !seen.insert(next).second) continue;
-    if (!isa<llvm::PHINode>(instruction) && !is_computation(*instruction)) continue;
-    open.insert(open.end(), instruction->op_begin(), instruction->op_end());
-  }
-  return false;
-}
-
 }  // namespace
 
 ThrownAwayReads::Fate ThrownAwayReads::fate_of(llvm::Use& use, const llvm::LoadInst& load) const {
@@ -76,8 +62,9 @@ ThrownAwayReads::Fate ThrownAwayReads::fate_of(llvm::Use& use, const llvm::LoadI
   if (auto* phi = dyn_cast<llvm::PHINode>(user)) {
     if (!ends_.dominates(phi->getIncomingBlock(use), load.getParent())) return Fate::thrown_away;
     // A sum over a loop keeps all that was added to it; other phis choose.
-    return phi->getNumIncomingValues() == 1 || stays_in(use.get(), phi) ? Fate::goes_on
-                                                                        : Fate::thrown_away;
+    return phi->getNumIncomingValues() == 1 || cycles_.is_in_one(use.get(), phi)
+               ? Fate::goes_on
+               : Fate::thrown_away;
   }
   if (!ends_.dominates(user->getParent(), load.getParent())) return Fate::thrown_away;
   if (deciding_value(*user)) return Fate::thrown_away;
@@ -85,10 +72,77 @@ ThrownAwayReads::Fate ThrownAwayReads::fate_of(llvm::Use& use, const llvm::LoadI
   return is_computation(*user) ? Fate::goes_on : Fate::used;
 }
 
-bool ThrownAwayReads::stays_in(llvm::Value* value, const llvm::PHINode* phi) const {
-  const auto [found, is_new] = stays_.try_emplace({value, phi}, false);
-  if (is_new) found->second = depends_on(value, phi);
-  return found->second;
+/// Tarjan's algorithm, without recursion: chains of values may be as long as the function.
+class DataCycles::Search {
+ public:
+  explicit Search(std::unordered_map<const llvm::Value*, size_t>& cycle_of) : cycle_of_(cycle_of) {}
+
+  void search_from(llvm::Instruction* start) {
+    if (first_seen_.contains(start)) return;
+    enter(start);
+    while (!open_.empty()) {
+      Step& step = open_.back();
+      if (step.operand == step.value->getNumOperands()) {
+        leave();
+        continue;
+      }
+      auto* operand = dyn_cast<llvm::Instruction>(step.value->getOperand(step.operand++));
+      if (!operand || !carries_on(*operand)) continue;
+      if (!first_seen_.contains(operand)) {
+        enter(operand);
+      } else if (!cycle_of_.contains(operand)) {
+        step.lowest = std::min(step.lowest, first_seen_[operand]);
+      }
+    }
+  }
+
+  static bool carries_on(const llvm::Instruction& instruction) {
+    return isa<llvm::PHINode>(instruction) || is_computation(instruction);
+  }
+
+ private:
+  struct Step {
+    llvm::Instruction* value;
+    unsigned operand;
+    size_t lowest;
+  };
+
+  void enter(llvm::Instruction* value) {
+    const size_t number = first_seen_.size();
+    first_seen_[value] = number;
+    pending_.push_back(value);
+    open_.push_back({value, 0, number});
+  }
+
+  void leave() {
+    const Step done = open_.back();
+    open_.pop_back();
+    if (!open_.empty()) open_.back().lowest = std::min(open_.back().lowest, done.lowest);
+    const size_t number = first_seen_[done.value];
+    if (done.lowest != number) return;
+    for (const llvm::Value* member = nullptr; member != done.value;) {
+      member = pending_.back();
+      pending_.pop_back();
+      cycle_of_[member] = number;
+    }
+  }
+
+  std::unordered_map<const llvm::Value*, size_t>& cycle_of_;
+  std::unordered_map<const llvm::Value*, size_t> first_seen_;
+  std::vector<const llvm::Value*> pending_;
+  std::vector<Step> open_;
+};
+
+DataCycles::DataCycles(llvm::Function& function) {
+  Search search(cycle_of_);
+  for (llvm::Instruction& instruction : llvm::instructions(function)) {
+    if (isa<llvm::PHINode>(instruction)) search.search_from(&instruction);
+  }
+}
+
+bool DataCycles::is_in_one(const llvm::Value* value, const llvm::PHINode* phi) const {
+  const auto found = cycle_of_.find(value);
+  return found != cycle_of_.end() && found->second == cycle_of_.at(phi);
 }
 
 bool ThrownAwayReads::may_be_thrown_away(llvm::LoadInst& load) const {
@@ -140,7 +194,12 @@ DeferredReads::DeferredReads(ThreadFunction& thread, const std::vector<llvm::Loa
       shadow->addIncoming(shadow_of(phi->getIncomingValue(i)), phi->getIncomingBlock(i));
     }
   }
-  for (llvm::Instruction* user : users_) check_uses(*user);
+  // From the end on, since each check splits a block (as in instrument_bounds).
+  std::vector<llvm::Instruction*> users;
+  for (llvm::Instruction& instruction : llvm::instructions(thread.function)) {
+    if (users_.contains(&instruction)) users.push_back(&instruction);
+  }
+  for (auto user = users.rbegin(); user != users.rend(); ++user) check_uses(**user);
 }
 
 /// Finds what depends on the loads: carriers_ and users_, each once.
@@ -156,7 +215,7 @@ void DeferredReads::follow(const std::vector<llvm::LoadInst*>& loads) {
         carriers_.push_back(instruction);
         open.push_back(instruction);
       } else {
-        users_.push_back(instruction);
+        users_.insert(instruction);
       }
     }
   }

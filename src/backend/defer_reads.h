@@ -16,6 +16,7 @@
 
 #include <map>
 #include <set>
+#include <unordered_map>
 #include <vector>
 
 #include "backend/pointer_origins.h"
@@ -23,10 +24,24 @@
 
 namespace anymetal::backend {
 
+/// Which values are computed from one another in a circle, as a sum in a loop from its phi.
+class DataCycles {
+ public:
+  explicit DataCycles(llvm::Function& function);
+  /// Whether `value`, which comes into `phi`, is computed from it: what has come into such a phi
+  /// stays in it.
+  [[nodiscard]] bool is_in_one(const llvm::Value* value, const llvm::PHINode* phi) const;
+
+ private:
+  class Search;
+  std::unordered_map<const llvm::Value*, size_t> cycle_of_;
+};
+
 /// Answers before anything is changed.
 class ThrownAwayReads {
  public:
-  explicit ThrownAwayReads(ThreadFunction& thread) : ends_(*thread.function) {}
+  explicit ThrownAwayReads(ThreadFunction& thread)
+      : ends_(*thread.function), cycles_(*thread.function) {}
   /// Whether there may be a run in which the load is executed and its value isn't used.
   [[nodiscard]] bool may_be_thrown_away(llvm::LoadInst& load) const;
 
@@ -34,10 +49,8 @@ class ThrownAwayReads {
   enum class Fate { thrown_away, used, goes_on };
   [[nodiscard]] Fate fate_of(llvm::Use& use, const llvm::LoadInst& load) const;
 
-  [[nodiscard]] bool stays_in(llvm::Value* value, const llvm::PHINode* phi) const;
-
   llvm::PostDominatorTree ends_;
-  mutable std::map<std::pair<llvm::Value*, const llvm::PHINode*>, bool> stays_;
+  DataCycles cycles_;
 };
 
 class DeferredReads {
@@ -73,7 +86,7 @@ class DeferredReads {
   std::map<llvm::Value*, llvm::Value*> shadows_;
   std::vector<llvm::Instruction*> carriers_;  ///< get a shadow from their operands
   std::set<llvm::Value*> reached_;            ///< carriers_ and users_
-  std::vector<llvm::Instruction*> users_;     ///< where a shadow must be 0
+  std::set<llvm::Instruction*> users_;        ///< where a shadow must be 0
 };
 
 }  // namespace anymetal::backend

@@ -65,7 +65,10 @@ class Instrumentation {
     DeferredReads deferred(thread_, find_deferred(accesses));
     deferred_ = &deferred;
     for (llvm::MemIntrinsic* transfer : transfers) replace(transfer);
-    for (const Access& access : accesses) check(access);
+    const std::vector<Check> checks = find_checks(accesses);
+    // From the end on: a check splits its block, and what is behind it moves. So each instruction
+    // moves once, and not as often as there are checks before it.
+    for (auto at = checks.rbegin(); at != checks.rend(); ++at) check(at->access, at->site);
     origins_.finish();
   }
 
@@ -95,13 +98,27 @@ class Instrumentation {
     return uint32_t(image_.accesses.size() - 1);
   }
 
-  void check(const Access& access) {
+  struct Check {
+    Access access;
+    uint32_t site;
+  };
+
+  std::vector<Check> find_checks(const std::vector<Access>& accesses) {
+    std::vector<Check> checks;
+    for (const Access& access : accesses) {
+      llvm::Value* pointer = access.instruction->getOperand(access.pointer);
+      const uint64_t bytes = layout_.getTypeStoreSize(access.type);
+      // An atomic at a constant place in a variable can still be misaligned.
+      if (!access.atomic && origins_.is_inside(pointer, bytes, access.write)) continue;
+      checks.push_back({access, add_site(*access.instruction, bytes, access.write, access.atomic)});
+    }
+    return checks;
+  }
+
+  void check(const Access& access, uint32_t site) {
     llvm::Value* pointer = access.instruction->getOperand(access.pointer);
     const uint64_t bytes = layout_.getTypeStoreSize(access.type);
-    // An atomic at a constant place in a variable can still be misaligned.
-    if (!access.atomic && origins_.is_inside(pointer, bytes, access.write)) return;
     const Origin origin = origins_.find(pointer);
-    const uint32_t site = add_site(*access.instruction, bytes, access.write, access.atomic);
     llvm::IRBuilder<> builder(access.instruction);
     llvm::Value* address = builder.CreatePtrToInt(pointer, builder.getInt64Ty());
     llvm::Value* offset = builder.CreateSub(address, origin.base);

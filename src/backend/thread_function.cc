@@ -3,14 +3,24 @@
 #include <llvm/IR/InstIterator.h>
 #include <llvm/Transforms/Utils/Cloning.h>
 
+#include <map>
+#include <string>
+
 #include "backend/thread_state.h"
 
 namespace anymetal::backend {
 namespace {
 
-// A body of some thousand lines stays far below; what exceeds it is a mistake, such as templates
-// that unroll forever.
-constexpr size_t kMaxInstructions = 4'000'000;
+// A body of ten thousand lines stays below, and compiles in seconds; what exceeds it is a mistake,
+// such as templates that unroll forever.
+constexpr size_t kMaxInstructions = 1'000'000;
+
+Error too_large(size_t instructions) {
+  return unsupported_error(
+      "the kernel is too large: " + std::to_string(instructions) +
+      " instructions or more once its functions are put into it, and the "
+      "limit is 1,000,000; make loops of what is repeated, or several kernels");
+}
 
 std::vector<llvm::CallBase*> inner_calls(llvm::Function& entry) {
   std::vector<llvm::CallBase*> calls;
@@ -28,22 +38,24 @@ std::vector<llvm::CallBase*> inner_calls(llvm::Function& entry) {
 }  // namespace
 
 Result<void> inline_calls(llvm::Function& entry) {
+  size_t instructions = entry.getInstructionCount();
+  if (instructions > kMaxInstructions) return too_large(instructions);
+  std::map<llvm::Function*, size_t> sizes;
   for (auto calls = inner_calls(entry); !calls.empty(); calls = inner_calls(entry)) {
     for (llvm::CallBase* call : calls) {
       llvm::Function* callee = call->getCalledFunction();
       if (callee == &entry) return internal_error("the kernel calls itself");
+      const auto [size, is_new] = sizes.try_emplace(callee, 0);
+      if (is_new) size->second = callee->getInstructionCount();
+      instructions += size->second;
+      // Before it is done: functions that call each other twice double with each of them.
+      if (instructions > kMaxInstructions) return too_large(instructions);
       llvm::InlineFunctionInfo info;
       const llvm::InlineResult result = llvm::InlineFunction(*call, info);
       if (!result.isSuccess()) {
         return internal_error("can't inline " + callee->getName().str() + ": " +
                               result.getFailureReason());
       }
-    }
-    if (entry.getInstructionCount() > kMaxInstructions) {
-      return unsupported_error(
-          "kernel '" + entry.getName().str() +
-          "' is too large: more than 4 million instructions once its functions are "
-          "inlined; not supported yet");
     }
   }
   return {};

@@ -17,6 +17,10 @@
 #include <llvm/Transforms/Utils/LoopSimplify.h>
 #include <llvm/Transforms/Utils/LowerSwitch.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <iterator>
+
 #include "backend/code_generation.h"
 #include "backend/define_behaviour.h"
 #include "backend/insert_lockstep_points.h"
@@ -31,6 +35,7 @@ namespace anymetal::backend::reference {
 namespace {
 
 constexpr uint32_t kMaxVariableBytes = 16u << 20;
+constexpr size_t kManyAccesses = 1000;
 
 /// LLVM's analyses for one function.
 class Passes {
@@ -53,7 +58,6 @@ class Passes {
     clear();
   }
 
-  /// Our own passes change the function without saying what they keep.
   void clear() { functions_.clear(); }
 
   llvm::FunctionAnalysisManager& functions() { return functions_; }
@@ -72,6 +76,19 @@ Result<void> verify(const llvm::Module& module, std::string_view after) {
     return internal_error("the IR is broken after " + std::string(after) + ": " + stream.str());
   }
   return {};
+}
+
+/// Tests say so; it takes as long as all of our passes together.
+bool verifies_each_pass() {
+#ifdef NDEBUG
+  static const bool each = [] {
+    const char* value = std::getenv("ANYMETAL_VERIFY");
+    return value && std::string_view(value) == "each";
+  }();
+  return each;
+#else
+  return true;
+#endif
 }
 
 KernelImage start_image(const ThreadIr& ir, const CompileOptions& options) {
@@ -103,43 +120,132 @@ void shape_loops(llvm::Function& function, bool meets, Passes& passes) {
   if (meets) passes.run(function, llvm::LoopSimplifyPass());
 }
 
-/// All but code generation: changes the module of `ir`.
-Result<KernelImage> transform(ThreadIr& ir, const CompileOptions& options) {
+/// Code generation moves or compares whole blocks for single instructions of theirs; from the end
+/// on, so that here each instruction moves once.
+void split_long_blocks(llvm::Function& function) {
+  constexpr size_t kLength = 250;
+  std::vector<llvm::Instruction*> cuts;
+  for (llvm::BasicBlock& block : function) {
+    size_t length = 0;
+    for (llvm::Instruction& instruction : block) {
+      if (llvm::isa<llvm::AllocaInst, llvm::PHINode>(instruction) || ++length % kLength != 0)
+        continue;
+      if (!instruction.isTerminator()) cuts.push_back(&instruction);
+    }
+    // Variables stay in the block that they are in: there they have a place of fixed size.
+    const auto last = std::find_if(block.rbegin(), block.rend(), [](const llvm::Instruction& i) {
+      return llvm::isa<llvm::AllocaInst>(i);
+    });
+    if (last == block.rend()) continue;
+    std::erase_if(cuts, [&](llvm::Instruction* cut) {
+      return cut->getParent() == &block && cut->comesBefore(&*last);
+    });
+  }
+  for (auto cut = cuts.rbegin(); cut != cuts.rend(); ++cut)
+    (*cut)->getParent()->splitBasicBlock(*cut);
+}
+
+/// What a pass may look at and change.
+struct Compilation {
+  llvm::Module& module;
+  llvm::Function* entry;
+  KernelImage image;
+  Passes passes;
+  bool meets = false;          ///< from insert-lockstep-points on
+  ThreadFunction thread = {};  ///< from make-thread-function on
+};
+
+struct Pass {
+  std::string_view name;
+  std::string_view what;
+  Result<void> (*run)(Compilation& compilation);
+};
+
+/// For a pass that can't fail.
+template <auto Change>
+Result<void> plain(Compilation& compilation) {
+  Change(compilation);
+  return {};
+}
+
+// The order, and why. STYLE of a name: the function's, with dashes.
+constexpr Pass kPasses[] = {
+    // All calls go first: later passes then see one function, and meeting points have one place
+    // each.
+    {"inline-calls", "puts all functions that the kernel calls into it",
+     [](Compilation& c) { return inline_calls(*c.entry); }},
+    // Before LLVM's own passes, which would take advantage of what is undefined.
+    {"define-behaviour", "gives a meaning to all that LLVM leaves undefined",
+     plain<[](Compilation& c) { define_behaviour(*c.entry); }>},
+    // No pass that merges calls may run yet: each meeting point counts.
+    {"sroa", "makes variables values (LLVM's)", plain<[](Compilation& c) {
+       c.passes.run(*c.entry, llvm::SROAPass(llvm::SROAOptions::PreserveCFG));
+     }>},
+    // Pointers to threadgroup memory are in sight now, and the points are still to be numbered.
+    {"insert-lockstep-points", "lets lanes meet between stores and loads of threadgroup memory",
+     plain<[](Compilation& c) {
+       insert_lockstep_points(*c.entry);
+       c.meets = has_meeting_points(*c.entry);
+     }>},
+    {"shape-loops", "gives each cycle one entry, and where threads meet one back edge",
+     plain<[](Compilation& c) { shape_loops(*c.entry, c.meets, c.passes); }>},
+    {"make-thread-function", "makes of the entry a function of the thread's state",
+     plain<[](Compilation& c) { c.thread = make_thread_function(*c.entry); }>},
+    // Right here, where all accesses but the loads of arguments are the user's.
+    {"instrument-bounds", "checks accesses against the objects that their pointers come from",
+     plain<[](Compilation& c) { instrument_bounds(c.thread, c.image); }>},
+    {"number-meeting-points", "makes calls that concern several threads meetings with a key",
+     plain<[](Compilation& c) {
+       if (c.meets) number_meeting_points(c.thread, c.passes.functions(), c.image);
+     }>},
+    {"lower-builtins", "makes the other builtins loads, instructions and calls of the runtime",
+     [](Compilation& c) { return lower_builtins(c.thread); }},
+    // After numbering: it splits the blocks with back edges.
+    {"instrument-loops", "looks at each back edge whether the run is to end",
+     plain<[](Compilation& c) {
+       c.image.has_loops = instrument_loops(c.thread, c.passes.functions());
+     }>},
+    // Last of ours: the checks speak of the variables.
+    {"lower-threadgroup-memory", "gives threadgroup variables their places",
+     plain<[](Compilation& c) {
+       c.image.threadgroup_bytes = lower_threadgroup_memory(c.thread);
+       llvm::StripDebugInfo(c.module);
+     }>},
+    {"optimise", "makes away with checks that can't fail (LLVM's)", plain<[](Compilation& c) {
+       llvm::Function& function = *c.thread.function;
+       c.passes.run(function, llvm::EarlyCSEPass());
+       // It looks at each check of a buffer with all other checks of the same buffer in mind.
+       if (c.image.accesses.size() < kManyAccesses) c.passes.run(function, llvm::InstCombinePass());
+       c.passes.run(function, llvm::SimplifyCFGPass());
+     }>},
+    // Last: SimplifyCFG would join them again.
+    {"split-long-blocks", "bounds the work of code generation in each block",
+     plain<[](Compilation& c) { split_long_blocks(*c.thread.function); }>},
+};
+
+/// All but code generation: changes the module of `ir`. Ends after the pass `last`; empty: after
+/// all.
+Result<KernelImage> transform(ThreadIr& ir, const CompileOptions& options,
+                              std::string_view last = {}) {
   llvm::Module& module = *ir.module;
   llvm::Function* entry = module.getFunction(ir.entry);
   if (!entry || entry->isDeclaration())
     return internal_error("the IR has no entry '" + ir.entry + "'");
-  KernelImage image = start_image(ir, options);
-  if (entry->arg_size() != image.objects.size()) {
-    return internal_error("the entry of '" + image.kernel +
+  Compilation compilation{.module = module, .entry = entry, .image = start_image(ir, options)};
+  if (entry->arg_size() != compilation.image.objects.size()) {
+    return internal_error("the entry of '" + ir.interface.name +
                           "' doesn't have one parameter per argument");
   }
   ANYMETAL_RETURN_IF_ERROR(set_host_target(module));
-  Passes passes;
-  // All calls go first: later passes then see one function, and meeting points have one place each.
-  ANYMETAL_RETURN_IF_ERROR(inline_calls(*entry));
-  // Before LLVM's own passes, which would take advantage of what is undefined.
-  define_behaviour(*entry);
-  // Variables become values. No pass that merges calls may run yet: each meeting point counts.
-  passes.run(*entry, llvm::SROAPass(llvm::SROAOptions::PreserveCFG));
-  // Pointers to threadgroup memory are in sight now, and the points are still to be numbered.
-  insert_lockstep_points(*entry);
-  const bool meets = has_meeting_points(*entry);
-  shape_loops(*entry, meets, passes);
-  ThreadFunction thread = make_thread_function(*entry);
-  // Right here, where all accesses but the loads of arguments are the user's.
-  instrument_bounds(thread, image);
-  passes.clear();
-  if (meets) number_meeting_points(thread, passes.functions(), image);
-  ANYMETAL_RETURN_IF_ERROR(lower_builtins(thread));
-  // After numbering: it splits the blocks with back edges.
-  image.has_loops = instrument_loops(thread, passes.functions());
-  image.threadgroup_bytes = lower_threadgroup_memory(thread);
-  llvm::StripDebugInfo(module);
-  ANYMETAL_RETURN_IF_ERROR(verify(module, "the passes"));
-  passes.run(*thread.function, llvm::EarlyCSEPass(), llvm::InstCombinePass(),
-             llvm::SimplifyCFGPass());
-  return image;
+  for (const Pass& pass : kPasses) {
+    ANYMETAL_RETURN_IF_ERROR(pass.run(compilation));
+    // Our passes change the function without saying what they keep.
+    compilation.passes.clear();
+    const bool is_last = pass.name == last || &pass == &std::end(kPasses)[-1];
+    if (is_last || verifies_each_pass()) ANYMETAL_RETURN_IF_ERROR(verify(module, pass.name));
+    if (is_last) break;
+  }
+  return std::move(compilation.image);
 }
 
 }  // namespace

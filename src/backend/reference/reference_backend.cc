@@ -26,7 +26,7 @@ namespace anymetal::backend {
 namespace reference {
 namespace {
 
-constexpr std::string_view kVersion = "reference 5";
+constexpr std::string_view kVersion = "reference 6";
 
 /// Workers at rest. There are never more than threads that ran something at once.
 class WorkerPool {

@@ -1,0 +1,110 @@
+// How the effort of a compilation grows with the kernel, as a ratio of this thread's own processor
+// time between a kernel and one four times as long: machines and their load cancel out. Effort that
+// grows in proportion gives 4, quadratic effort 16. And how a compilation ends before its time.
+#include <time.h>
+
+#include <algorithm>
+
+#include "backend/reference/test_kernel.h"
+
+namespace anymetal::backend::reference {
+namespace {
+
+double processor_seconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return double(now.tv_sec) + double(now.tv_nsec) * 1e-9;
+}
+
+/// A sum of `count` reads, each behind a condition of its own.
+std::string conditional_reads(int count) {
+  std::string text =
+      "define void @k(ptr addrspace(1) %x, ptr addrspace(1) %y, ptr addrspace(1) %c) {\n"
+      "entry:\n  %n = load i32, ptr addrspace(1) %c\n  br label %b0\n";
+  std::string sum = "0.0", from = "entry";
+  for (int i = 0; i < count; ++i) {
+    const std::string before = std::to_string(i - 1), n = std::to_string(i);
+    const std::string next = std::to_string(i + 1);
+    text += "b" + n + ":\n  %s" + n + " = phi float [ " + sum + ", %" + from + " ]" +
+            (i == 0 ? "" : ", [ %s" + before + ", %b" + before + " ]") + "\n  %c" + n +
+            " = icmp ugt i32 %n, " + n + "\n  br i1 %c" + n + ", label %t" + n + ", label %b" +
+            next + "\nt" + n + ":\n  %p" + n + " = getelementptr float, ptr addrspace(1) %x, i64 " +
+            n + "\n  %v" + n + " = load float, ptr addrspace(1) %p" + n + "\n  %a" + n +
+            " = fadd float %s" + n + ", %v" + n + "\n  br label %b" + next + "\n";
+    sum = "%a" + n;
+    from = "t" + n;
+  }
+  const std::string last = std::to_string(count - 1), end = std::to_string(count);
+  return text + "b" + end + ":\n  %s" + end + " = phi float [ " + sum + ", %" + from + " ], [ %s" +
+         last + ", %b" + last + " ]\n  store float %s" + end +
+         ", ptr addrspace(1) %y\n  ret void\n}\n";
+}
+
+/// As many writes one after another.
+std::string straight_writes(int count) {
+  std::string text =
+      "define void @k(ptr addrspace(1) %x, ptr addrspace(1) %y, ptr addrspace(1) %c) {\n";
+  for (int i = 0; i < count; ++i) {
+    const std::string n = std::to_string(i);
+    text += "  %p" + n + " = getelementptr float, ptr addrspace(1) %x, i64 " + n + "\n  %v" + n +
+            " = load float, ptr addrspace(1) %p" + n + "\n  %q" + n +
+            " = getelementptr float, ptr addrspace(1) %y, i64 " + n + "\n  store float %v" + n +
+            ", ptr addrspace(1) %q" + n + "\n";
+  }
+  return text + "  ret void\n}\n";
+}
+
+const std::vector<TestBuffer> kBuffers{{"x"}, {"y"}, {"c", "uint"}};
+
+double seconds_of(const std::string& text, Bounds bounds) {
+  double best = 1e9;
+  for (int repeat = 0; repeat < 2; ++repeat) {
+    ThreadIr ir = make_ir(text, kBuffers);
+    const double start = processor_seconds();
+    const auto kernel = reference_backend().compile(std::move(ir), {.bounds = bounds});
+    best = std::min(best, processor_seconds() - start);
+    EXPECT_TRUE(kernel.ok()) << kernel.error().text();
+  }
+  return best;
+}
+
+class CompileEffort : public testing::TestWithParam<Bounds> {};
+
+TEST_P(CompileEffort, GrowsInProportionToConditionalReads) {
+  const double one = seconds_of(conditional_reads(500), GetParam());
+  const double four = seconds_of(conditional_reads(2000), GetParam());
+  EXPECT_LT(four / one, 9) << one << " s and " << four << " s";
+}
+
+TEST_P(CompileEffort, GrowsInProportionToStraightWrites) {
+  const double one = seconds_of(straight_writes(500), GetParam());
+  const double four = seconds_of(straight_writes(2000), GetParam());
+  EXPECT_LT(four / one, 9) << one << " s and " << four << " s";
+}
+
+INSTANTIATE_TEST_SUITE_P(EachBounds, CompileEffort,
+                         testing::Values(Bounds::error, Bounds::robust, Bounds::off),
+                         [](const auto& info) {
+                           return std::string(info.param == Bounds::error    ? "error"
+                                              : info.param == Bounds::robust ? "robust"
+                                                                             : "off");
+                         });
+
+TEST(LargeKernels, AreRefusedBeforeTheyAreMade) {
+  std::string text = "define internal float @f0(float %x) { ret float %x }\n";
+  for (int i = 1; i <= 40; ++i) {
+    const std::string n = std::to_string(i), callee = "@f" + std::to_string(i - 1);
+    text += "define internal float @f" + n + "(float %x) {\n  %a = call float " + callee +
+            "(float %x)\n  %b = call float " + callee + "(float %a)\n  ret float %b\n}\n";
+  }
+  text +=
+      "define void @k(ptr addrspace(1) %y) {\n  %v = call float @f40(float 1.0)\n"
+      "  store float %v, ptr addrspace(1) %y\n  ret void\n}\n";
+  const auto refused = reference_backend().compile(make_ir(text, {{"y"}}), {});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind, ErrorKind::unsupported);
+  EXPECT_NE(refused.error().message.find("the limit is 1,000,000"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace anymetal::backend::reference
