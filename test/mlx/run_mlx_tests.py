@@ -52,7 +52,7 @@ def run_file(file: Path, gates: str, seconds: int, report: Path) -> dict[str, st
         return {f"{file.name}::(the process died)": "failed"}
     states: dict[str, str] = {}
     for case in ElementTree.parse(report).iter("testcase"):
-        name = f"{file.name}::{case.get('classname').split('.')[-1]}::{case.get('name')}"
+        name = f"{file.name}::{(case.get('classname') or '').split('.')[-1]}::{case.get('name')}"
         # A case is reported once more for each of its parts that failed.
         states[name] = max(state_of(case), states.get(name, "passed"), key=STATES.index)
     return states
