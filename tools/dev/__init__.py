@@ -14,7 +14,7 @@ COMMANDS = {
     "bless": "rewrite generated pages and golden files, and show what changed",
     "bench": "cold compile, disk cache, memory cache, start-up: medians beside their aims; into build/bench.json or --json FILE; "
              "bench accuracy [--all] [FUNCTION...]: errors of math functions, into docs/accuracy.md",
-    "fuzz": "libFuzzer with sanitizers: ./dev fuzz [SECONDS] [NAME], 600 s each; keeps the corpus, findings in fuzz/findings/",
+    "fuzz": "libFuzzer with sanitizers, and random kernels against the same text as host C++: ./dev fuzz [SECONDS] [NAME]; findings in fuzz/findings/",
     "sanitize": "every test under AddressSanitizer and UBSan, then under ThreadSanitizer; ./dev sanitize address|thread for one",
     "mlx-tests": "MLX's own tests, unmodified: ./dev mlx-tests DIR, a checkout of MLX",
     "wheel": "dist/*.whl with LLVM inside, and a trial of it where neither LLVM nor compilers can be seen",

@@ -1,6 +1,9 @@
-"""Runs libFuzzer with sanitizers: ./dev fuzz [SECONDS] [NAME], 600 s for each fuzz/NAME_fuzz.cc unless said otherwise.
+"""Runs the fuzzers: ./dev fuzz [SECONDS] [NAME].
 
-A fuzzer starts from fuzz/corpus/NAME and the tests' own texts (TEXTS), which are in the repository, and keeps what reaches new
+Each fuzz/NAME_fuzz.cc is a libFuzzer program with sanitizers, and runs for 600 s unless said otherwise. `kernels` runs random kernels
+against the same text as host C++ (fuzz/kernels/): 10,000 of them, or as many as SECONDS allow.
+
+A libFuzzer program starts from fuzz/corpus/NAME and the tests' own texts (TEXTS), which are in the repository, and keeps what reaches new
 code in fuzz/corpus-new/NAME, which isn't: the next run goes on from there. It ends at its first finding. A finding is kept in
 fuzz/findings/ as two files of text: the input, and beside it a report with the command that replays it.
 """
@@ -9,8 +12,8 @@ import os
 import subprocess
 import time
 
-from dev.build import build
-from dev.machine import ROOT, Stop
+from dev.build import build, environment
+from dev.machine import PYTHON, ROOT, Stop
 
 SECONDS = 600
 FINDINGS = ROOT / "fuzz" / "findings"
@@ -25,9 +28,13 @@ def settings():
     return {**os.environ, **{name: os.environ.get(name) or value for name, value in OPTIONS.items()}}
 
 
+def libfuzzers():
+    return sorted(path.name.removesuffix("_fuzz.cc") for path in (ROOT / "fuzz").glob("*_fuzz.cc"))
+
+
 def read_arguments(arguments):
-    names = sorted(path.name.removesuffix("_fuzz.cc") for path in (ROOT / "fuzz").glob("*_fuzz.cc"))
-    seconds, chosen = SECONDS, []
+    names = [*libfuzzers(), "kernels"]
+    seconds, chosen = None, []
     for argument in arguments:
         if argument.isdecimal() and int(argument) > 0:
             seconds = int(argument)
@@ -83,6 +90,13 @@ def fuzz(folder, name, seconds):
 
 def run(arguments):
     seconds, names = read_arguments(arguments)
-    folder = build("build-fuzz", [f"{name}_fuzz" for name in names])
-    failed = [report for name in names for report in fuzz(folder, name, seconds)]
+    programs = [name for name in names if name in libfuzzers()]
+    failed = []
+    if programs:
+        folder = build("build-fuzz", [f"{name}_fuzz" for name in programs])
+        failed = [report for name in programs for report in fuzz(folder, name, seconds or SECONDS)]
+    if "kernels" in names:
+        limit = ["--seconds", str(seconds)] if seconds else []
+        folder = build()
+        failed += ["kernels"] * subprocess.run([str(PYTHON), str(ROOT / "fuzz" / "kernels"), *limit], env=environment(folder)).returncode
     return 1 if failed else 0
