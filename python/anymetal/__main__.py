@@ -7,9 +7,12 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
 from pathlib import Path
+
+from ._mps import emulate_mps_when_imported
 
 
 def main(arguments: list[str]) -> None:
@@ -23,6 +26,8 @@ def main(arguments: list[str]) -> None:
     if arguments[0] in ("-m", "-c") and len(arguments) < 2:
         print(f"anymetal: {arguments[0]} needs an argument", file=sys.stderr)
         sys.exit(2)
+    if os.environ.get("ANYMETAL_GATES") != "off":
+        emulate_mps_when_imported()
     if arguments[0] == "-m":
         sys.argv = arguments[1:]
         sys.path[0] = ""

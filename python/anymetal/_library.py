@@ -45,6 +45,10 @@ def _launches() -> int:
     return 0 if _module is None else _module.launches()
 
 
+class Text(str):
+    """Metal text that is never taken for a path."""
+
+
 class Buffer:
     """The bytes of an array from ``offset`` on, whatever the type of its elements.
 
@@ -223,6 +227,8 @@ class Library:
 def _is_path(source: Any) -> bool:
     if isinstance(source, os.PathLike):
         return True
+    if isinstance(source, Text):
+        return False
     if not isinstance(source, str):
         raise TypeError(f"source is Metal text or the path of a file, not {type(source).__name__}")
     return "\n" not in source and len(source) < 4096 and "{" not in source and os.path.splitext(source)[1] != ""

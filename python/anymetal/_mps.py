@@ -78,13 +78,9 @@ def _make_mode(torch: Any) -> Any:
     is_mps_of = tensor.is_mps.__get__
     set_data = tensor.data.__set__
     set_grad = tensor.grad.__set__
-    moves = {tensor.cpu: "cpu"}
-    # On a Mac these give memory of the CPU.
-    to_host = {tensor.numpy, tensor.tolist, tensor.item, tensor.__array__}
     queries = {tensor.__repr__, tensor.__format__, tensor.data_ptr, tensor.untyped_storage, tensor.storage_offset,
                tensor.element_size, tensor.numel, tensor.size, tensor.stride, tensor.dim}
-    plain = {torch.device}
-    foreign = {tensor.cuda: "cuda", tensor.xpu: "xpu"}
+    plain = {torch.device, torch._C._nn._parse_to}
 
     def marked(value: Any) -> bool:
         return isinstance(value, tensor) and (_MARK in value.__dict__ or _in_backward(torch))
@@ -104,6 +100,8 @@ def _make_mode(torch: Any) -> Any:
                 raise TypeError("Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64. "
                                 "Please use float32 instead.")
             value.__dict__[_MARK] = True
+            global _used
+            _used = True
         elif isinstance(value, (list, tuple)):
             for each in value:
                 mark(each)
@@ -124,18 +122,18 @@ def _make_mode(torch: Any) -> Any:
     class EmulatedMps(TorchFunctionMode):
         def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             kwargs = kwargs or {}
-            if function is device_of:
+            if function == device_of:
                 return torch.device("mps", 0) if marked(args[0]) else function(*args, **kwargs)
-            if function is is_mps_of:
+            if function == is_mps_of:
                 return marked(args[0])
-            if function in plain or function in queries or function in to_host:
+            if function in plain or function in queries:
                 return function(*args, **kwargs)
-            if function is set_data or function is set_grad:
+            if function in (set_data, set_grad):
                 result = function(*args, **kwargs)
-                if len(args) > 1 and isinstance(args[1], tensor) and function is set_data:
+                if len(args) > 1 and isinstance(args[1], tensor) and function == set_data:
                     (mark if marked(args[1]) else unmark)(args[0])
                 return result
-            if function in moves:
+            if function is tensor.cpu:
                 return move(args[0], lambda: function(*args, **kwargs), False)
             if function is tensor.to:
                 return self.to(args, kwargs)
@@ -175,6 +173,14 @@ def _make_mode(torch: Any) -> Any:
                 mark(result)
             return result
 
+    subclass = tensor._make_subclass
+
+    def make_subclass(kind: Any, data: Any, *args: Any, **kwargs: Any) -> Any:
+        """nn.Parameter: the same memory as another object."""
+        result = subclass(kind, data, *args, **kwargs)
+        return mark(result) if marked(data) else result
+
+    tensor._make_subclass = staticmethod(make_subclass)
     mode = EmulatedMps()
     mode.default = None
     mode.mark, mode.marked = mark, marked
@@ -232,6 +238,19 @@ def _patch_modules(torch: Any) -> None:
         mps.Event = mps.event.Event = _event_type() if hasattr(mps, "event") else _event_type()
     _patch_default_device(torch)
     _patch_autocast(torch)
+    _patch_backward(torch)
+
+
+def _patch_backward(torch: Any) -> None:
+    """`backward` is called inside the mode, where it is off; what autograd calls then must have it."""
+    graph = torch.autograd.graph
+    run = graph._engine_run_backward
+
+    def run_with_mode(*args: Any, **kwargs: Any) -> Any:
+        with _mode:
+            return run(*args, **kwargs)
+
+    graph._engine_run_backward = torch.autograd._engine_run_backward = run_with_mode
 
 
 def _refuse(module: Any, name: str, shown: str) -> None:

@@ -32,6 +32,9 @@ _REALS = {"half": "fp16", "bfloat": "bf16", "float": "float32"}
 class ShaderError(CompileError, SyntaxError, RuntimeError):
     """The text doesn't compile."""
 
+    def __str__(self) -> str:
+        return str(self.args[0])  # SyntaxError would look for a file and a line
+
 
 def compile_shader(source: str) -> ShaderLibrary:
     """Parses Metal text; its kernels are attributes of the result. Raises ShaderError, with each place in the text."""
@@ -43,7 +46,7 @@ class ShaderLibrary:
 
     def __init__(self, source: str) -> None:
         mode = "fast" if os.environ.get("PYTORCH_MPS_FAST_MATH") == "1" else "safe"
-        self._library = _as_shader_errors(lambda: _library.Library(_Text(source), math_mode=mode))
+        self._library = _as_shader_errors(lambda: _library.Library(_library.Text(source), math_mode=mode))
         self._kernels: dict[str, ShaderKernel] = {}
 
     def __getattr__(self, name: str) -> ShaderKernel:
@@ -61,10 +64,6 @@ class ShaderLibrary:
 
 class _NoKernel(AttributeError, RuntimeError):
     pass
-
-
-class _Text(str):
-    """Text that is never taken for a path."""
 
 
 def _as_shader_errors(work: Callable[[], Any]) -> Any:
@@ -148,6 +147,8 @@ class ShaderKernel:
         data = _pack(letter, size, [kind(each) for each in values])
         if parameter is not None and parameter.is_reference and 0 < parameter.size < len(data):
             data = data[:parameter.size]  # as much as the kernel reads
+        if parameter is not None and len(values) == 3 and parameter.size * 3 == len(data) * 4:
+            data += bytes(size)  # a vector of three is as large as one of four
         return data
 
 

@@ -282,6 +282,11 @@ std::string metal_type_name(const clang::ASTContext& context, clang::QualType ty
           return (name == "vec" ? "" : "packed_") + element +
                  std::to_string(arguments[1].getAsIntegral().getExtValue());
         }
+        if (name == "matrix" && arguments.size() == 3 &&
+            arguments[1].getKind() == clang::TemplateArgument::Integral) {
+          return element + std::to_string(arguments[1].getAsIntegral().getExtValue()) + "x" +
+                 std::to_string(arguments[2].getAsIntegral().getExtValue());
+        }
         if (arguments.size() == 1) return name + "<" + element + ">";
       }
     }

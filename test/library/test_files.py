@@ -1,0 +1,229 @@
+"""What whole files are made of: includes, macros, constants, instantiations, structs, threadgroup memory, argument buffers."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+import anymetal
+
+
+def run(text, kernel="f", *arguments, constants=None, **sizes):
+    anymetal.Library(text, name="test.metal").kernel(kernel, constants)(*arguments, **sizes)
+
+
+def test_files_includes_and_macros(tmp_path):
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "beside.h").write_text("#pragma once\nconstant int kBeside = 5;\n")
+    (tmp_path / "inside" / "far.h").write_text('#include "../beside.h"\ninline int far(int x) { return x * N + kBeside; }\n')
+    file = tmp_path / "k.metal"
+    file.write_text('#include <metal_stdlib>\n#include "beside.h"\n#include <far.h>\n#ifndef FLAG\n#error no flag\n#endif\n'
+                    "kernel void f(device int* x, uint i [[thread_position_in_grid]]) { x[i] = far(int(i)); }\n")
+    x = np.zeros(4, np.int32)
+    library = anymetal.Library(file, include_dirs=[tmp_path / "inside"], macros={"N": 3, "FLAG": None})
+    library.kernel("f")(x, grid=4)
+    assert x.tolist() == [5, 8, 11, 14]
+    with pytest.raises(anymetal.CompileError, match=r"no flag"):
+        anymetal.Library(str(file), include_dirs=[tmp_path / "inside"], macros={"N": 3})
+    with pytest.raises(anymetal.CompileError, match=r"far\.h"):
+        anymetal.Library(file, macros=["FLAG"])
+    (tmp_path / "inside" / "far.h").write_text("inline int far(int x) { return y; }\n")
+    with pytest.raises(anymetal.CompileError, match=r"far\.h:1:\d+: error: use of undeclared identifier 'y'"):
+        anymetal.Library(file, include_dirs=[tmp_path / "inside"], macros=["FLAG"])
+    for wrong in ({"include_dirs": [tmp_path / "nowhere"]}, {"macros": {"a b": 1}}, {"math_mode": "quick"}):
+        with pytest.raises(ValueError):
+            anymetal.Library(file, **wrong)
+    with pytest.raises(OSError, match="can't be read"):
+        anymetal.Library(tmp_path / "missing.metal")
+
+
+FUNCTION_CONSTANTS = """#include <metal_stdlib>
+using namespace metal;
+constant bool wide [[function_constant(0)]];
+constant int scale [[function_constant(3)]];
+constant float2 two [[function_constant(4)]];
+constant int derived = scale * (wide ? 10 : 1);
+constant int with_default = is_function_constant_defined(scale) ? scale : -1;
+kernel void f(device int* x, uint i [[thread_position_in_grid]]) { x[i] = derived; }
+kernel void g(device int* x, uint i [[thread_position_in_grid]]) { x[i] = with_default; }
+kernel void h(device float* x, uint i [[thread_position_in_grid]]) { x[i] = two[i]; }
+"""
+
+
+def test_function_constants():
+    library = anymetal.Library(FUNCTION_CONSTANTS, name="constants.metal")
+    assert [(c.name, c.index, c.type) for c in library.function_constants] == [
+        ("wide", 0, "bool"), ("scale", 3, "int"), ("two", 4, "float2")]
+    x = np.zeros(2, np.int32)
+    for constants, expected in [({"wide": True, "scale": 4}, 40), ({0: False, 3: np.int16(4)}, 4), ({"wide": 1, 3: -2}, -20)]:
+        library.kernel("f", constants)(x, grid=2)
+        assert x.tolist() == [expected] * 2
+    library.kernel("g")(x, grid=2)
+    assert x.tolist() == [-1, -1]
+    library.kernel("g", {"scale": 6})(x, grid=2)
+    assert x.tolist() == [6, 6]
+    y = np.zeros(2, np.float32)
+    library.kernel("h", {"two": (1.5, 2.5)})(y, grid=2)
+    assert y.tolist() == [1.5, 2.5]
+    with pytest.raises(anymetal.CompileError, match="'scale' has no value|'wide' has no value"):
+        library.kernel("f")
+    for constants, text in [({"nothing": 1}, "no function constant `nothing`: it has `wide` \\(0\\)"), ({9: 1}, "with index 9"),
+                            ({"scale": 1.5}, "`scale` \\(`int`\\): the float 1.5"), ({"wide": 2}, "can't be a `bool`"),
+                            ({"two": 1.0}, "takes 2 numbers")]:
+        with pytest.raises(ValueError, match=text):
+            library.kernel("f", constants)
+
+
+def test_templates_and_host_names():
+    library = anymetal.Library("""
+        template <typename T, int N> [[kernel]] void twice(device T* x, uint i [[thread_position_in_grid]]) { x[i] *= T(N); }
+        template [[host_name("twice_float")]] [[kernel]] void twice<float, 2>(device float*, uint);
+        template [[host_name("thrice_int")]] [[kernel]] decltype(twice<int, 3>) twice<int, 3>;
+        [[host_name("renamed")]] [[kernel]] void plain(device int* x) { x[0] = 1; }""")
+    assert library.kernels == ["twice_float", "thrice_int", "renamed"]
+    x, y = np.ones(3, np.float32), np.ones(3, np.int32)
+    library.kernel("twice_float")(x, grid=3)
+    library.kernel("thrice_int")(y, grid=3)
+    assert x.tolist() == [2] * 3 and y.tolist() == [3] * 3
+
+
+def test_threadgroup_memory_and_limits():
+    text = """#include <metal_stdlib>
+using namespace metal;
+[[max_total_threads_per_threadgroup(64)]] kernel void f(device const int* x, device int* y, threadgroup int* shared [[threadgroup(1)]],
+    threadgroup short* other [[threadgroup(0)]], uint i [[thread_position_in_grid]], uint t [[thread_position_in_threadgroup]],
+    uint n [[threads_per_threadgroup]]) {
+  shared[t] = x[i];
+  other[t] = short(t);
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  y[i] = shared[n - 1 - t] + other[n - 1 - t];
+}"""
+    kernel = anymetal.Library(text, name="tg.metal").kernel("f")
+    assert kernel.max_total_threads_per_threadgroup == 64
+    x, y = np.arange(32, dtype=np.int32), np.zeros(32, np.int32)
+    kernel(x, y, grid=32, threadgroup=8, threadgroup_memory={1: 32, "other": 16})
+    expected = x.reshape(4, 8)[:, ::-1] + np.arange(8)[::-1]
+    np.testing.assert_array_equal(y.reshape(4, 8), expected)
+    with pytest.raises(ValueError, match=r"tg.metal:3: kernel `f`: `threadgroup int\* shared.* needs a size"):
+        kernel(x, y, grid=32, threadgroup=8, threadgroup_memory={0: 16})
+    with pytest.raises(ValueError, match="limit is 64 by its"):
+        kernel(x, y, grid=128, threadgroup=128, threadgroup_memory={0: 256, 1: 512})
+    with pytest.raises(ValueError, match="threadgroup memory .*limit of 32,768"):
+        kernel(x, y, grid=8, threadgroup=8, threadgroup_memory={0: 16, 1: 40000})
+    kernel(x, y, grid=32, threadgroup_memory={0: 128, 1: 128})
+    np.testing.assert_array_equal(y, x[::-1] + np.arange(32)[::-1])
+
+
+STRUCTS = """#include <metal_stdlib>
+using namespace metal;
+struct Light { packed_float3 colour; half power; };
+struct Scene { int2 size; Light lights[2]; float3 up; bool on; uchar flags[4]; float3x3 turn; };
+kernel void f(constant Scene& s, device float* out) {
+  out[0] = s.size.x; out[1] = s.size.y; out[2] = s.lights[1].colour.y; out[3] = float(s.lights[0].power); out[4] = s.up.z;
+  out[5] = s.on; out[6] = s.flags[3]; out[7] = s.turn[2].y;
+}
+"""
+
+
+def test_structs_by_member_bytes_and_records():
+    kernel = anymetal.Library(STRUCTS).kernel("f")
+    scene = {"size": (3, 4), "lights": [{"colour": (1, 2, 3), "power": 0.5}, {"colour": [4, 5, 6], "power": 1}], "up": (7, 8, 9),
+             "on": True, "flags": [1, 2, 3, 250], "turn": [[1, 2, 3], [4, 5, 6], [7, 8, 10]]}
+    out, expected = np.zeros(8, np.float32), [3, 4, 5, 0.5, 9, 1, 250, 8]
+    kernel(scene, out, grid=1)
+    assert out.tolist() == expected
+    light = np.dtype({"names": ["colour", "power"], "formats": ["3f4", "f2"], "offsets": [0, 12], "itemsize": 16})
+    record = np.zeros((), np.dtype({"names": ["size", "lights", "up", "on", "flags", "turn"],
+                                    "formats": ["2i4", (light, 2), "3f4", "?", "4u1", "(3,4)f4"],
+                                    "offsets": [0, 8, 48, 64, 65, 80], "itemsize": 128}))
+    record["size"], record["lights"]["colour"][1], record["lights"]["power"][0] = (3, 4), (4, 5, 6), 0.5
+    record["up"], record["on"], record["flags"], record["turn"][2, 1] = (7, 8, 9), True, (1, 2, 3, 250), 8
+    for value in (record, record[()], record.tobytes()):
+        out[:] = 0
+        kernel(value, out, grid=1)
+        assert out.tolist() == expected
+    for change, text in [({"size": (1, 2, 3)}, "`size`: `int2` takes 2 numbers"), ({"more": 1}, "no member `more`"),
+                         ({"up": (1, 2, "a")}, "can't be"), ({"flags": [1, 2, 3, 256]}, "`flags`: 256 is out of the range"),
+                         ({"lights": [scene["lights"][0]]}, "`lights` is an array"),
+                         ({"lights": [{"colour": (1, 2, 3)}] * 2}, r"`lights\[0\].power` .*is missing")]:
+        with pytest.raises((ValueError, TypeError), match=text):
+            kernel({**scene, **change}, out, grid=1)
+    with pytest.raises(ValueError, match="the member `up` of `Scene` is missing"):
+        kernel({key: value for key, value in scene.items() if key != "up"}, out, grid=1)
+    with pytest.raises(ValueError, match="has 128 bytes, and 127"):
+        kernel(record.tobytes()[:-1], out, grid=1)
+
+
+def test_argument_buffers():
+    text = """
+struct Arguments { device float* out [[id(2)]]; device const float* in [[id(0)]]; int n [[id(1)]]; };
+kernel void f(constant Arguments& a [[buffer(0)]], uint i [[thread_position_in_grid]]) { if (int(i) < a.n) a.out[i] = 2 * a.in[i]; }
+kernel void parts(device float* constant* parts, device float* out, uint i [[thread_position_in_grid]]) { out[i] = parts[i][0]; }
+"""
+    library = anymetal.Library(text)
+    x, y = np.arange(6, dtype=np.float32), np.zeros(6, np.float32)
+    library.kernel("f")({"in": x, "out": y, "n": 5}, grid=6)
+    assert y.tolist() == [0, 2, 4, 6, 8, 0]
+    with pytest.raises(anymetal.KernelError, match="outside the 8 bytes that a pointer in a buffer leads to"):
+        library.kernel("f")({"in": x, "out": y[:2], "n": 5}, grid=6)
+    x.flags.writeable = False
+    library.kernel("f")({"in": x, "out": y, "n": 5}, grid=6)
+    for change, wrong in [({"out": x}, "`out`: .*read-only"), ({"in": 3.0}, "pointer to `float`: give an array"),
+                          ({"in": y.astype(np.int32)}, "`in`: the array is int32")]:
+        with pytest.raises(ValueError, match=wrong):
+            library.kernel("f")({"in": x, "out": y, "n": 5, **change}, grid=6)
+    parts = [np.full(1, i, np.float32) for i in range(3)]
+    library.kernel("parts")(parts, y, grid=3)
+    assert y[:3].tolist() == [0, 1, 2]
+
+
+def test_vectors_and_matrices_as_numbers():
+    y = np.zeros(9, np.float32)
+    run("""kernel void f(constant metal::float3& v, constant metal::float2x3& m, constant metal::half2* h, device float* y) {
+             y[0] = v.z; y[1] = m[1].y; y[2] = float(h[1].x); }""".replace("kernel", "#include <metal_stdlib>\nkernel", 1),
+        "f", (1, 2, 3), [[1, 2, 3], [4, 5, 6]], [1, 2, 3, 4], y, grid=1)
+    assert y[:3].tolist() == [3, 5, 3]
+
+
+def test_control_c_and_other_threads():
+    """The lock is free while a kernel runs, and Ctrl-C ends it."""
+    program = textwrap.dedent("""
+        import anymetal, numpy as np, threading, time
+        library = anymetal.Library("kernel void f(device volatile int* x, device int* y) { while (x[0] == 0) {} y[0] = 7; }")
+        kernel, x, y = library.kernel("f"), np.zeros(1, np.int32), np.zeros(1, np.int32)
+        def let_go():
+            time.sleep(0.2)
+            x[0] = 1
+        threading.Thread(target=let_go).start()
+        kernel(x, y, grid=1)
+        print("y", y[0], flush=True)
+        x[0] = 0
+        print("waiting", flush=True)
+        try:
+            kernel(x, y, grid=1)
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+        """)
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=os.environ)
+    assert process.stdout.readline() == "y 7\n" and process.stdout.readline() == "waiting\n"
+    for _ in range(100):
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=3)
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    assert process.stdout.read() == "interrupted\n"
+
+
+def test_without_numpy_and_mlx():
+    program = ("import sys; sys.modules['numpy'] = None; sys.modules['mlx'] = None; sys.modules['mlx.core'] = None\n"
+               "import anymetal, array\nassert not anymetal.active\nx = array.array('f', [1, 2, 3])\n"
+               "k = anymetal.Library('kernel void f(device float* x, constant float& s, uint i [[thread_position_in_grid]]) { x[i] *= s; }')\n"
+               "k.kernel('f')(x, 2, grid=3)\nprint(list(x), anymetal.launches())")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "[2.0, 4.0, 6.0] 1\n", done.stderr
