@@ -75,10 +75,10 @@ def _make_mode(torch: Any) -> Any:
 
     tensor = torch.Tensor
     device_of = tensor.device.__get__
-    is_mps_of = tensor.is_mps.__get__
+    answers = {tensor.is_mps.__get__: True, tensor.is_cpu.__get__: False, tensor.get_device: 0}
     set_data = tensor.data.__set__
     set_grad = tensor.grad.__set__
-    queries = {tensor.__repr__, tensor.__format__, tensor.data_ptr, tensor.untyped_storage, tensor.storage_offset,
+    queries = {*answers, tensor.__repr__, tensor.__format__, tensor.data_ptr, tensor.untyped_storage, tensor.storage_offset,
                tensor.element_size, tensor.numel, tensor.size, tensor.stride, tensor.dim}
     plain = {torch.device, torch._C._nn._parse_to}
 
@@ -124,8 +124,12 @@ def _make_mode(torch: Any) -> Any:
             kwargs = kwargs or {}
             if function == device_of:
                 return torch.device("mps", 0) if marked(args[0]) else function(*args, **kwargs)
-            if function == is_mps_of:
-                return marked(args[0])
+            if function in answers and marked(args[0]):
+                return answers[function]
+            if function is tensor.__repr__ and marked(args[0]):
+                return function(*args, **kwargs)[:-1] + ", device='mps:0')"
+            if function is tensor.type and len(args) == 1 and not kwargs and marked(args[0]):
+                return function(*args).replace("torch.", "torch.mps.", 1)
             if function in plain or function in queries:
                 return function(*args, **kwargs)
             if function in (set_data, set_grad):
@@ -239,6 +243,45 @@ def _patch_modules(torch: Any) -> None:
     _patch_default_device(torch)
     _patch_autocast(torch)
     _patch_backward(torch)
+    _patch_accelerator(torch)
+    _patch_load(torch)
+    _patch_generator(torch)
+
+
+def _patch_accelerator(torch: Any) -> None:
+    accelerator = getattr(torch, "accelerator", None)
+    if accelerator is None or accelerator.is_available():
+        return
+    accelerator.is_available = lambda: True
+    accelerator.device_count = lambda: 1
+    accelerator.current_accelerator = lambda *_, **__: torch.device("mps")
+    accelerator.synchronize = lambda *_, **__: None
+
+
+def _patch_load(torch: Any) -> None:
+    load = torch.load
+
+    def load_on_cpu(file: Any, map_location: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """What is asked for on "mps" comes on the CPU; modules copy it into their own parameters anyway."""
+        return load(file, torch.device("cpu") if _is_mps(map_location) else map_location, *args, **kwargs)
+
+    torch.load = load_on_cpu
+
+
+def _patch_generator(torch: Any) -> None:
+    plain = torch.Generator
+
+    class Meta(type):
+        def __instancecheck__(cls, value: Any) -> bool:
+            return isinstance(value, plain)
+
+        def __call__(cls, device: Any = "cpu") -> Any:
+            return plain("cpu" if _is_mps(device) else device)
+
+    class Generator(metaclass=Meta):
+        """torch.Generator; one for "mps" gives the CPU's numbers."""
+
+    torch.Generator = Generator
 
 
 def _patch_backward(torch: Any) -> None:

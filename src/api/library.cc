@@ -13,6 +13,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <sstream>
 
 #include "api/bind_arguments.h"
@@ -23,7 +24,19 @@ namespace anymetal {
 
 class Library::State {
  public:
-  std::shared_ptr<runtime::Library> library;
+  explicit State(std::shared_ptr<runtime::Library> from) : library(std::move(from)) { keep_tree(); }
+
+  /// As long as this lives, the text is parsed once, however many others are parsed meanwhile.
+  void keep_tree() const {
+    const std::lock_guard lock(mutex_);
+    if (!tree_) tree_ = library->tree_in_memory();
+  }
+
+  const std::shared_ptr<runtime::Library> library;
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::shared_ptr<const void> tree_;
 };
 
 class Kernel::State {
@@ -308,7 +321,7 @@ std::string Kernel::place() const {
 Library Library::from_text(std::string text, const LibraryOptions& options) {
   auto library = open_library(std::move(text), options, "");
   if (!library) api::raise(library.error());
-  return Library(std::make_shared<const State>(State{*std::move(library)}));
+  return Library(std::make_shared<const State>(*std::move(library)));
 }
 
 Library Library::from_file(const std::string& path, const LibraryOptions& options) {
@@ -319,7 +332,7 @@ Library Library::from_file(const std::string& path, const LibraryOptions& option
   const std::string folder = std::filesystem::path(path).parent_path().string();
   auto library = open_library(*std::move(text), named, folder.empty() ? "." : folder);
   if (!library) api::raise(library.error());
-  return Library(std::make_shared<const State>(State{*std::move(library)}));
+  return Library(std::make_shared<const State>(*std::move(library)));
 }
 
 std::vector<std::string> Library::kernels() const {
@@ -346,6 +359,7 @@ Kernel Library::kernel(std::string_view name, const ConstantValues& constants) c
   if (!function) api::raise_at_call(function.error());
   auto pipeline = runtime::Device::system().pipeline(*function);
   if (!pipeline) api::raise(pipeline.error());
+  state_->keep_tree();
   std::vector<KernelParameter> parameters;
   for (const Parameter& p : (*pipeline)->interface().parameters)
     parameters.push_back(public_form(p));

@@ -269,6 +269,85 @@ TEST_F(Metal, HandlesMayBeDroppedAfterCommit) {
   EXPECT_EQ(data<float>(y)[3], 1.0f);
 }
 
+TEST_F(Metal, IndirectDispatchesReadWhatKernelsWroteBefore) {
+  const char* const text = R"(
+kernel void plan(device uint* groups) { groups[1] = 2; groups[2] = 1; groups[3] = 1; }
+kernel void count(device uint* out, uint i [[thread_position_in_grid]]) { out[i] += 1; })";
+  auto plan = pipeline(text, "plan");
+  auto count = pipeline(text, "count");
+  ASSERT_TRUE(plan && count) << message;
+  auto groups = buffer<uint32_t>({9, 0, 0, 0});
+  auto out = buffer<uint32_t>(std::vector<uint32_t>(12, 0));
+  auto* commands = queue->commandBuffer();
+  auto* encoder = commands->computeCommandEncoder();
+  encoder->setComputePipelineState(plan.get());
+  encoder->setBuffer(groups.get(), 0, 0);
+  encoder->dispatchThreads({1, 1, 1}, {1, 1, 1});
+  encoder->setComputePipelineState(count.get());
+  encoder->setBuffer(out.get(), 0, 0);
+  encoder->dispatchThreadgroups(groups.get(), 4, {4, 1, 1});
+  encoder->endEncoding();
+  commands->commit();
+  commands->waitUntilCompleted();
+  ASSERT_EQ(commands->error(), nullptr);
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(data<uint32_t>(out)[i], i < 8 ? 1u : 0u);
+
+  commands = queue->commandBuffer();
+  encoder = commands->computeCommandEncoder();
+  encoder->setComputePipelineState(count.get());
+  encoder->setBuffer(out.get(), 0, 0);
+  encoder->dispatchThreadgroups(groups.get(), 8, {4, 1, 1});
+  encoder->endEncoding();
+  commands->commit();
+  commands->waitUntilCompleted();
+  ASSERT_NE(commands->error(), nullptr);
+  EXPECT_NE(std::string(commands->error()->localizedDescription()->utf8String())
+                .find("12 bytes at offset 8"),
+            std::string::npos);
+}
+
+TEST_F(Metal, ArgumentBuffersLeadToResourcesInUse) {
+  const char* const text = R"(
+struct Arguments { device float* out [[id(5)]]; int n [[id(1)]]; device const float* in [[id(0)]]; };
+kernel void twice(constant Arguments& a [[buffer(2)]], uint i [[thread_position_in_grid]]) {
+  if (int(i) < a.n) a.out[i] = 2 * a.in[i];
+})";
+  auto from = library(text);
+  ASSERT_TRUE(from) << message;
+  auto function =
+      NS::TransferPtr(from->newFunction(NS::String::string("twice", NS::UTF8StringEncoding)));
+  EXPECT_EQ(function->newArgumentEncoder(0), nullptr);
+  auto arguments = NS::TransferPtr(function->newArgumentEncoder(2));
+  ASSERT_TRUE(arguments);
+  EXPECT_EQ(arguments->encodedLength(), 24u);
+  auto in = buffer<float>({0, 1, 2, 3}), out = buffer<float>({0, 0, 0, 0});
+  auto encoded = NS::TransferPtr(device->newBuffer(64, MTL::ResourceStorageModeShared));
+  arguments->setArgumentBuffer(encoded.get(), 8);
+  arguments->setBuffer(in.get(), 4, 0);
+  arguments->setBuffer(out.get(), 0, 5);
+  EXPECT_EQ(arguments->constantData(5), nullptr);
+  *static_cast<int32_t*>(arguments->constantData(1)) = 3;
+  auto state = pipeline(text, "twice");
+  ASSERT_TRUE(state) << message;
+  for (bool in_use : {false, true}) {
+    auto* commands = queue->commandBuffer();
+    auto* encoder = commands->computeCommandEncoder();
+    encoder->setComputePipelineState(state.get());
+    encoder->setBuffer(encoded.get(), 8, 2);
+    if (in_use) {
+      encoder->useResource(in.get(), MTL::ResourceUsageRead);
+      encoder->useResource(out.get(), MTL::ResourceUsageWrite);
+    }
+    encoder->dispatchThreads({4, 1, 1}, {4, 1, 1});
+    encoder->endEncoding();
+    commands->commit();
+    commands->waitUntilCompleted();
+    EXPECT_EQ(commands->error() == nullptr, in_use);
+  }
+  const float* result = data<float>(out);
+  EXPECT_EQ((std::vector<float>{result, result + 4}), (std::vector<float>{2, 4, 6, 0}));
+}
+
 TEST_F(Metal, WrapsForeignMemory) {
   alignas(4096) static float memory[1024];
   int freed = 0;

@@ -156,7 +156,7 @@ std::string describe(const Parameter& p) {
     return fmt::format("{} {} [[{}]]", p.type, p.name, p.attribute);
   const char* spaces[] = {"thread", "device", "constant", "threadgroup"};
   return fmt::format("{} {}{}{} {} [[{}({})]]", spaces[static_cast<int>(p.space)],
-                     p.is_const ? "const " : "", p.type, p.is_reference ? "&" : "*", p.name,
+                     p.is_const && p.space != AddressSpace::constant ? "const " : "", p.type, p.is_reference ? "&" : "*", p.name,
                      p.kind == ParameterKind::threadgroup ? "threadgroup" : "buffer", p.index);
 }
 

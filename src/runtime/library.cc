@@ -138,6 +138,10 @@ class ParsedText final : public CachedLibrary {
   const language::Source& source() const override { return source_; }
   const language::Options& options() const override { return options_; }
   const std::string& key() const override { return key_; }
+  std::shared_ptr<const void> tree_in_memory() const override {
+    std::lock_guard lock(mutex_);
+    return tree_.lock();
+  }
   bool may_be_stored() const override { return options_.include_dirs.empty(); }
 
   Result<std::shared_ptr<language::ParsedLibrary>> tree() override {
@@ -176,7 +180,7 @@ class ParsedText final : public CachedLibrary {
   const language::Source source_;
   const language::Options options_;
   Contents contents_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::weak_ptr<language::ParsedLibrary> tree_;
 };
 

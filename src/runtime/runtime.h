@@ -88,6 +88,8 @@ class Library : public std::enable_shared_from_this<Library> {
   [[nodiscard]] virtual std::span<const FunctionConstant> constants() const = 0;
   [[nodiscard]] virtual const language::Source& source() const = 0;
   [[nodiscard]] virtual const language::Options& options() const = 0;
+  /// The syntax tree, if it is in memory; whoever holds it keeps it from being parsed again.
+  [[nodiscard]] virtual std::shared_ptr<const void> tree_in_memory() const = 0;
   /// Errors: user, if no kernel has this name (the message lists those that there are).
   [[nodiscard]] ANYMETAL_PRIVATE_API Result<std::shared_ptr<Function>> function(
       std::string_view kernel, std::vector<language::ConstantValue> constants = {});
