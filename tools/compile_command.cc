@@ -19,7 +19,7 @@ struct CompileRequest {
   std::string kernel;
   std::string name;
   std::string header;
-  std::string math_mode = "safe";
+  std::string math_mode;  ///< empty: the file's own, else safe
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
   std::vector<std::string> templates;
@@ -54,7 +54,7 @@ void add_options(CLI::App& command, CompileRequest& request) {
   command.add_option("--header", request.header, "A file with the body's header");
   command.add_option("--name", request.name, "The body's kernel name; else the file's");
   command.add_flag("--atomic-outputs", request.atomic_outputs, "As metal_kernel's atomic_outputs");
-  command.add_option("--math-mode", request.math_mode, "safe, relaxed or fast")
+  command.add_option("--math-mode", request.math_mode, "safe (the default), relaxed or fast")
       ->check(CLI::IsMember({"safe", "relaxed", "fast"}));
   command.add_option("-D", request.macros, "A macro of a .metal file: NAME or NAME=VALUE");
   command.add_option("-I", request.include_dirs, "A folder for #include");
@@ -77,10 +77,10 @@ Result<void> read_own_options(std::string_view text, CompileRequest& request) {
                       &CompileRequest::macros, &CompileRequest::include_dirs}) {
     if ((request.*member).empty()) request.*member = own.*member;
   }
-  for (auto member : {&CompileRequest::kernel, &CompileRequest::name, &CompileRequest::header}) {
+  for (auto member : {&CompileRequest::kernel, &CompileRequest::name, &CompileRequest::header,
+                      &CompileRequest::math_mode}) {
     if ((request.*member).empty()) request.*member = own.*member;
   }
-  if (request.math_mode == "safe") request.math_mode = own.math_mode;
   request.atomic_outputs |= own.atomic_outputs;
   return {};
 }

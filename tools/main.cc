@@ -1,13 +1,52 @@
 // The command `anymetal`: runs scripts, shows what the compiler does, says how the machine is,
 // keeps the cache. All of it is in the *_command.cc files; here they are put together, and errors
 // become exit statuses.
+#include <algorithm>
 #include <cstdio>
+#include <numeric>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "tools/commands.h"
 
 namespace anymetal::tools {
 
 namespace {
+
+/// How many letters must be changed, added or left out to make one word of the other.
+size_t distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+/// CLI11 would forgive a wrong first word if --help stands behind it. Whether it is wrong.
+bool refuse_unknown_command(const CLI::App& app, std::string_view word) {
+  if (word.starts_with('-')) return false;
+  std::string nearest, all;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    const std::string& name = command->get_name();
+    if (name == word) return false;
+    all += (all.empty() ? "" : ", ") + name;
+    if (nearest.empty() || distance(word, name) < distance(word, nearest)) nearest = name;
+  }
+  const bool is_near = !nearest.empty() && distance(word, nearest) <= 2;
+  std::fprintf(
+      stderr, "anymetal: there is no command '%.*s'; %s\n", static_cast<int>(word.size()),
+      word.data(),
+      is_near ? ("did you mean '" + nearest + "'?").c_str() : ("the commands are: " + all).c_str());
+  return true;
+}
 
 int run(int argc, char** argv) {
   CLI::App app("Metal compute kernels on Linux.", "anymetal");
@@ -26,6 +65,7 @@ int run(int argc, char** argv) {
   add_compile(app, status);
   add_doctor(app, status);
   add_cache(app, status);
+  if (argc > 1 && refuse_unknown_command(app, argv[1])) return kWrongUsage;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
