@@ -22,13 +22,15 @@ uint32_t sign_bit(const Format& format) {
 
 // 2^n for all n that occur, by n + kPowerBias.
 constexpr int kPowerBias = 400;
-const std::array<long double, 2 * kPowerBias + 1>& powers() {
+long double power_of_two(int n) {
   static const auto table = [] {
     std::array<long double, 2 * kPowerBias + 1> out{};
-    for (int n = -kPowerBias; n <= kPowerBias; ++n) out[n + kPowerBias] = std::ldexp(1.0L, n);
+    int exponent = -kPowerBias;
+    for (long double& power : out) power = std::ldexp(1.0L, exponent++);
     return out;
   }();
-  return table;
+  const auto at = static_cast<unsigned>(n + kPowerBias);
+  return table[at];
 }
 
 /// Sign and exponent of x87's format, and its significand: the value is in [1, 2) times 2^exponent.
@@ -147,9 +149,8 @@ double estimate(const Format& format, double result, long double approximation, 
   }
   const bool same_sign = std::signbit(result) == std::signbit(approximation);
   const long double magnitude = std::abs(approximation);
-  const auto& power = powers();
   if (std::isinf(result)) {
-    settled = same_sign && magnitude >= power[format.top_exponent + kPowerBias];
+    settled = same_sign && magnitude >= power_of_two(format.top_exponent);
     return 0;
   }
   if (std::isinf(magnitude)) return 0;
@@ -160,10 +161,10 @@ double estimate(const Format& format, double result, long double approximation, 
     return 0;
   }
   if (of.exponent >= format.top_exponent) return 0;
-  const bool power_of_two = of.significand == uint64_t{1} << 63;
-  const int unit = ulp_exponent(format, of.exponent + 1, power_of_two);
+  const bool is_power = of.significand == uint64_t{1} << 63;
+  const int unit = ulp_exponent(format, of.exponent + 1, is_power);
   settled = same_sign || result != 0;
-  return double(std::abs(result - approximation) * power[size_t(kPowerBias - unit)]);
+  return double(std::abs(result - approximation) * power_of_two(-unit));
 }
 
 }  // namespace anymetal::accuracy

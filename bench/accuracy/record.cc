@@ -106,7 +106,10 @@ Result<Record> Record::read(const std::string& path) {
     if (!std::getline(columns, function, '\t') || !std::getline(columns, type, '\t') ||
         !std::getline(columns, spelling, '\t') || !std::getline(columns, sampled, '\t') ||
         !std::getline(columns, all, '\t'))
-      return internal_error(path + ": a line doesn't have five columns: " + line);
+      return internal_error(std::string("a line of ")
+                                .append(path)
+                                .append(" doesn't have five columns: ")
+                                .append(line));
     out.entries_[{function, type, spelling}] = {number_of(sampled), number_of(all)};
   }
   return out;

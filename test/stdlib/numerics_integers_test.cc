@@ -70,6 +70,7 @@ TYPED_TEST(Integers, ShiftsTakeTheAmountModuloTheWidth) {
   constexpr int width = sizeof(T) * 8, promoted = width < 32 ? 32 : width;
   std::vector<T> a(128, T(U(0xb5a59b37c3d2e1f1u))), out(a.size() * 4);
   std::vector<int> amount;
+  amount.reserve(128);
   for (int i = 0; i < 128; ++i) amount.push_back(i < 100 ? i : 100 - i);
   const std::string type = metal_name<T>();
   ASSERT_TRUE(run_text("typedef " + type +

@@ -66,6 +66,7 @@ std::vector<std::vector<Out>> evaluate(const std::vector<std::string>& statement
                 uint32_t(count), 32, mode))
     return {};
   std::vector<std::vector<Out>> results;
+  results.reserve(statements.size());
   for (size_t s = 0; s < statements.size(); ++s)
     results.emplace_back(out.begin() + long(s * count), out.begin() + long((s + 1) * count));
   return results;
