@@ -52,6 +52,13 @@ bool read_options(int count, char** words, Options& out) {
       return false;
     }
   }
+  for (const std::string& name : out.functions) {
+    if (out.all && find_function(name)->arity != 1) {
+      (void)std::fprintf(stderr, "'%s' has more than one operand: not all of them can be tried\n",
+                         name.c_str());
+      return false;
+    }
+  }
   return true;
 }
 
