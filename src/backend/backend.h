@@ -56,6 +56,26 @@ class StopFlag {
   std::atomic<uint32_t> reason_{0};
 };
 
+enum class MessageLevel : uint8_t { normal, info, debug, error, fault, printf };
+
+/// What a thread of a kernel wrote, by os_log or printf.
+struct Message {
+  MessageLevel level = MessageLevel::normal;
+  std::string_view subsystem, category;  ///< of the log; may be empty
+  std::string_view text;
+  uint32_t thread[3] = {};  ///< its position in the grid
+};
+
+/// Takes the messages of a dispatch when it has ended, on the thread that dispatched it:
+/// threadgroup by threadgroup, and within one as its threads ran.
+class MessageSink {
+ public:
+  virtual ~MessageSink() = default;
+  virtual void receive(const Message& message) = 0;
+  /// So many more came after the buffer was full.
+  virtual void dropped(uint64_t count) = 0;
+};
+
 struct Dispatch {
   Extent grid;         ///< in threads; need not be a multiple of the threadgroup
   Extent threadgroup;  ///< in threads; equal to the size it was compiled for
@@ -66,6 +86,9 @@ struct Dispatch {
   /// Of the order in which threads run, where Metal leaves it open; 0: the reference executor takes
   /// ANYMETAL_SCHEDULE_SEED, and without that the order that is most forgiving to races.
   uint64_t schedule_seed = 0;
+  MessageSink* messages = nullptr;  ///< null: what threads write goes nowhere
+  /// How much of them is kept: the first, in the order of threadgroups.
+  uint64_t message_bytes = uint64_t{8} << 20;
 };
 
 class CompiledKernel {

@@ -6,7 +6,7 @@ namespace anymetal::backend {
 namespace {
 
 constexpr uint32_t kMagic = 0x52464d41;  // "AMFR"
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 
 /// FNV-1a over eight bytes at a time: finds damage, not malice.
 uint64_t checksum(std::string_view bytes) {
@@ -113,6 +113,12 @@ void write_tables(Writer& out, const KernelImage& image) {
     out.number(meeting.key_length);
     write_place(out, meeting.place);
   }
+  out.number<uint64_t>(image.messages.size());
+  for (const auto& message : image.messages) {
+    out.text(message.format);
+    out.text(message.subsystem);
+    out.text(message.category);
+  }
 }
 
 void read_tables(Reader& in, KernelImage& image) {
@@ -140,6 +146,12 @@ void read_tables(Reader& in, KernelImage& image) {
     meeting.type = in.number<uint16_t>();
     meeting.key_length = in.number<uint32_t>();
     meeting.place = read_place(in);
+  }
+  image.messages.resize(in.length());
+  for (auto& message : image.messages) {
+    message.format = in.text();
+    message.subsystem = in.text();
+    message.category = in.text();
   }
 }
 

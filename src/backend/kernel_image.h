@@ -47,6 +47,11 @@ struct MeetingSite {
   Place place;
 };
 
+/// One call that writes a message.
+struct MessageSite {
+  std::string format, subsystem, category;
+};
+
 struct KernelImage {
   std::string kernel;
   uint32_t argument_count = 0;
@@ -55,6 +60,7 @@ struct KernelImage {
   std::vector<AccessSite> accesses;
   std::vector<ObjectInfo> objects;  ///< first the arguments, in their order
   std::vector<MeetingSite> meetings;
+  std::vector<MessageSite> messages;
   bool has_loops = false;
   uint32_t key_length = 0;         ///< the longest
   uint32_t stack_bytes = 0;        ///< that one thread's code takes

@@ -1,10 +1,13 @@
 #include "backend/lower_builtins.h"
 
+#include <llvm/Analysis/ConstantFolding.h>
+#include <llvm/Analysis/ValueTracking.h>
 #include <llvm/IR/InstIterator.h>
 
 #include <optional>
 #include <string_view>
 
+#include "backend/debug_places.h"
 #include "backend/thread_state.h"
 #include "builtins/builtins.h"
 
@@ -63,9 +66,22 @@ std::optional<uint32_t> find_constant(std::string_view name) {
   return std::nullopt;
 }
 
+/// The constant that a value is, if it is one: also a member of a constant object, such as a log's
+/// names.
+llvm::Constant* find_constant_value(llvm::Value* value, const llvm::DataLayout& layout) {
+  if (auto* constant = llvm::dyn_cast<llvm::Constant>(value)) return constant;
+  auto* load = llvm::dyn_cast<llvm::LoadInst>(value);
+  if (!load) return nullptr;
+  llvm::APInt offset(layout.getIndexTypeSizeInBits(load->getPointerOperandType()), 0);
+  auto* object = llvm::dyn_cast<llvm::GlobalVariable>(
+      load->getPointerOperand()->stripAndAccumulateConstantOffsets(layout, offset, true));
+  if (!object || !object->isConstant() || !object->hasDefinitiveInitializer()) return nullptr;
+  return llvm::ConstantFoldLoadFromConst(object->getInitializer(), load->getType(), offset, layout);
+}
+
 class Lowering {
  public:
-  explicit Lowering(ThreadFunction& thread) : thread_(thread) {
+  Lowering(ThreadFunction& thread, KernelImage& image) : thread_(thread), image_(image) {
     llvm::IRBuilder<> builder(&*thread.function->getEntryBlock().getFirstInsertionPt());
     threadgroup_ = builder.CreateLoad(
         builder.getPtrTy(), member(builder, thread.state(), offsetof(ThreadState, threadgroup)),
@@ -95,6 +111,8 @@ class Lowering {
       replace(call, builder.getInt32(*value));
     } else if (name == "atomic_thread_fence") {
       fence(builder, call);
+    } else if (name == "message") {
+      return message(builder, call);
     } else {
       return internal_error("the reference executor has no lowering for '" + ir_name + "'");
     }
@@ -102,6 +120,15 @@ class Lowering {
   }
 
  private:
+  [[nodiscard]] std::optional<std::string> find_literal(llvm::Value* value) const {
+    llvm::Constant* constant =
+        find_constant_value(value->stripPointerCasts(), thread_.module().getDataLayout());
+    llvm::StringRef text;
+    if (!constant || !llvm::getConstantStringInfo(constant->stripPointerCasts(), text))
+      return std::nullopt;
+    return text.str();
+  }
+
   static void replace(llvm::CallInst& call, llvm::Value* value) {
     call.replaceAllUsesWith(value);
     call.eraseFromParent();
@@ -116,13 +143,34 @@ class Lowering {
     call.eraseFromParent();
   }
 
+  /// The literals go into the image, so that the code hands over an index and the arguments.
+  Result<void> message(llvm::IRBuilder<>& builder, llvm::CallInst& call) {
+    const auto format = find_literal(call.getArgOperand(0));
+    if (!format) {
+      return user_error("the format of a message must be a string literal (" +
+                        image_.place_text(find_place(call.getDebugLoc(), image_)) + ")");
+    }
+    image_.messages.push_back({*format, find_literal(call.getArgOperand(4)).value_or(""),
+                               find_literal(call.getArgOperand(5)).value_or("")});
+    auto callee = thread_.module().getOrInsertFunction(
+        "am_message", builder.getVoidTy(), builder.getPtrTy(), builder.getInt32Ty(),
+        builder.getPtrTy(), builder.getInt32Ty(), builder.getInt32Ty());
+    llvm::cast<llvm::Function>(callee.getCallee())->addFnAttr(llvm::Attribute::NoUnwind);
+    builder.CreateCall(callee,
+                       {thread_.state(), builder.getInt32(uint32_t(image_.messages.size() - 1)),
+                        call.getArgOperand(1), call.getArgOperand(2), call.getArgOperand(3)});
+    call.eraseFromParent();
+    return {};
+  }
+
   ThreadFunction& thread_;
+  KernelImage& image_;
   llvm::LoadInst* threadgroup_;
 };
 
 }  // namespace
 
-Result<void> lower_builtins(ThreadFunction& thread) {
+Result<void> lower_builtins(ThreadFunction& thread, KernelImage& image) {
   std::vector<llvm::CallInst*> calls;
   for (llvm::Instruction& instruction : llvm::instructions(thread.function)) {
     auto* call = llvm::dyn_cast<llvm::CallInst>(&instruction);
@@ -131,13 +179,14 @@ Result<void> lower_builtins(ThreadFunction& thread) {
     if (!callee) return internal_error("the IR has an indirect call");
     if (callee->getName().starts_with("am.")) calls.push_back(call);
   }
-  Lowering lowering(thread);
+  Lowering lowering(thread, image);
   for (llvm::CallInst* call : calls) ANYMETAL_RETURN_IF_ERROR(lowering.lower(*call));
   return {};
 }
 
 bool lowers_to_instructions(std::string_view name) {
-  return find_member(name) || find_constant(name) || name == "atomic_thread_fence";
+  return find_member(name) || find_constant(name) || name == "atomic_thread_fence" ||
+         name == "message";
 }
 
 }  // namespace anymetal::backend

@@ -341,6 +341,12 @@ constexpr Builtin kRows[] = {
 
     {"mulhi", "T(T, T)", kLong, Group::integer, Uniformity::operands, Memory::none, false,
      "mulhi(long x, long y)", "Upper half of the 128-bit product (6.4)"},
+
+    {"message", "void(ptr, ptr, u32, u32, ptr, ptr)", kNoType, Group::memory, Uniformity::operands,
+     Memory::fence, false, "os_log::log(constant char* format, ...), printf(format, ...)",
+     "Writes a message: format (a string literal), arguments and their number "
+     "(MessageArgument of src/backend/message_format.h), level (0 default, 1 info, 2 debug, 3 "
+     "error, 4 fault, 5 printf), subsystem and category of the log (6.18)"},
 };
 
 }  // namespace

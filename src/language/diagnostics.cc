@@ -132,7 +132,6 @@ bool is_unsupported_metal_name(std::string_view name) {
                                                    "mesh_grid_properties",
                                                    "imageblock",
                                                    "r8unorm",
-                                                   "os_log",
                                                    "visible_function_table",
                                                    "command_buffer",
                                                    "render_command",

@@ -19,6 +19,7 @@
 #include "runtime/device_state.h"
 #include "runtime/launch_record.h"
 #include "runtime/log.h"
+#include "runtime/message_printer.h"
 #include "runtime/running_dispatch.h"
 #include "runtime/validate_launch.h"
 
@@ -108,12 +109,13 @@ class CompiledFunction final : public Pipeline {
     CoverageProbe probe(interface_, launch);
     ANYMETAL_RETURN_IF_ERROR(run_recorded(code, launch));
     if (probe.empty()) return {};
-    Result<void> again = dispatch(code, probe.second_launch());
+    Result<void> again = dispatch(code, probe.second_launch(), /*is_second_run=*/true);
     probe.report(again.ok() ? nullptr : &again.error());
     return {};
   }
 
-  Result<void> dispatch(CompiledKernel& code, const Launch& launch) {
+  /// `is_second_run`: of the same launch, whose messages have been written.
+  Result<void> dispatch(CompiledKernel& code, const Launch& launch, bool is_second_run = false) {
     std::array<Argument, kMaxArguments> arguments;
     size_t count = 0;
     for (const Parameter& p : interface_.parameters) {
@@ -123,11 +125,17 @@ class CompiledFunction final : public Pipeline {
         arguments[count++] = {nullptr, launch.threadgroup_lengths[p.index]};
     }
     RunningDispatch running(state_->settings.timeout);
+    const Settings& settings = state_->settings;
+    MessagePrinter printer(interface_.name, settings.messages == MessageOutput::threads);
+    const bool printed = settings.messages != MessageOutput::off && !is_second_run;
     Result<void> result = code.run({.grid = launch.grid,
                                     .threadgroup = launch.threadgroup,
                                     .arguments = std::span(arguments.data(), count),
                                     .resident = launch.resident,
-                                    .stop = running.flag()});
+                                    .stop = running.flag(),
+                                    .messages = printed ? &printer : nullptr,
+                                    .message_bytes = settings.message_bytes});
+    printer.finish();
     if (result.ok() || result.error().kind != ErrorKind::stopped) return result;
     return describe_stop(running.reason(), std::move(result).error());
   }

@@ -62,8 +62,8 @@ std::optional<std::chrono::nanoseconds> read_timeout(Reader& in) {
   return std::chrono::nanoseconds(static_cast<int64_t>(seconds * 1e9));
 }
 
-uint64_t read_cache_limit(Reader& in, uint64_t fallback) {
-  std::string value = in.text("ANYMETAL_CACHE_SIZE");
+uint64_t read_size(Reader& in, const char* variable, std::string_view zero, uint64_t fallback) {
+  std::string value = in.text(variable);
   if (value.empty()) return fallback;
   char* end = nullptr;
   double number = std::strtod(value.c_str(), &end);
@@ -85,7 +85,7 @@ uint64_t read_cache_limit(Reader& in, uint64_t fallback) {
       break;
   }
   if (end == value.c_str() || *end != '\0' || !(number >= 0) || number * unit > 1e18) {
-    in.refuse("ANYMETAL_CACHE_SIZE", value, "bytes such as 512M or 2G (0: no cache on disk)");
+    in.refuse(variable, value, fmt::format("bytes such as 512M or 2G (0: {})", zero));
     return fallback;
   }
   return static_cast<uint64_t>(number * unit);
@@ -120,7 +120,14 @@ Settings Settings::from_environment(const Lookup& get) {
   if (!warn.empty() && warn != "coverage") in.refuse("ANYMETAL_WARN", warn, "coverage");
   settings.architecture = in.text("ANYMETAL_ARCHITECTURE", settings.architecture);
   settings.cache_directory = find_cache_directory(in);
-  settings.cache_limit_bytes = read_cache_limit(in, settings.cache_limit_bytes);
+  settings.cache_limit_bytes =
+      read_size(in, "ANYMETAL_CACHE_SIZE", "no cache on disk", settings.cache_limit_bytes);
+  std::string messages = in.choice("ANYMETAL_MESSAGES", {"on", "threads", "off"});
+  settings.messages = messages == "off"       ? MessageOutput::off
+                      : messages == "threads" ? MessageOutput::threads
+                                              : MessageOutput::on;
+  settings.message_bytes =
+      read_size(in, "ANYMETAL_MESSAGES_SIZE", "no messages", settings.message_bytes);
   settings.log_level =
       in.choice("ANYMETAL_LOG", {"warn", "trace", "debug", "info", "error", "off"});
   return settings;

@@ -13,6 +13,10 @@
 
 namespace anymetal::runtime {
 
+/// Where what kernels write (os_log, printf) goes: nowhere, to the report, or there with the
+/// thread.
+enum class MessageOutput : uint8_t { off, on, threads };
+
 struct Settings {
   std::string executor = "reference";               ///< ANYMETAL_EXECUTOR
   backend::Bounds bounds = backend::Bounds::error;  ///< ANYMETAL_BOUNDS=error|robust|off
@@ -24,7 +28,9 @@ struct Settings {
   std::string cache_directory;  ///< ANYMETAL_CACHE_DIR, else XDG's; empty: no disk cache
   uint64_t cache_limit_bytes =
       uint64_t{1} << 30;  ///< ANYMETAL_CACHE_SIZE: bytes, or with K, M, G; 0: no disk cache
-  std::string log_level = "warn";  ///< ANYMETAL_LOG=trace|debug|info|warn|error|off
+  MessageOutput messages = MessageOutput::on;  ///< ANYMETAL_MESSAGES=on|threads|off
+  uint64_t message_bytes = uint64_t{8} << 20;  ///< ANYMETAL_MESSAGES_SIZE, for each dispatch
+  std::string log_level = "warn";              ///< ANYMETAL_LOG=trace|debug|info|warn|error|off
   /// A value of the environment that means nothing; every library and pipeline gives it as its
   /// error.
   std::optional<Error> invalid;

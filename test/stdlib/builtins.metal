@@ -121,4 +121,5 @@ kernel void all_builtins(device float* f [[buffer(0)]], device uint* u [[buffer(
   int e;
   f[0] += fmod(f[1], f[2]) + ldexp(f[1], 2) + frexp(f[2], e) + ilogb(f[3]) + nextafter(f[1], f[2]) + e;
   l[0] = mulhi(l[1], l[2]);
+  printf("%f", f[0]);
 }

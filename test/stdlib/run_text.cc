@@ -14,7 +14,8 @@ language::Source source_of(const std::string& text) {
 }  // namespace
 
 bool run_text(const std::string& text, std::vector<backend::Argument> arguments, uint32_t threads,
-              uint32_t threadgroup, MathMode mode, std::vector<std::string> include_dirs) {
+              uint32_t threadgroup, MathMode mode, std::vector<std::string> include_dirs,
+              backend::MessageSink* messages, uint64_t message_bytes) {
   language::Options options;
   options.math_mode = mode;
   options.include_dirs = std::move(include_dirs);
@@ -38,8 +39,11 @@ bool run_text(const std::string& text, std::vector<backend::Argument> arguments,
     ADD_FAILURE() << kernel.error().text();
     return false;
   }
-  backend::Dispatch dispatch{
-      .grid = {threads}, .threadgroup = {threadgroup}, .arguments = arguments};
+  backend::Dispatch dispatch{.grid = {threads},
+                             .threadgroup = {threadgroup},
+                             .arguments = arguments,
+                             .messages = messages,
+                             .message_bytes = message_bytes};
   auto result = (*kernel)->run(dispatch);
   if (!result) ADD_FAILURE() << result.error().text();
   return result.ok();

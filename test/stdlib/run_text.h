@@ -21,7 +21,8 @@ backend::Argument argument(std::vector<T>& values) {
 /// `threads` threads. False, and a test failure, if any step fails.
 bool run_text(const std::string& text, std::vector<backend::Argument> arguments, uint32_t threads,
               uint32_t threadgroup = 32, MathMode mode = MathMode::safe,
-              std::vector<std::string> include_dirs = {});
+              std::vector<std::string> include_dirs = {}, backend::MessageSink* messages = nullptr,
+              uint64_t message_bytes = 1 << 20);
 
 /// The error of a text that must be wrong.
 Error parse_error(const std::string& text);

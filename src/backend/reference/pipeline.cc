@@ -199,7 +199,7 @@ constexpr Pass kPasses[] = {
        if (c.meets) number_meeting_points(c.thread, c.passes.functions(), c.image);
      }>},
     {"lower-builtins", "makes the other builtins loads, instructions and calls of the runtime",
-     [](Compilation& c) { return lower_builtins(c.thread); }},
+     [](Compilation& c) { return lower_builtins(c.thread, c.image); }},
     // After numbering: it splits the blocks with back edges.
     {"instrument-loops", "looks at each back edge whether the run is to end",
      plain<[](Compilation& c) {

@@ -7,6 +7,7 @@
 // threads compute, and runtime_functions.cc is all that the code can call.
 #include <pthread.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <mutex>
@@ -26,7 +27,7 @@ namespace anymetal::backend {
 namespace reference {
 namespace {
 
-constexpr std::string_view kVersion = "reference 6";
+constexpr std::string_view kVersion = "reference 7";
 
 /// Workers at rest. There are never more than threads that ran something at once.
 class WorkerPool {
@@ -77,6 +78,7 @@ class Crew final : public ThreadPool::Job {
       run_.failed = 1;
     } else {
       while (worker->run_chunk()) between();
+      worker->give_messages();
     }
     WorkerPool::shared().put_back(std::move(worker));
   }
@@ -154,6 +156,33 @@ void execute(Run& run) {
   pool.dismiss(crew);
 }
 
+/// In the order of threadgroups, up to the limit.
+void deliver_messages(Run& run) {
+  const Dispatch& dispatch = *run.dispatch;
+  std::sort(run.messages.begin(), run.messages.end(),
+            [](const KeptMessage& a, const KeptMessage& b) {
+              return std::pair(a.threadgroup, a.sequence) < std::pair(b.threadgroup, b.sequence);
+            });
+  uint64_t bytes = 0;
+  size_t count = 0;
+  for (const KeptMessage& kept : run.messages) {
+    bytes += kept.bytes(*run.image);
+    if (bytes > dispatch.message_bytes) break;
+    ++count;
+    const MessageSite& site = run.image->messages[kept.site];
+    const std::string text = format_message(site.format, kept.arguments);
+    Message message{MessageLevel(std::min(kept.level, uint32_t(MessageLevel::printf))),
+                    site.subsystem,
+                    site.category,
+                    text,
+                    {}};
+    std::copy_n(kept.thread, 3, message.thread);
+    dispatch.messages->receive(message);
+  }
+  const uint64_t lost = run.lost_messages + (run.messages.size() - count);
+  if (lost != 0) dispatch.messages->dropped(lost);
+}
+
 class ReferenceKernel final : public CompiledKernel {
  public:
   ReferenceKernel(KernelImage image, std::string object, KernelInterface interface,
@@ -180,6 +209,7 @@ class ReferenceKernel final : public CompiledKernel {
     run.arena_bytes = arena_bytes(image_, dispatch);
     describe_grid(run, dispatch);
     execute(run);
+    if (dispatch.messages) deliver_messages(run);
     return outcome(run);
   }
 

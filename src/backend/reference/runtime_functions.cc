@@ -132,6 +132,12 @@ void fill(ThreadState* thread, uint32_t site, uint64_t to, uint64_t base, uint64
   }
 }
 
+/// A thread writes a message; its text is made when the dispatch has ended.
+void message(ThreadState* thread, uint32_t site, const MessageArgument* arguments, uint32_t count,
+             uint32_t level) {
+  worker_of(thread).keep_message(*thread, site, {arguments, count}, level);
+}
+
 /// What Clang's code for narrow floats calls on machines without instructions for them; the types
 /// make sure that values travel in the registers that it expects.
 _Float16 truncate_to_half(float value) {
@@ -219,6 +225,7 @@ RuntimeSymbols build_symbols() {
   symbols.emplace_back("am_find_region", address(&find_region));
   symbols.emplace_back("am_copy", address(&copy));
   symbols.emplace_back("am_fill", address(&fill));
+  symbols.emplace_back("am_message", address(&message));
   add_compiler_functions(symbols);
   add_library_functions(symbols);
   symbols.insert(symbols.end(), math_functions().begin(), math_functions().end());

@@ -22,11 +22,14 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <random>
+#include <span>
 #include <vector>
 
 #include "backend/backend.h"
 #include "backend/kernel_image.h"
+#include "backend/message_format.h"
 #include "backend/object_linker.h"
 #include "backend/reference/fibre.h"
 #include "backend/reference/meetings.h"
@@ -50,6 +53,21 @@ struct Violation {
 /// Instead of an index into KernelImage::objects: Dispatch::resident.
 inline constexpr uint32_t kResidentObject = UINT32_MAX - 1;
 
+/// What a thread wrote, until the dispatch has ended.
+struct KeptMessage {
+  uint64_t threadgroup = 0;  ///< in the order of the grid
+  uint64_t sequence = 0;     ///< among those of its worker
+  uint32_t site = 0;         ///< index into KernelImage::messages
+  uint32_t level = 0;
+  uint32_t thread[3] = {};
+  std::vector<MessageArgument> arguments;
+
+  /// What it counts against the limit.
+  [[nodiscard]] uint64_t bytes(const KernelImage& image) const {
+    return image.messages[site].format.size() + 32 + arguments.size() * sizeof(MessageArgument);
+  }
+};
+
 /// One dispatch while it runs.
 struct Run {
   const KernelImage* image = nullptr;
@@ -68,6 +86,9 @@ struct Run {
   std::atomic<bool> claimed{false};  ///< by the thread that writes `violation`
   std::atomic<bool> has_violation{false};
   Violation violation;  ///< valid once has_violation is set
+  std::mutex messages_mutex;
+  std::vector<KeptMessage> messages;       ///< of workers that have ended
+  std::atomic<uint64_t> lost_messages{0};  ///< for which no worker had room
 };
 
 class Worker {
@@ -84,6 +105,10 @@ class Worker {
   // For the functions that compiled code calls.
   [[noreturn]] void abandon(ThreadState& thread);
   void wait_at(ThreadState& thread, uint32_t site);
+  void keep_message(const ThreadState& thread, uint32_t site,
+                    std::span<const MessageArgument> arguments, uint32_t level);
+  /// Hands what was kept over to the run.
+  void give_messages();
   [[nodiscard]] Run& run() { return *run_; }
   [[nodiscard]] const Fibre& fibre_of(const ThreadState& thread) const;
 
@@ -133,6 +158,8 @@ class Worker {
   StackMemory stacks_;
   std::vector<std::unique_ptr<Fibre>> fibres_;
   std::minstd_rand random_;
+  std::vector<KeptMessage> messages_;
+  uint64_t message_bytes_ = 0;
 };
 
 }  // namespace anymetal::backend::reference
