@@ -73,22 +73,26 @@ TYPED_TEST(Integers, ShiftsTakeTheAmountModuloTheWidth) {
   amount.reserve(128);
   for (int i = 0; i < 128; ++i) amount.push_back(i < 100 ? i : 100 - i);
   const std::string type = metal_name<T>();
-  ASSERT_TRUE(run_text("typedef " + type +
-                           " T; kernel void k(device const T* a [[buffer(0)]], device const int* n "
-                           "[[buffer(1)]], device T* out [[buffer(2)]],\n"
-                           "  uint i [[thread_position_in_grid]]) {\n"
-                           "  out[4 * i] = a[i] << n[i]; out[4 * i + 1] = a[i] >> n[i];\n"
-                           "  out[4 * i + 2] = (vec<T, 2>(0, a[i]) << vec<T, 2>(T(n[i]))).y;\n"
-                           "  out[4 * i + 3] = (vec<T, 2>(0, a[i]) >> vec<T, 2>(T(n[i]))).y;\n}\n",
-                       {argument(a), argument(amount), argument(out)}, uint32_t(a.size())));
-  for (size_t i = 0; i < a.size(); ++i) {
-    const int n = amount[i] & (promoted - 1), v = amount[i] & (width - 1);
-    EXPECT_EQ(out[4 * i], T(uint64_t(int64_t(a[i])) << n)) << amount[i];
-    EXPECT_EQ(out[4 * i + 1],
-              T(std::is_signed_v<T> ? T(int64_t(a[i]) >> n) : T(uint64_t(U(a[i])) >> n)))
-        << amount[i];
-    EXPECT_EQ(out[4 * i + 2], T(U(a[i]) << v)) << amount[i];
-    EXPECT_EQ(out[4 * i + 3], T(std::is_signed_v<T> ? T(a[i] >> v) : T(U(a[i]) >> v))) << amount[i];
+  for (const MathMode mode : kModes) {
+    ASSERT_TRUE(
+        run_text("typedef " + type +
+                     " T; kernel void k(device const T* a [[buffer(0)]], device const int* n "
+                     "[[buffer(1)]], device T* out [[buffer(2)]],\n"
+                     "  uint i [[thread_position_in_grid]]) {\n"
+                     "  out[4 * i] = a[i] << n[i]; out[4 * i + 1] = a[i] >> n[i];\n"
+                     "  out[4 * i + 2] = (vec<T, 2>(0, a[i]) << vec<T, 2>(T(n[i]))).y;\n"
+                     "  out[4 * i + 3] = (vec<T, 2>(0, a[i]) >> vec<T, 2>(T(n[i]))).y;\n}\n",
+                 {argument(a), argument(amount), argument(out)}, uint32_t(a.size()), 32, mode));
+    for (size_t i = 0; i < a.size(); ++i) {
+      const int n = amount[i] & (promoted - 1), v = amount[i] & (width - 1);
+      EXPECT_EQ(out[4 * i], T(uint64_t(int64_t(a[i])) << n)) << amount[i];
+      EXPECT_EQ(out[4 * i + 1],
+                T(std::is_signed_v<T> ? T(int64_t(a[i]) >> n) : T(uint64_t(U(a[i])) >> n)))
+          << amount[i];
+      EXPECT_EQ(out[4 * i + 2], T(U(a[i]) << v)) << amount[i];
+      EXPECT_EQ(out[4 * i + 3], T(std::is_signed_v<T> ? T(a[i] >> v) : T(U(a[i]) >> v)))
+          << amount[i];
+    }
   }
 }
 
@@ -101,22 +105,25 @@ TYPED_TEST(Integers, OverflowWraps) {
   a[0] = std::numeric_limits<T>::max(), b[0] = 1;
   a[1] = b[1] = std::numeric_limits<T>::min();
   std::vector<T> out(a.size() * 5);
-  ASSERT_TRUE(run_text("typedef " + metal_name<T>() +
-                           " T; kernel void k(device const T* a [[buffer(0)]], device const T* b "
-                           "[[buffer(1)]], device "
-                           "T* out [[buffer(2)]],\n  uint i [[thread_position_in_grid]]) {\n"
-                           "  const T x = a[i], y = b[i];\n"
-                           "  out[5 * i] = x + y; out[5 * i + 1] = x - y; out[5 * i + 2] = x * y; "
-                           "out[5 * i + 3] = -x;\n"
-                           "  out[5 * i + 4] = T(x + 1) > x;\n}\n",
-                       {argument(a), argument(b), argument(out)}, uint32_t(a.size())));
-  for (size_t i = 0; i < a.size(); ++i) {
-    const auto x = uint64_t(int64_t(a[i])), y = uint64_t(int64_t(b[i]));
-    EXPECT_EQ(out[5 * i], T(U(x + y)));
-    EXPECT_EQ(out[5 * i + 1], T(U(x - y)));
-    EXPECT_EQ(out[5 * i + 2], T(U(x * y)));
-    EXPECT_EQ(out[5 * i + 3], T(U(0 - x)));
-    EXPECT_EQ(out[5 * i + 4], T(a[i] != std::numeric_limits<T>::max())) << "x + 1 > x was folded";
+  for (const MathMode mode : kModes) {
+    ASSERT_TRUE(
+        run_text("typedef " + metal_name<T>() +
+                     " T; kernel void k(device const T* a [[buffer(0)]], device const T* b "
+                     "[[buffer(1)]], device "
+                     "T* out [[buffer(2)]],\n  uint i [[thread_position_in_grid]]) {\n"
+                     "  const T x = a[i], y = b[i];\n"
+                     "  out[5 * i] = x + y; out[5 * i + 1] = x - y; out[5 * i + 2] = x * y; "
+                     "out[5 * i + 3] = -x;\n"
+                     "  out[5 * i + 4] = T(x + 1) > x;\n}\n",
+                 {argument(a), argument(b), argument(out)}, uint32_t(a.size()), 32, mode));
+    for (size_t i = 0; i < a.size(); ++i) {
+      const auto x = uint64_t(int64_t(a[i])), y = uint64_t(int64_t(b[i]));
+      EXPECT_EQ(out[5 * i], T(U(x + y)));
+      EXPECT_EQ(out[5 * i + 1], T(U(x - y)));
+      EXPECT_EQ(out[5 * i + 2], T(U(x * y)));
+      EXPECT_EQ(out[5 * i + 3], T(U(0 - x)));
+      EXPECT_EQ(out[5 * i + 4], T(a[i] != std::numeric_limits<T>::max())) << "x + 1 > x was folded";
+    }
   }
 }
 
@@ -220,17 +227,20 @@ TYPED_TEST(Integers, ToFloatsRoundOnceToNearestEven) {
   }
   std::vector<float> wide(in.size());
   std::vector<uint16_t> halves(in.size()), bfloats(in.size());
-  ASSERT_TRUE(run_text("typedef " + metal_name<T>() +
-                           " T; kernel void k(device const T* in [[buffer(0)]], device float* f "
-                           "[[buffer(1)]],\n  device half* h [[buffer(2)]], device bfloat* b "
-                           "[[buffer(3)]], uint i [[thread_position_in_grid]]) {\n"
-                           "  f[i] = float(in[i]); h[i] = half(in[i]); b[i] = bfloat(in[i]);\n}\n",
-                       {argument(in), argument(wide), argument(halves), argument(bfloats)},
-                       uint32_t(in.size())));
-  for (size_t i = 0; i < in.size(); ++i) {
-    EXPECT_EQ(wide[i], rounded(in[i], 24, 128)) << +in[i];
-    EXPECT_EQ(half_value(halves[i]), rounded(in[i], 11, 16)) << +in[i];
-    EXPECT_EQ(bfloat_value(bfloats[i]), rounded(in[i], 8, 128)) << +in[i];
+  for (const MathMode mode : kModes) {
+    ASSERT_TRUE(
+        run_text("typedef " + metal_name<T>() +
+                     " T; kernel void k(device const T* in [[buffer(0)]], device float* f "
+                     "[[buffer(1)]],\n  device half* h [[buffer(2)]], device bfloat* b "
+                     "[[buffer(3)]], uint i [[thread_position_in_grid]]) {\n"
+                     "  f[i] = float(in[i]); h[i] = half(in[i]); b[i] = bfloat(in[i]);\n}\n",
+                 {argument(in), argument(wide), argument(halves), argument(bfloats)},
+                 uint32_t(in.size()), 32, mode));
+    for (size_t i = 0; i < in.size(); ++i) {
+      EXPECT_EQ(wide[i], rounded(in[i], 24, 128)) << +in[i];
+      EXPECT_EQ(half_value(halves[i]), rounded(in[i], 11, 16)) << +in[i];
+      EXPECT_EQ(bfloat_value(bfloats[i]), rounded(in[i], 8, 128)) << +in[i];
+    }
   }
 }
 

@@ -319,6 +319,130 @@ TEST(Denormals, KeptByHalvesAndBfloats) {
   }
 }
 
+// Special values, as annex F of C and IEEE 754-2019, 9.2.1, have them
+
+struct Special {
+  const char* expression;  ///< of a and b
+  float a, b, expected;
+};
+
+const float kPi = 3.14159265f;
+const Special kSpecials[] = {
+    {"pow(a, b)", 0, -1, kInfinity},
+    {"pow(a, b)", -0.0f, -3, -kInfinity},
+    {"pow(a, b)", -0.0f, -2, kInfinity},
+    {"pow(a, b)", 0, -kInfinity, kInfinity},
+    {"pow(a, b)", -0.0f, 3, -0.0f},
+    {"pow(a, b)", -0.0f, 2, 0},
+    {"pow(a, b)", -1, kInfinity, 1},
+    {"pow(a, b)", 1, NAN, 1},
+    {"pow(a, b)", NAN, 0, 1},
+    {"pow(a, b)", NAN, 1, NAN},
+    {"pow(a, b)", -8, 0.3125f, NAN},
+    {"pow(a, b)", -8, 3, -512},
+    {"pow(a, b)", 0.5f, -kInfinity, kInfinity},
+    {"pow(a, b)", 0.5f, kInfinity, 0},
+    {"pow(a, b)", -2, kInfinity, kInfinity},
+    {"pow(a, b)", 2, -kInfinity, 0},
+    {"pow(a, b)", -kInfinity, -3, -0.0f},
+    {"pow(a, b)", -kInfinity, -2, 0},
+    {"pow(a, b)", -kInfinity, 3, -kInfinity},
+    {"pow(a, b)", -kInfinity, 2.5f, kInfinity},
+    {"pow(a, b)", kInfinity, -1, 0},
+    {"powr(a, b)", -1, 2, NAN},
+    {"powr(a, b)", 0, 0, NAN},
+    {"powr(a, b)", kInfinity, 0, NAN},
+    {"powr(a, b)", 1, kInfinity, NAN},
+    {"powr(a, b)", 1, NAN, NAN},
+    {"powr(a, b)", 0, -2, kInfinity},
+    {"powr(a, b)", -0.0f, 3, 0},
+    {"powr(a, b)", 2, 0, 1},
+    {"atan2(a, b)", 0, -0.0f, kPi},
+    {"atan2(a, b)", -0.0f, -1, -kPi},
+    {"atan2(a, b)", -0.0f, 0, -0.0f},
+    {"atan2(a, b)", -1, 0, -kPi / 2},
+    {"atan2(a, b)", kInfinity, kInfinity, kPi / 4},
+    {"atan2(a, b)", -kInfinity, -kInfinity, -3 * kPi / 4},
+    {"atan2(a, b)", 1, kInfinity, 0},
+    {"fmod(a, b)", -0.0f, 2, -0.0f},
+    {"fmod(a, b)", 1, 0, NAN},
+    {"fmod(a, b)", kInfinity, 2, NAN},
+    {"fmod(a, b)", -5, kInfinity, -5},
+    {"fmod(a, b)", -4, 2, -0.0f},
+    {"exp(a)", -kInfinity, 0, 0},
+    {"exp2(a)", kInfinity, 0, kInfinity},
+    {"log(a)", -0.0f, 0, -kInfinity},
+    {"log2(a)", -1, 0, NAN},
+    {"log10(a)", kInfinity, 0, kInfinity},
+    {"sin(a)", -0.0f, 0, -0.0f},
+    {"cos(a)", kInfinity, 0, NAN},
+    {"tan(a)", -kInfinity, 0, NAN},
+    {"sinpi(a)", -2, 0, -0.0f},
+    {"cospi(a)", 0.5f, 0, 0},
+    {"tanpi(a)", 0.5f, 0, kInfinity},
+    {"asin(a)", 2, 0, NAN},
+    {"acos(a)", 1, 0, 0},
+    {"atan(a)", -kInfinity, 0, -kPi / 2},
+    {"sinh(a)", -kInfinity, 0, -kInfinity},
+    {"cosh(a)", -kInfinity, 0, kInfinity},
+    {"tanh(a)", -kInfinity, 0, -1},
+    {"acosh(a)", 0.5f, 0, NAN},
+    {"acosh(a)", 1, 0, 0},
+    {"atanh(a)", -1, 0, -kInfinity},
+    {"atanh(a)", 1.5f, 0, NAN},
+    {"sqrt(a)", -0.0f, 0, -0.0f},
+    {"sqrt(a)", -1, 0, NAN},
+    {"rsqrt(a)", -0.0f, 0, -kInfinity},
+    {"rsqrt(a)", kInfinity, 0, 0},
+    {"fdim(a, b)", NAN, 1, NAN},
+    {"fdim(a, b)", kInfinity, kInfinity, 0},
+    {"ceil(a)", -0.5f, 0, -0.0f},
+    {"round(a)", -2.5f, 0, -3},
+    {"rint(a)", 2.5f, 0, 2},
+    {"rint(a)", -0.25f, 0, -0.0f},
+    {"fract(a)", kInfinity, 0, 0},
+    {"ldexp(a, int(b))", kInfinity, -3, kInfinity},
+    {"ldexp(a, int(b))", -1, 200, -kInfinity},
+    {"nextafter(a, b)", -0.0f, 0, 0},
+    {"copysign(a, b)", NAN, -0.0f, NAN},
+    {"sign(a)", -0.0f, 0, -0.0f},
+};
+
+TEST(SpecialValues, FollowCAndIeee) {
+  for (const char* type : {"float", "half", "bfloat"}) {
+    for (const MathMode mode : {MathMode::safe, MathMode::relaxed}) {
+      std::vector<float> operands, out(std::size(kSpecials));
+      std::string body = std::string("typedef ") + type +
+                         " T;\nkernel void k(device const float* in "
+                         "[[buffer(0)]], device float* out [[buffer(1)]]) {\n";
+      for (size_t i = 0; i < out.size(); ++i) {
+        operands.insert(operands.end(), {kSpecials[i].a, kSpecials[i].b});
+        const std::string at = std::to_string(2 * i);
+        body.append("  { const T a = T(in[").append(at).append("]), b = T(in[").append(at);
+        body.append(" + 1]); out[").append(std::to_string(i)).append("] = float(");
+        body.append(kSpecials[i].expression).append("); }\n");
+      }
+      ASSERT_TRUE(run_text(body + "}\n", {argument(operands), argument(out)}, 1, 1, mode));
+      for (size_t i = 0; i < out.size(); ++i) {
+        const Special& row = kSpecials[i];
+        const std::string what = std::string(type) + " " + name_of(mode) + ": " + row.expression +
+                                 ", a = " + std::to_string(row.a) +
+                                 ", b = " + std::to_string(row.b);
+        if (std::isnan(row.expected)) {
+          EXPECT_TRUE(std::isnan(out[i])) << what << ": " << out[i];
+        } else if (std::isinf(row.expected) || row.expected == std::trunc(row.expected)) {
+          EXPECT_EQ(out[i], row.expected) << what;
+          // Signs of zeros are promised in safe.
+          if (mode == MathMode::safe)
+            EXPECT_EQ(std::signbit(out[i]), std::signbit(row.expected)) << what;
+        } else {
+          EXPECT_NEAR(out[i], row.expected, std::abs(row.expected) * 0x1p-8) << what;
+        }
+      }
+    }
+  }
+}
+
 // The environment of the program
 
 /// What a kernel gives that rounding, flushing and traps would change; simd_sum runs elsewhere than
