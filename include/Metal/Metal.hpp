@@ -2,22 +2,22 @@
 // semantics. See Foundation/Foundation.hpp for what an object is.
 //
 // What is here: device, buffers, libraries from text, functions with constants, compute pipelines,
-// queues, command buffers, compute encoders, events, fences. What isn't: graphics, textures, heaps,
-// blits, argument buffers, binary archives.
+// queues, command buffers, compute encoders, events, fences, textures and samplers. What isn't:
+// graphics, heaps, blits, argument buffers, binary archives.
 //
 // `new...` functions give a reference; others lend what they return until the autorelease pool
 // goes. Errors come as an autoreleased NS::Error, or as the command buffer's error.
 #pragma once
 
 #include <Foundation/Foundation.hpp>
+#include <Metal/MTLResource.hpp>
+#include <Metal/MTLTexture.hpp>
+#include <Metal/MTLTypes.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
 
 namespace MTL {
-
-using NS::Integer;
-using NS::UInteger;
 
 class Buffer;
 class CommandBuffer;
@@ -30,20 +30,6 @@ class Fence;
 class Function;
 class Library;
 class SharedEvent;
-
-struct Size {
-  UInteger width, height, depth;
-  Size() = default;
-  Size(UInteger w, UInteger h, UInteger d) : width(w), height(h), depth(d) {}
-  static Size Make(UInteger w, UInteger h, UInteger d) { return {w, h, d}; }
-};
-
-struct Origin {
-  UInteger x, y, z;
-  Origin() = default;
-  Origin(UInteger at_x, UInteger at_y, UInteger at_z) : x(at_x), y(at_y), z(at_z) {}
-  static Origin Make(UInteger x, UInteger y, UInteger z) { return {x, y, z}; }
-};
 
 // Names and numbers are those of Apple's published interface.
 // clang-format off
@@ -64,31 +50,6 @@ enum DataType : UInteger {
 };
 // clang-format on
 
-enum CPUCacheMode : UInteger { CPUCacheModeDefaultCache = 0, CPUCacheModeWriteCombined = 1 };
-enum StorageMode : UInteger {
-  StorageModeShared = 0,
-  StorageModeManaged = 1,
-  StorageModePrivate = 2,
-  StorageModeMemoryless = 3,
-};
-enum HazardTrackingMode : UInteger {
-  HazardTrackingModeDefault = 0,
-  HazardTrackingModeUntracked = 1,
-  HazardTrackingModeTracked = 2,
-};
-using ResourceOptions = UInteger;
-enum : ResourceOptions {
-  ResourceCPUCacheModeDefaultCache = 0,
-  ResourceCPUCacheModeWriteCombined = 1,
-  ResourceStorageModeShared = 0,
-  ResourceStorageModeManaged = 16,
-  ResourceStorageModePrivate = 32,
-  ResourceHazardTrackingModeDefault = 0,
-  ResourceHazardTrackingModeUntracked = 256,
-  ResourceHazardTrackingModeTracked = 512,
-};
-using ResourceUsage = UInteger;
-enum : ResourceUsage { ResourceUsageRead = 1, ResourceUsageWrite = 2 };
 using BarrierScope = UInteger;
 enum : BarrierScope { BarrierScopeBuffers = 1, BarrierScopeTextures = 2 };
 using PipelineOption = UInteger;
@@ -128,18 +89,6 @@ using SharedEventNotificationFunction = std::function<void(SharedEvent*, std::ui
 // ---- Memory
 // ---------------------------------------------------------------------------------------------------------
 
-class Allocation : public NS::Referencing<Allocation> {
- public:
-  UInteger allocatedSize() const { return am_buffer_length(handle<am_buffer>()); }
-};
-
-class Resource : public NS::Referencing<Resource, Allocation> {
- public:
-  MTL::StorageMode storageMode() const { return StorageModeShared; }
-  NS::String* label() const { return NS::String::string(am_label(this), NS::UTF8StringEncoding); }
-  void setLabel(const NS::String* label) { am_set_label(this, label->utf8String()); }
-};
-
 class Buffer : public NS::Referencing<Buffer, Resource> {
  public:
   UInteger length() const { return am_buffer_length(handle<am_buffer>()); }
@@ -149,6 +98,12 @@ class Buffer : public NS::Referencing<Buffer, Resource> {
   void didModifyRange(NS::Range) {}
   std::uint64_t gpuAddress() const {
     return reinterpret_cast<std::uint64_t>(am_buffer_contents(handle<am_buffer>()));
+  }
+  /// A texture whose texels are the buffer's bytes from `offset` on. Null, with a line in the log,
+  /// if they don't fit.
+  Texture* newTexture(const TextureDescriptor* descriptor, UInteger offset, UInteger bytesPerRow) {
+    return reinterpret_cast<Texture*>(am_texture_new_over_buffer(
+        handle<am_buffer>(), descriptor->shape(), offset, bytesPerRow, nullptr));
   }
 };
 
@@ -267,6 +222,14 @@ class ArgumentEncoder : public NS::Referencing<ArgumentEncoder> {
   void setBuffers(const Buffer* const buffers[], const UInteger offsets[], NS::Range range) {
     for (UInteger i = 0; i < range.length; ++i)
       setBuffer(buffers[i], offsets[i], range.location + i);
+  }
+  void setTexture(const Texture* texture, UInteger index) {
+    am_argument_encoder_set_texture(handle<am_argument_encoder>(),
+                                    reinterpret_cast<const am_texture*>(texture), index);
+  }
+  void setSamplerState(const SamplerState* sampler, UInteger index) {
+    am_argument_encoder_set_sampler(handle<am_argument_encoder>(),
+                                    reinterpret_cast<const am_sampler*>(sampler), index);
   }
   /// Where the member's value is; null if there is no such member or it is a pointer.
   void* constantData(UInteger index) {
@@ -424,6 +387,21 @@ class ComputeCommandEncoder : public NS::Referencing<ComputeCommandEncoder, Comm
   void setBytes(const void* bytes, UInteger length, UInteger index) {
     am_encoder_set_bytes(handle<am_encoder>(), bytes, length, index);
   }
+  void setTexture(const Texture* texture, UInteger index) {
+    am_encoder_set_texture(handle<am_encoder>(),
+                           reinterpret_cast<am_texture*>(const_cast<Texture*>(texture)), index);
+  }
+  void setTextures(const Texture* const textures[], NS::Range range) {
+    for (UInteger i = 0; i < range.length; ++i) setTexture(textures[i], range.location + i);
+  }
+  void setSamplerState(const SamplerState* sampler, UInteger index) {
+    am_encoder_set_sampler(handle<am_encoder>(),
+                           reinterpret_cast<am_sampler*>(const_cast<SamplerState*>(sampler)),
+                           index);
+  }
+  void setSamplerStates(const SamplerState* const samplers[], NS::Range range) {
+    for (UInteger i = 0; i < range.length; ++i) setSamplerState(samplers[i], range.location + i);
+  }
   void setThreadgroupMemoryLength(UInteger length, UInteger index) {
     am_encoder_set_threadgroup_memory(handle<am_encoder>(), length, index);
   }
@@ -455,8 +433,7 @@ class ComputeCommandEncoder : public NS::Referencing<ComputeCommandEncoder, Comm
   /// Kernels of this encoder may touch it through pointers in other buffers; without it such an
   /// access is an error.
   void useResource(const Resource* resource, ResourceUsage) {
-    am_encoder_use_resource(handle<am_encoder>(),
-                            reinterpret_cast<am_buffer*>(const_cast<Resource*>(resource)));
+    am_encoder_use_resource(handle<am_encoder>(), const_cast<Resource*>(resource));
   }
   void useResources(const Resource* const resources[], UInteger count, ResourceUsage usage) {
     for (UInteger i = 0; i < count; ++i) useResource(resources[i], usage);
@@ -586,6 +563,19 @@ class Device : public NS::Referencing<Device> {
     if (!buffer) delete context;
     return reinterpret_cast<Buffer*>(buffer);
   }
+
+  /// Zeroed. Null, with a line in the log, if there can't be such a texture.
+  Texture* newTexture(const TextureDescriptor* descriptor) {
+    return reinterpret_cast<Texture*>(
+        am_texture_new(handle<am_device>(), descriptor->shape(), nullptr));
+  }
+  SamplerState* newSamplerState(const SamplerDescriptor* descriptor) {
+    am_sampler* sampler = am_sampler_new(handle<am_device>(), descriptor->state(), nullptr);
+    am_set_label(sampler, am_label(descriptor));
+    return reinterpret_cast<SamplerState*>(sampler);
+  }
+  UInteger minimumLinearTextureAlignmentForPixelFormat(PixelFormat) { return 16; }
+  UInteger minimumTextureBufferAlignmentForPixelFormat(PixelFormat) { return 16; }
 
   /// `options` may be null. Metal's own default applies then: fast math.
   Library* newLibrary(const NS::String* source, const CompileOptions* options, NS::Error** error) {

@@ -45,7 +45,11 @@ typedef struct am_pipeline am_pipeline;
 typedef struct am_pipeline_descriptor am_pipeline_descriptor;
 typedef struct am_pool am_pool;
 typedef struct am_queue am_queue;
+typedef struct am_sampler am_sampler;
+typedef struct am_sampler_descriptor am_sampler_descriptor;
 typedef struct am_string am_string;
+typedef struct am_texture am_texture;
+typedef struct am_texture_descriptor am_texture_descriptor;
 
 /* Threads, or threadgroups. Wide and unsigned as in Metal: too large sizes are errors that name
  * them. */
@@ -111,6 +115,64 @@ AM_API am_buffer* am_buffer_new_wrapping(am_device* device, void* contents, uint
                                          am_error** error);
 AM_API void* am_buffer_contents(const am_buffer* buffer);
 AM_API uint64_t am_buffer_length(const am_buffer* buffer);
+/* Bytes that a buffer or a texture takes. */
+AM_API uint64_t am_resource_allocated_size(const void* resource);
+
+/* ---- Textures and samplers. Enumerations are Apple's numbers: MTLTextureType, MTLPixelFormat,
+ * MTLTextureUsage, MTLTextureSwizzle, MTLSamplerAddressMode and so on. ---- */
+typedef struct am_texture_shape {
+  uint32_t type;         /* 2: two dimensions */
+  uint32_t pixel_format; /* 70: rgba8unorm */
+  uint32_t width, height, depth;
+  uint32_t array_length;
+  uint32_t levels;
+  uint32_t usage;     /* bits 1 read, 2 write; 0: anything */
+  uint8_t swizzle[4]; /* all 0: none */
+} am_texture_shape;
+typedef struct am_texture_region {
+  uint32_t x, y, z, width, height, depth;
+} am_texture_region;
+/* Shapes and states to be completed step by step, as objects: the pointers are lent and may be
+ * written through. At first 1 x 1 rgba8unorm for reading; nearest, clamped to the edge. */
+AM_API am_texture_descriptor* am_texture_descriptor_new(void);
+AM_API am_texture_shape* am_texture_descriptor_shape(am_texture_descriptor* descriptor);
+/* Zeroed. Null: a size or format that can't be, or no memory; without `error`, the log says so. */
+AM_API am_texture* am_texture_new(am_device* device, const am_texture_shape* shape,
+                                  am_error** error);
+/* The texels of `buffer` from `offset` on; row_bytes 0: tight. */
+AM_API am_texture* am_texture_new_over_buffer(am_buffer* buffer, const am_texture_shape* shape,
+                                              uint64_t offset, uint64_t row_bytes,
+                                              am_error** error);
+/* The same texels in other words: type, pixel_format, levels and swizzle of `shape`; array_length
+ * counts slices (6 for each cube). */
+AM_API am_texture* am_texture_new_view(am_texture* texture, const am_texture_shape* shape,
+                                       uint32_t first_level, uint32_t first_slice,
+                                       am_error** error);
+AM_API void am_texture_get_shape(const am_texture* texture, am_texture_shape* shape);
+/* What stands for it in an argument buffer. */
+AM_API uint64_t am_texture_resource_id(const am_texture* texture);
+/* Copies rows of row_bytes and images of image_bytes (0: tight). False: the region isn't inside. */
+AM_API bool am_texture_replace(am_texture* texture, const am_texture_region* region, uint32_t level,
+                               uint32_t slice, const void* bytes, uint64_t row_bytes,
+                               uint64_t image_bytes, am_error** error);
+AM_API bool am_texture_get(const am_texture* texture, const am_texture_region* region,
+                           uint32_t level, uint32_t slice, void* bytes, uint64_t row_bytes,
+                           uint64_t image_bytes, am_error** error);
+typedef struct am_sampler_state {
+  uint32_t min_filter, mag_filter; /* 0 nearest, 1 linear */
+  uint32_t mip_filter;             /* 0 none, 1 nearest, 2 linear */
+  uint32_t address[3];             /* s, t, r */
+  uint32_t border_color;           /* 0 transparent black, 1 opaque black, 2 opaque white */
+  uint32_t compare_function;
+  uint32_t max_anisotropy;
+  bool pixel_coordinates;
+  float lod_min, lod_max;
+} am_sampler_state;
+AM_API am_sampler_descriptor* am_sampler_descriptor_new(void);
+AM_API am_sampler_state* am_sampler_descriptor_state(am_sampler_descriptor* descriptor);
+AM_API am_sampler* am_sampler_new(am_device* device, const am_sampler_state* state,
+                                  am_error** error);
+AM_API uint64_t am_sampler_resource_id(const am_sampler* sampler);
 
 /* ---- Libraries: Metal text ---- */
 typedef enum am_math_mode { AM_MATH_SAFE = 0, AM_MATH_RELAXED = 1, AM_MATH_FAST = 2 } am_math_mode;
@@ -180,6 +242,10 @@ AM_API void am_argument_encoder_set_target(am_argument_encoder* encoder, am_buff
  * another kind, is left as it is. */
 AM_API void am_argument_encoder_set_buffer(am_argument_encoder* encoder, const am_buffer* buffer,
                                            uint64_t offset, uint64_t index);
+AM_API void am_argument_encoder_set_texture(am_argument_encoder* encoder, const am_texture* texture,
+                                            uint64_t index);
+AM_API void am_argument_encoder_set_sampler(am_argument_encoder* encoder, const am_sampler* sampler,
+                                            uint64_t index);
 AM_API void* am_argument_encoder_constant(am_argument_encoder* encoder, uint64_t index);
 
 /* ---- Queues and command buffers ---- */
@@ -225,6 +291,8 @@ AM_API void am_encoder_set_buffer(am_encoder* encoder, am_buffer* buffer, uint64
 AM_API void am_encoder_set_buffer_offset(am_encoder* encoder, uint64_t offset, uint64_t index);
 AM_API void am_encoder_set_bytes(am_encoder* encoder, const void* bytes, size_t length,
                                  uint64_t index);
+AM_API void am_encoder_set_texture(am_encoder* encoder, am_texture* texture, uint64_t index);
+AM_API void am_encoder_set_sampler(am_encoder* encoder, am_sampler* sampler, uint64_t index);
 AM_API void am_encoder_set_threadgroup_memory(am_encoder* encoder, uint64_t length, uint64_t index);
 /* `threads` of the whole grid; need not be a multiple of the threadgroup. */
 AM_API void am_encoder_dispatch_threads(am_encoder* encoder, am_size threads, am_size threadgroup);
@@ -235,7 +303,7 @@ AM_API void am_encoder_dispatch_threadgroups(am_encoder* encoder, am_size thread
 AM_API void am_encoder_dispatch_threadgroups_indirect(am_encoder* encoder, am_buffer* groups,
                                                       uint64_t offset, am_size threadgroup);
 /* Kernels of this encoder may touch `buffer` through pointers in other buffers. */
-AM_API void am_encoder_use_resource(am_encoder* encoder, am_buffer* buffer);
+AM_API void am_encoder_use_resource(am_encoder* encoder, void* resource);
 AM_API void am_encoder_memory_barrier(am_encoder* encoder);
 AM_API void am_encoder_update_fence(am_encoder* encoder, am_fence* fence);
 AM_API void am_encoder_wait_for_fence(am_encoder* encoder, am_fence* fence);

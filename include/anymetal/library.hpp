@@ -30,6 +30,7 @@
 #include "anymetal/export.h"
 #include "anymetal/math_mode.hpp"
 #include "anymetal/metal_kernel.hpp"  // KernelError
+#include "anymetal/texture.hpp"
 
 namespace anymetal {
 
@@ -69,7 +70,8 @@ class KernelArgument {
   struct Members {
     std::shared_ptr<const std::vector<std::pair<std::string, KernelArgument>>> members;
   };
-  using Value = std::variant<Number, TypedMemory, RawMemory, Bytes, List, Members>;
+  using Value =
+      std::variant<Number, TypedMemory, RawMemory, Bytes, List, Members, Texture, Sampler>;
 
   KernelArgument(ArrayView view) : value(TypedMemory{std::move(view), true}) {}
   KernelArgument(const MutableArrayView& view)
@@ -79,6 +81,8 @@ class KernelArgument {
   KernelArgument(RawMemory memory) : value(memory) {}
   KernelArgument(Bytes bytes) : value(std::move(bytes)) {}
   KernelArgument(Number number) : value(number) {}
+  KernelArgument(Texture texture) : value(std::move(texture)) {}
+  KernelArgument(Sampler sampler) : value(sampler) {}
   template <class T>
     requires std::is_arithmetic_v<T>
   KernelArgument(T number) : value(Number(widened(number))) {}
@@ -119,6 +123,8 @@ struct KernelParameter {
     buffer,       ///< what a call gives an argument for
     threadgroup,  ///< threadgroup memory whose size a call gives
     input,        ///< what the machine supplies: [[thread_position_in_grid]] and its like
+    texture,      ///< a Texture, or a list of them for an array
+    sampler,      ///< a Sampler, or a list of them for an array
   };
   std::string name;
   Kind kind = Kind::buffer;
@@ -146,8 +152,8 @@ using ConstantValues = std::vector<std::pair<ConstantKey, KernelArgument>>;
 
 /// One dispatch. Give either `grid` or `threadgroups` or `indirect_threadgroups`.
 struct KernelCall {
-  /// One for each buffer of the kernel, in the order in which the kernel declares them, whatever
-  /// their indices are.
+  /// One for each buffer, texture and sampler of the kernel, in the order in which the kernel
+  /// declares them, whatever their indices are.
   std::vector<KernelArgument> arguments;
   /// The same by the parameters' names, for those behind the last of `arguments`.
   std::vector<std::pair<std::string, KernelArgument>> named_arguments;

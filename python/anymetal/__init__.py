@@ -20,10 +20,11 @@ from ._attach import has_mlx as _has_mlx
 from ._errors import CompileError, EnvironmentFault, InternalError, KernelError, StoppedError, UnsupportedError
 from ._library import _launches as _library_launches
 from ._library import Buffer, FunctionConstant, Kernel, Library, Parameter
+from ._texture import Sampler, Texture
 
 __version__ = "0.1.0"
 __all__ = ["Buffer", "CompileError", "EnvironmentFault", "FunctionConstant", "InternalError", "Kernel", "KernelError",
-           "Library", "Parameter", "StoppedError", "UnsupportedError", "active", "launches"]
+           "Library", "Parameter", "Sampler", "StoppedError", "Texture", "UnsupportedError", "active", "launches"]
 
 #: For ``pytest -p anymetal``: the hooks of the plugin.
 pytest_plugins = ["anymetal._pytest_plugin"]

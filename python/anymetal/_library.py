@@ -74,7 +74,7 @@ class Parameter:
     """A parameter of a kernel."""
 
     name: str
-    kind: str  #: "buffer": a call gives an argument; "threadgroup": a call gives its size; "input": the machine's
+    kind: str  #: "buffer", "texture", "sampler": a call gives one; "threadgroup": a call gives its size; "input": the machine's
     type: str  #: of the value or the pointee, in Metal's words: "float", "atomic<int>", "uint3"
     element: str  #: the scalar that ``type`` is made of: "float" for "float4"; empty: a struct, void
     declaration: str  #: "device const float* x [[buffer(0)]]"
@@ -110,6 +110,7 @@ class Kernel:
       lists        of numbers, for vectors, matrices (by columns) and arrays.
       dicts        structs by the names of their members; an array for a member that is a pointer (argument buffers).
       bytes        the value in the kernel's own layout; a NumPy record likewise.
+      Texture, Sampler  for parameters of these types, in their place among the arguments; a list of them for an array.
 
     Sizes: an int, or up to three of them.
       grid                threads. The last threadgroups are smaller if they don't fill it.

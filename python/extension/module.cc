@@ -113,7 +113,8 @@ void run(const Kernel& kernel, nb::args arguments, nb::dict named, Sizes grid, S
                   .threadgroup_memory = std::move(threadgroup_memory)};
   std::vector<std::string> names;
   for (const KernelParameter& p : kernel.parameters())
-    if (p.kind == KernelParameter::Kind::buffer) names.push_back(p.name);
+    if (p.kind != KernelParameter::Kind::threadgroup && p.kind != KernelParameter::Kind::input)
+      names.push_back(p.name);
   for (size_t i = 0; i < arguments.size(); ++i)
     call.arguments.push_back(named_argument(kernel, i < names.size() ? names[i] : std::to_string(i),
                                             arguments[i], owners));
@@ -143,8 +144,58 @@ void run(const Kernel& kernel, nb::args arguments, nb::dict named, Sizes grid, S
   kernel(call);
 }
 
+Texture make_texture(const std::string& format, const std::string& type,
+                     std::array<uint32_t, 5> sizes) {
+  return Texture({.format = format,
+                  .type = type,
+                  .width = sizes[0],
+                  .height = sizes[1],
+                  .depth = sizes[2],
+                  .array_length = sizes[3],
+                  .levels = sizes[4]});
+}
+
+void replace_texels(Texture& texture, nb::handle memory, uint32_t level, uint32_t slice) {
+  Owners owners;
+  const KernelArgument argument = to_argument(memory, owners);
+  if (const auto* typed = std::get_if<KernelArgument::TypedMemory>(&argument.value)) {
+    const ArrayView& view = typed->view;
+    if (!view.strides.empty() && view.strides != row_major_strides(view.shape))
+      throw std::invalid_argument("texels come from an array without gaps: pass a contiguous copy");
+    texture.replace(view.data, view.size() * size_of(view.dtype), level, slice);
+  } else if (const auto* raw = std::get_if<KernelArgument::RawMemory>(&argument.value)) {
+    texture.replace(raw->data, raw->bytes, level, slice);
+  } else if (const auto* bytes = std::get_if<KernelArgument::Bytes>(&argument.value)) {
+    texture.replace(bytes->bytes.data(), bytes->bytes.size(), level, slice);
+  } else {
+    throw std::invalid_argument("texels come from an array or from bytes");
+  }
+}
+
+nb::bytes get_texels(const Texture& texture, uint32_t level, uint32_t slice) {
+  std::vector<char> out(texture.slice_bytes(level));
+  texture.get(out.data(), out.size(), level, slice);
+  return nb::bytes(out.data(), out.size());
+}
+
+/// Words in the order filter, mag_filter, min_filter, mip_filter, border_color, coord,
+/// compare_func.
+Sampler make_sampler(std::array<std::string, 7> words, std::array<std::string, 3> address,
+                     std::array<float, 2> lod) {
+  return Sampler({.filter = words[0],
+                  .mag_filter = words[1],
+                  .min_filter = words[2],
+                  .mip_filter = words[3],
+                  .address = address,
+                  .border_color = words[4],
+                  .coord = words[5],
+                  .compare_func = words[6],
+                  .lod_min = lod[0],
+                  .lod_max = lod[1]});
+}
+
 const char* kind_name(KernelParameter::Kind kind) {
-  constexpr const char* kNames[] = {"buffer", "threadgroup", "input"};
+  constexpr const char* kNames[] = {"buffer", "threadgroup", "input", "texture", "sampler"};
   return kNames[static_cast<int>(kind)];
 }
 
@@ -204,6 +255,15 @@ NB_MODULE(_native, module) {
       .def_prop_ro("max_total_threads_per_threadgroup", &Kernel::max_total_threads_per_threadgroup)
       .def_prop_ro("static_threadgroup_memory", &Kernel::static_threadgroup_memory)
       .def_prop_ro("thread_execution_width", &Kernel::thread_execution_width);
+  nb::class_<Texture>(module, "Texture")
+      .def_static("make", &python::make_texture, "format"_a, "type"_a, "sizes"_a)
+      .def_prop_ro("texel_bytes", &Texture::texel_bytes)
+      .def_prop_ro("slices", &Texture::slices)
+      .def("slice_bytes", &Texture::slice_bytes, "level"_a)
+      .def("replace", &python::replace_texels, "memory"_a, "level"_a, "slice"_a)
+      .def("get", &python::get_texels, "level"_a, "slice"_a);
+  nb::class_<Sampler>(module, "Sampler")
+      .def_static("make", &python::make_sampler, "words"_a, "address"_a, "lod"_a);
   module.def("set_buffer_type", &python::set_buffer_type);
   module.def("launches", &library_launches);
   module.def("install_interrupt_handler", &am_install_interrupt_handler);

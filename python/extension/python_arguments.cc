@@ -270,7 +270,11 @@ KernelArgument from_buffer(nb::handle object, Owners& owners) {
 
 KernelArgument from_sequence(nb::handle object, Owners& owners) {
   std::vector<KernelArgument> elements;
-  for (nb::handle element : object) elements.push_back(to_argument(element, owners));
+  for (nb::handle element : object) {
+    // None: an empty place in an array of textures.
+    elements.push_back(element.is_none() ? KernelArgument(Texture())
+                                         : to_argument(element, owners));
+  }
   return KernelArgument(std::move(elements));
 }
 
@@ -321,6 +325,11 @@ KernelArgument to_argument(nb::handle object, Owners& owners) {
     return KernelArgument(
         copied_bytes(PyBytes_AsString(python), static_cast<size_t>(PyBytes_Size(python))));
   if (PyDict_Check(python)) return from_dict(object, owners);
+  if (nb::hasattr(object, "_anymetal_native")) {
+    nb::object native = object.attr("_anymetal_native");
+    if (nb::isinstance<Texture>(native)) return KernelArgument(nb::cast<Texture>(native));
+    if (nb::isinstance<Sampler>(native)) return KernelArgument(nb::cast<Sampler>(native));
+  }
   if (PyList_Check(python) || PyTuple_Check(python)) return from_sequence(object, owners);
   if (buffer_type().is_valid() && nb::isinstance(object, buffer_type()))
     return from_buffer(object, owners);

@@ -12,6 +12,7 @@
 
 #include "api/launch.h"
 #include "api/store_number.h"
+#include "api/texture.h"
 
 namespace anymetal::api {
 namespace {
@@ -38,8 +39,11 @@ std::string describe_array(const ArrayView& view) {
 }
 
 const char* kind_of(const KernelArgument& argument) {
-  constexpr const char* kNames[] = {"a number", "an array", "memory",
-                                    "bytes",    "a list",   "a struct by its members"};
+  const auto* texture = std::get_if<Texture>(&argument.value);
+  if (texture && !texture->state()) return "nothing";
+  constexpr const char* kNames[] = {"a number",  "an array", "memory",
+                                    "bytes",     "a list",   "a struct by its members",
+                                    "a texture", "a sampler"};
   return kNames[argument.value.index()];
 }
 
@@ -118,6 +122,21 @@ bool is_pointer(const Place& place) {
   return place.fields.size() == 1 && place.fields[0].name.empty();
 }
 
+/// What a texture or a sampler is in a struct; nothing: the argument is neither, or doesn't fit.
+std::optional<uint64_t> handle_of(const KernelArgument& argument, std::string_view type) {
+  if (const auto* texture = std::get_if<Texture>(&argument.value)) {
+    if (!type.starts_with("texture") && !type.starts_with("depth")) return std::nullopt;
+    return texture->state() ? texture->state()->texture->handle() : 0;
+  }
+  const auto* sampler = std::get_if<Sampler>(&argument.value);
+  if (!sampler || type != "sampler") return std::nullopt;
+  return sampler->state();
+}
+
+bool is_handle(std::string_view type) {
+  return type == "sampler" || type.starts_with("texture") || type.starts_with("depth");
+}
+
 class Storing {
  public:
   explicit Storing(BoundArguments& bound) : bound_(bound) {}
@@ -134,6 +153,7 @@ class Storing {
     if (const auto* members = std::get_if<Members>(&argument.value))
       return store_members(*members, "", place, out);
     if (is_pointer(place)) return store_pointers(argument, place, out);
+    if (is_handle(place.type)) return store_handles(argument, place, out);
     if (place.element.empty())
       return user_error(
           fmt::format("`{}` is a struct: give its members by name or its bytes, not {}", place.type,
@@ -144,6 +164,24 @@ class Storing {
   }
 
  private:
+  /// A texture or a sampler, or a list of them.
+  Result<void> store_handles(const KernelArgument& argument, const Place& place,
+                             std::span<std::byte> out) {
+    const size_t wanted = out.size() / sizeof(uint64_t);
+    const auto* list = std::get_if<List>(&argument.value);
+    if (list ? list->elements->size() != wanted : wanted != 1)
+      return user_error(
+          fmt::format("it is an array of {} `{}`: give a list of so many", wanted, place.type));
+    for (size_t i = 0; i < wanted; ++i) {
+      const KernelArgument& one = list ? (*list->elements)[i] : argument;
+      const auto handle = handle_of(one, place.type);
+      if (!handle)
+        return user_error(fmt::format("it is a `{}`, and {} was given", place.type, kind_of(one)));
+      std::memcpy(out.data() + i * sizeof(uint64_t), &*handle, sizeof(uint64_t));
+    }
+    return {};
+  }
+
   /// A list of arrays as an array of their addresses.
   Result<void> store_pointers(const KernelArgument& argument, const Place& place,
                               std::span<std::byte> out) {
@@ -311,7 +349,34 @@ Result<runtime::Argument> inline_value(const Parameter& p, const KernelArgument&
   return runtime::Argument{out.data(), bytes};
 }
 
+/// Textures or samplers, one or a list for an array, which may be shorter.
+Result<void> bind_resources(const Parameter& p, const KernelArgument& argument,
+                            BoundArguments& bound) {
+  const bool is_texture = p.kind == ParameterKind::texture;
+  const char* what = is_texture ? "a texture" : "a sampler";
+  const auto* list = std::get_if<List>(&argument.value);
+  if (list && (p.count == 1 || list->elements->size() > p.count))
+    return user_error(fmt::format("it takes {} {}, and a list of {} was given", p.count,
+                                  is_texture ? "textures" : "samplers", list->elements->size()));
+  const size_t count = list ? list->elements->size() : 1;
+  for (uint32_t i = 0; i < count; ++i) {
+    const KernelArgument& one = list ? (*list->elements)[i] : argument;
+    if (const auto* texture = std::get_if<Texture>(&one.value); texture && is_texture) {
+      bound.bind_texture(p.index + i, texture->state() ? texture->state()->texture.get() : nullptr);
+    } else if (const auto* sampler = std::get_if<Sampler>(&one.value); sampler && !is_texture) {
+      bound.bind_sampler(p.index + i, sampler->state());
+    } else {
+      return user_error(fmt::format("it is {}, and {} was given", what, kind_of(one)));
+    }
+  }
+  return {};
+}
+
 Result<void> bind_one(const Parameter& p, const KernelArgument& argument, BoundArguments& bound) {
+  if (p.kind != ParameterKind::buffer) return bind_resources(p, argument, bound);
+  if (std::holds_alternative<Texture>(argument.value) ||
+      std::holds_alternative<Sampler>(argument.value))
+    return user_error(fmt::format("it is a buffer, and {} was given", kind_of(argument)));
   runtime::Argument memory;
   if (const auto* typed = std::get_if<TypedMemory>(&argument.value)) {
     ANYMETAL_ASSIGN_OR_RETURN(memory, typed_memory(*typed, p.type, p.element, p.is_const));
@@ -322,6 +387,12 @@ Result<void> bind_one(const Parameter& p, const KernelArgument& argument, BoundA
   }
   bound.bind(p.index, memory);
   return {};
+}
+
+/// Whether a call gives an argument for it.
+bool is_given(const Parameter& p) {
+  return p.kind == ParameterKind::buffer || p.kind == ParameterKind::texture ||
+         p.kind == ParameterKind::sampler;
 }
 
 std::string place_of(const KernelInterface& kernel, const Parameter& p) {
@@ -343,6 +414,16 @@ void BoundArguments::bind(uint32_t index, runtime::Argument argument) {
   count_ = std::max<size_t>(count_, index + 1);
 }
 
+void BoundArguments::bind_texture(uint32_t index, const runtime::Texture* texture) {
+  if (textures_.size() <= index) textures_.resize(index + 1);
+  textures_[index] = texture;
+}
+
+void BoundArguments::bind_sampler(uint32_t index, uint64_t state) {
+  if (samplers_.size() <= index) samplers_.resize(index + 1);
+  samplers_[index] = &made_samplers_.emplace_back(SamplerState::from_bits(state));
+}
+
 std::span<std::byte> BoundArguments::copy_space(size_t bytes) {
   std::vector<Line>& lines = copies_.emplace_back(bytes / sizeof(Line) + 1);
   return {lines.front().bytes, bytes};
@@ -352,7 +433,7 @@ Result<void> bind_arguments(const KernelInterface& kernel, const KernelCall& cal
                             BoundArguments& out) {
   std::vector<const Parameter*> buffers;
   for (const Parameter& p : kernel.parameters)
-    if (p.kind == ParameterKind::buffer) buffers.push_back(&p);
+    if (is_given(p)) buffers.push_back(&p);
   std::vector<const KernelArgument*> given(buffers.size(), nullptr);
   if (call.arguments.size() > buffers.size())
     return user_error(fmt::format("kernel `{}` takes {} argument{}, and {} were given", kernel.name,
@@ -362,8 +443,8 @@ Result<void> bind_arguments(const KernelInterface& kernel, const KernelCall& cal
   for (const auto& [name, argument] : call.named_arguments) {
     const auto found = std::ranges::find(buffers, name, &Parameter::name);
     if (found == buffers.end())
-      return user_error(
-          fmt::format("kernel `{}` has no buffer that is called `{}`", kernel.name, name));
+      return user_error(fmt::format(
+          "kernel `{}` has no buffer, texture or sampler that is called `{}`", kernel.name, name));
     const KernelArgument*& slot = given[static_cast<size_t>(found - buffers.begin())];
     if (slot)
       return user_error(
@@ -371,7 +452,9 @@ Result<void> bind_arguments(const KernelInterface& kernel, const KernelCall& cal
     slot = &argument;
   }
   for (const auto& [index, argument] : call.indexed_arguments) {
-    const auto found = std::ranges::find(buffers, index, &Parameter::index);
+    const auto found = std::ranges::find_if(buffers, [&](const Parameter* p) {
+      return p->kind == ParameterKind::buffer && p->index == index;
+    });
     if (found == buffers.end())
       return user_error(fmt::format("kernel `{}` has no [[buffer({})]]", kernel.name, index));
     const KernelArgument*& slot = given[static_cast<size_t>(found - buffers.begin())];

@@ -1,4 +1,5 @@
-// The arguments of a call as what the runtime takes: one piece of memory for each buffer index.
+// The arguments of a call as what the runtime takes: one piece of memory for each buffer index,
+// textures and samplers by theirs.
 #pragma once
 
 #include <array>
@@ -29,7 +30,12 @@ class BoundArguments {
   /// What kernels reach through pointers in other buffers.
   [[nodiscard]] std::span<const runtime::Argument> resident() const { return resident_; }
 
+  [[nodiscard]] std::span<const runtime::Texture* const> textures() const { return textures_; }
+  [[nodiscard]] std::span<const runtime::Sampler* const> samplers() const { return samplers_; }
+
   void bind(uint32_t index, runtime::Argument argument);
+  void bind_texture(uint32_t index, const runtime::Texture* texture);
+  void bind_sampler(uint32_t index, uint64_t state);
   void make_resident(runtime::Argument argument) { resident_.push_back(argument); }
   /// Zeroed memory that lives as long as this, aligned to 64 bytes.
   [[nodiscard]] std::span<std::byte> copy_space(size_t bytes);
@@ -42,6 +48,9 @@ class BoundArguments {
   size_t count_ = 0;
   std::vector<runtime::Argument> resident_;
   std::deque<std::vector<Line>> copies_;
+  std::vector<const runtime::Texture*> textures_;
+  std::vector<const runtime::Sampler*> samplers_;
+  std::deque<runtime::Sampler> made_samplers_;
 };
 
 /// Matches arguments with the kernel's buffers (positions first, then names) and binds each.

@@ -155,8 +155,13 @@ std::optional<runtime::LaunchNotes> notes_of(const runtime::Pipeline& pipeline,
   notes.shapes.resize(32);
   size_t next = 0;
   for (const Parameter& p : pipeline.interface().parameters) {
-    if (p.kind != ParameterKind::buffer || p.index >= notes.shapes.size()) continue;
+    const bool resource = p.kind == ParameterKind::texture || p.kind == ParameterKind::sampler;
+    if (!resource && (p.kind != ParameterKind::buffer || p.index >= notes.shapes.size())) continue;
     if (next >= call.arguments.size()) break;
+    if (resource) {
+      ++next;
+      continue;
+    }
     const auto* typed = std::get_if<KernelArgument::TypedMemory>(&call.arguments[next++].value);
     if (typed)
       notes.shapes[p.index] =
@@ -182,13 +187,17 @@ Result<void> launch(runtime::Pipeline& pipeline, const KernelCall& call) {
                        .threadgroup_lengths = lengths,
                        .resident = bound.resident(),
                        .coverage = 0,
-                       .notes = notes ? &*notes : nullptr});
+                       .notes = notes ? &*notes : nullptr,
+                       .textures = bound.textures(),
+                       .samplers = bound.samplers()});
 }
 
 KernelParameter public_form(const Parameter& p) {
   KernelParameter::Kind kind = KernelParameter::Kind::input;
   if (p.kind == ParameterKind::buffer) kind = KernelParameter::Kind::buffer;
   if (p.kind == ParameterKind::threadgroup) kind = KernelParameter::Kind::threadgroup;
+  if (p.kind == ParameterKind::texture) kind = KernelParameter::Kind::texture;
+  if (p.kind == ParameterKind::sampler) kind = KernelParameter::Kind::sampler;
   return {.name = p.name,
           .kind = kind,
           .type = p.type,

@@ -101,7 +101,7 @@ class Lowering {
     if (!reference) return internal_error("the IR calls '" + ir_name + "', which is no builtin");
     using builtins::Group;
     const Group group = reference->builtin->group;
-    if (group == Group::math || group == Group::integer) return {};
+    if (group == Group::math || group == Group::integer || group == Group::texture) return {};
     llvm::IRBuilder<> builder(&call);
     const std::string_view name = reference->builtin->name;
     if (const auto found = find_member(name)) {

@@ -53,6 +53,12 @@ constexpr Builtin fast(std::string_view name, std::string_view signature, std::s
           Memory::none, false,     metal,  doc};
 }
 
+constexpr Builtin texture(std::string_view name, std::string_view signature, std::string_view metal,
+                          std::string_view doc) {
+  return {name,  signature, kNoType, Group::texture, Uniformity::operands, Memory::texture,
+          false, metal,     doc};
+}
+
 constexpr Uniformity kVarying = Uniformity::varying;
 constexpr Uniformity kSimdgroup = Uniformity::simdgroup;
 constexpr Uniformity kThreadgroup = Uniformity::threadgroup;
@@ -347,6 +353,43 @@ constexpr Builtin kRows[] = {
      "Writes a message: format (a string literal), arguments and their number "
      "(MessageArgument of src/backend/message_format.h), level (0 default, 1 info, 2 debug, 3 "
      "error, 4 fault, 5 printf), subsystem and category of the log (6.18)"},
+
+    texture("texture_read.f32", "v4f32(u64, u32, u32, u32, u32, u32)",
+            "texture2d<float>::read(uint2 coord, uint lod)",
+            "The texel at x, y, z of a slice and level; operands: texture, x, y, z, slice, level. "
+            "Zeros outside (6.12)"),
+    texture("texture_read.i32", "v4i32(u64, u32, u32, u32, u32, u32)",
+            "texture2d<int>::read(uint2 coord, uint lod)",
+            "The same for integer formats, extended by their own sign (6.12)"),
+    texture("texture_write.f32", "void(u64, v4f32, u32, u32, u32, u32, u32)",
+            "texture2d<float, access::write>::write(float4 color, uint2 coord, uint lod)",
+            "Converts and stores a texel: texture, colour, x, y, z, slice, level. Nothing outside "
+            "(6.12, 8.7)"),
+    texture("texture_write.i32", "void(u64, v4i32, u32, u32, u32, u32, u32)",
+            "texture2d<int, access::write>::write(int4 color, uint2 coord, uint lod)",
+            "The same for integer formats, saturating (6.12, 8.7)"),
+    texture("texture_sample.f32", "v4f32(u64, u64, f32, f32, f32, u32, f32, i32, i32, i32)",
+            "texture2d<float>::sample(sampler s, float2 coord, level(lod), int2 offset)",
+            "Texture, sampler, x, y, z, array element, level of detail, offsets in texels (6.12)"),
+    texture("texture_sample.i32", "v4i32(u64, u64, f32, f32, f32, u32, f32, i32, i32, i32)",
+            "texture2d<int>::sample(sampler s, float2 coord, level(lod), int2 offset)",
+            "The same for integer formats, always from the nearest texel (6.12)"),
+    texture("texture_gather.f32", "v4f32(u64, u64, f32, f32, f32, u32, u32, i32, i32)",
+            "texture2d<float>::gather(sampler s, float2 coord, int2 offset, component c)",
+            "One component of the four texels that linear filtering would weigh; operands: as "
+            "texture_sample, with the component in place of the level (6.12)"),
+    texture("texture_gather.i32", "v4i32(u64, u64, f32, f32, f32, u32, u32, i32, i32)",
+            "texture2d<int>::gather(sampler s, float2 coord, int2 offset, component c)",
+            "The same for integer formats (6.12)"),
+    texture("texture_sample_compare", "f32(u64, u64, f32, f32, f32, u32, f32, f32, i32, i32)",
+            "depth2d<float>::sample_compare(sampler s, float2 coord, float compare_value)",
+            "Compares before it filters: texture, sampler, x, y, z, array element, value, level of "
+            "detail, offsets (6.12)"),
+    texture("texture_gather_compare", "v4f32(u64, u64, f32, f32, f32, u32, f32, i32, i32)",
+            "depth2d<float>::gather_compare(sampler s, float2 coord, float compare_value)",
+            "The four comparisons that texture_sample_compare would weigh (6.12)"),
+    texture("texture_size", "u32(u64, u32, u32)", "texture2d<float>::get_width(uint lod)",
+            "0 width, 1 height, 2 depth, 3 array length, 4 levels; of the level given last (6.12)"),
 };
 
 }  // namespace

@@ -37,6 +37,8 @@ std::string_view cpp_type(std::string_view name, std::string_view element) {
   if (name == "void") return "void";
   if (name == "ptr") return "void*";
   if (name == "v2f32") return "__am_v2f32";
+  if (name == "v4f32") return "__am_v4f32";
+  if (name == "v4i32") return "__am_v4i32";
   for (const TypeName& type : kTypes) {
     if (type.suffix == name) return type.cpp;
   }
@@ -117,6 +119,8 @@ std::string_view group_title(Group group) {
       return "Integers";
     case Group::memory:
       return "Memory";
+    case Group::texture:
+      return "Textures";
   }
   return {};
 }
@@ -181,7 +185,9 @@ std::string declarations_header() {
       "#pragma once\n"
       // A struct of two floats is what Clang passes as LLVM's <2 x float>; its own vector type
       // would travel as a double.
-      "struct __am_v2f32 { float x, y; };\n";
+      "struct __am_v2f32 { float x, y; };\n"
+      "typedef float __am_v4f32 __attribute__((ext_vector_type(4)));\n"
+      "typedef int __am_v4i32 __attribute__((ext_vector_type(4)));\n";
   for (const Builtin& builtin : table()) {
     if (builtin.types == 0) out += declaration(builtin, {}, fmt::format("am.{}", builtin.name));
     for (const TypeName& type : kTypes) {

@@ -33,7 +33,16 @@ enum class Type : uint16_t {
 /// A set of element types.
 using TypeSet = uint16_t;
 
-enum class Group : uint8_t { position, barrier, simdgroup, quadgroup, math, integer, memory };
+enum class Group : uint8_t {
+  position,
+  barrier,
+  simdgroup,
+  quadgroup,
+  math,
+  integer,
+  memory,
+  texture
+};
 
 /// Over which threads the result is known to be the same, given operands that are.
 enum class Uniformity : uint8_t {
@@ -48,12 +57,13 @@ enum class Memory : uint8_t {
   none,      ///< reads and writes no memory: may be moved, merged, dropped
   fence,     ///< orders other accesses: nothing that touches memory may cross
   argument,  ///< touches what its pointer operands point to
+  texture,   ///< touches texels, which no pointer of the IR reaches
 };
 
 struct Builtin {
-  std::string_view name;  ///< "simd_sum": in the IR "am.simd_sum.f32"
-  std::string_view
-      signature;  ///< "T(T, u16)": T the element type; else Type's names, "void", "ptr", "v2f32"
+  std::string_view name;       ///< "simd_sum": in the IR "am.simd_sum.f32"
+  std::string_view signature;  ///< "T(T, u16)": T the element type; else Type's names, "void",
+                               ///< "ptr", "v2f32", "v4f32", "v4i32" (LLVM vectors)
   TypeSet types = 0;  ///< the T's it exists for; 0: no T, no suffix
   Group group{};
   Uniformity uniformity = Uniformity::operands;

@@ -70,6 +70,18 @@ void am_argument_encoder_set_buffer(am_argument_encoder* encoder, const am_buffe
       buffer ? static_cast<const std::byte*>(buffer->buffer->data()) + offset : nullptr;
   std::memcpy(to, &address, sizeof address);
 }
+void am_argument_encoder_set_texture(am_argument_encoder* encoder, const am_texture* texture,
+                                     uint64_t index) {
+  const uint64_t handle = am_texture_resource_id(texture);
+  std::byte* to = member_address(encoder, index, /*is_pointer=*/false);
+  if (to) std::memcpy(to, &handle, sizeof handle);
+}
+void am_argument_encoder_set_sampler(am_argument_encoder* encoder, const am_sampler* sampler,
+                                     uint64_t index) {
+  const uint64_t handle = am_sampler_resource_id(sampler);
+  std::byte* to = member_address(encoder, index, /*is_pointer=*/false);
+  if (to) std::memcpy(to, &handle, sizeof handle);
+}
 void* am_argument_encoder_constant(am_argument_encoder* encoder, uint64_t index) {
   return member_address(encoder, index, /*is_pointer=*/false);
 }

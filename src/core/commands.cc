@@ -146,6 +146,12 @@ void am_encoder_set_bytes(am_encoder* encoder, const void* bytes, size_t length,
     encoder->encoder->set_bytes({static_cast<const std::byte*>(bytes), bytes ? length : 0},
                                 index_of(index));
 }
+void am_encoder_set_texture(am_encoder* encoder, am_texture* texture, uint64_t index) {
+  if (encoder) encoder->encoder->set_texture(texture ? texture->texture : nullptr, index_of(index));
+}
+void am_encoder_set_sampler(am_encoder* encoder, am_sampler* sampler, uint64_t index) {
+  if (encoder) encoder->encoder->set_sampler(sampler ? sampler->sampler : nullptr, index_of(index));
+}
 void am_encoder_set_threadgroup_memory(am_encoder* encoder, uint64_t length, uint64_t index) {
   if (encoder) encoder->encoder->set_threadgroup_length(length, index_of(index));
 }
@@ -163,8 +169,13 @@ void am_encoder_dispatch_threadgroups_indirect(am_encoder* encoder, am_buffer* g
     encoder->encoder->dispatch_threadgroups_indirect(groups ? groups->buffer : nullptr, offset,
                                                      signed_sizes(threadgroup));
 }
-void am_encoder_use_resource(am_encoder* encoder, am_buffer* buffer) {
-  if (encoder && buffer) encoder->encoder->use_resource(buffer->buffer);
+void am_encoder_use_resource(am_encoder* encoder, void* resource) {
+  if (!encoder || !resource) return;
+  auto* object = static_cast<am_object*>(resource);
+  if (auto* buffer = dynamic_cast<am_buffer*>(object))
+    encoder->encoder->use_resource(buffer->buffer);
+  if (auto* texture = dynamic_cast<am_texture*>(object))
+    encoder->encoder->use_texture(texture->texture);
 }
 void am_encoder_memory_barrier(am_encoder* encoder) {
   if (encoder) encoder->encoder->memory_barrier();

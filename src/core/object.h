@@ -40,6 +40,26 @@ struct am_device : am_object {
 struct am_buffer : am_object {
   std::shared_ptr<anymetal::runtime::Buffer> buffer;
 };
+struct am_texture : am_object {
+  std::shared_ptr<anymetal::runtime::Texture> texture;
+};
+struct am_texture_descriptor : am_object {
+  am_texture_shape shape{.type = 2,
+                         .pixel_format = 70,
+                         .width = 1,
+                         .height = 1,
+                         .depth = 1,
+                         .array_length = 1,
+                         .levels = 1,
+                         .usage = 1,
+                         .swizzle = {}};
+};
+struct am_sampler_descriptor : am_object {
+  am_sampler_state state{.max_anisotropy = 1, .lod_max = 16};
+};
+struct am_sampler : am_object {
+  std::shared_ptr<anymetal::runtime::Sampler> sampler;
+};
 struct am_compile_options : am_object {
   anymetal::language::Options options{.math_mode = anymetal::MathMode::fast};
   uint64_t language_version = 0x40000;  // 4.0

@@ -8,7 +8,7 @@ namespace anymetal {
 
 namespace {
 
-constexpr uint32_t kFormat = 2;
+constexpr uint32_t kFormat = 3;
 
 class Writer {
  public:
@@ -73,6 +73,20 @@ Field read_field(Reader& in) {
   return f;
 }
 
+uint32_t use_bits(const TextureUse& use) {
+  return static_cast<uint32_t>(use.type) | static_cast<uint32_t>(use.access) << 8 |
+         static_cast<uint32_t>(use.texel) << 16 | (use.depth ? 1u << 24 : 0u);
+}
+
+bool read_use(uint32_t bits, TextureUse& use) {
+  use.type = static_cast<TextureType>(bits & 0xff);
+  use.access = static_cast<TextureAccess>(bits >> 8 & 0xff);
+  use.texel = static_cast<TexelClass>(bits >> 16 & 0xff);
+  use.depth = bits >> 24 & 1;
+  return use.type <= TextureType::buffer && use.access <= TextureAccess::sample &&
+         use.texel <= TexelClass::uint && bits >> 25 == 0;
+}
+
 Parameter read_parameter(Reader& in, bool& good) {
   Parameter p;
   p.name = in.string();
@@ -83,12 +97,15 @@ Parameter read_parameter(Reader& in, bool& good) {
   p.alignment = in.number();
   uint32_t flags = in.number();
   p.index = in.number();
+  p.count = in.number();
+  uint32_t use = in.number();
   p.attribute = in.string();
   p.line = in.number();
   p.element = in.string();
   for (uint32_t left = in.number(); left > 0 && in.ok(); --left) p.fields.push_back(read_field(in));
-  good = in.ok() && kind <= static_cast<uint32_t>(ParameterKind::attribute) &&
-         space <= static_cast<uint32_t>(AddressSpace::threadgroup) && flags <= 3;
+  good = in.ok() && kind <= static_cast<uint32_t>(ParameterKind::sampler) &&
+         space <= static_cast<uint32_t>(AddressSpace::threadgroup) && flags <= 3 &&
+         read_use(use, p.texture);
   p.kind = static_cast<ParameterKind>(kind);
   p.space = static_cast<AddressSpace>(space);
   p.is_const = flags & 1;
@@ -122,6 +139,8 @@ std::string serialize(const KernelInterface& interface) {
     out.number(p.alignment);
     out.number((p.is_const ? 1u : 0u) | (p.is_reference ? 2u : 0u));
     out.number(p.index);
+    out.number(p.count);
+    out.number(use_bits(p.texture));
     out.string(p.attribute);
     out.number(p.line);
     out.string(p.element);
@@ -154,6 +173,10 @@ Result<KernelInterface> parse_interface(std::string_view bytes) {
 std::string describe(const Parameter& p) {
   if (p.kind == ParameterKind::attribute)
     return fmt::format("{} {} [[{}]]", p.type, p.name, p.attribute);
+  if (p.kind == ParameterKind::texture || p.kind == ParameterKind::sampler) {
+    const char* word = p.kind == ParameterKind::texture ? "texture" : "sampler";
+    return fmt::format("{} {} [[{}({})]]", p.type, p.name, word, p.index);
+  }
   const char* spaces[] = {"thread", "device", "constant", "threadgroup"};
   return fmt::format("{} {}{}{} {} [[{}({})]]", spaces[static_cast<int>(p.space)],
                      p.is_const && p.space != AddressSpace::constant ? "const " : "", p.type, p.is_reference ? "&" : "*", p.name,

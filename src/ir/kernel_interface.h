@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "anymetal/math_mode.hpp"
+#include "ir/texture.h"
 #include "support/private_api.h"
 #include "support/result.h"
 
@@ -23,6 +24,8 @@ enum class ParameterKind : uint8_t {
   threadgroup,  ///< a pointer to threadgroup memory whose size the dispatch gives:
                 ///< [[threadgroup(n)]]
   attribute,    ///< a value that the machine supplies: [[thread_position_in_grid]] and its like
+  texture,      ///< one texture or an array of them: [[texture(n)]]
+  sampler,      ///< one sampler or an array of them: [[sampler(n)]]
 };
 
 /// A member of a struct in a buffer, where host programs must put it. Members of members have paths
@@ -51,7 +54,9 @@ struct Parameter {
   uint32_t alignment = 0;
   bool is_const = false;
   bool is_reference = false;
-  uint32_t index = 0;     ///< n of [[buffer(n)]] or [[threadgroup(n)]], also where it was implicit
+  uint32_t index = 0;     ///< n of [[buffer(n)]] and its like, also where it was implicit
+  uint32_t count = 1;     ///< for textures and samplers: how many, at index, index + 1, ...
+  TextureUse texture;     ///< for kind texture
   std::string attribute;  ///< for kind attribute: its name without brackets
   uint32_t line = 0;      ///< where it was declared, in the user's text; 0: unknown
   /// The scalar that `type` is made of: "float" for float4, packed_float3, float4x4, atomic<float>.

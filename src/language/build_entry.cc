@@ -45,13 +45,25 @@ class EntryBuilder {
   }
 
  private:
+  /// Textures and samplers come as handles in constant memory.
+  [[nodiscard]] bool is_resource(size_t i) const {
+    const ParameterKind kind = interface_.parameters[i].kind;
+    return kind == ParameterKind::texture || kind == ParameterKind::sampler;
+  }
+
+  [[nodiscard]] clang::QualType pointee_of(size_t i) const {
+    const auto type = kernel_.getParamDecl(static_cast<unsigned>(i))->getType();
+    if (!is_resource(i)) return type->getPointeeType();
+    return context_.getAddrSpaceQualType(type.getUnqualifiedType().withConst(),
+                                         clang::LangAS::sycl_global_device);
+  }
+
   clang::FunctionDecl* declare(const std::string& name) {
     std::vector<clang::QualType> types;
     std::vector<clang::IdentifierInfo*> names;
     for (size_t i = 0; i < interface_.parameters.size(); ++i) {
       if (interface_.parameters[i].kind == ParameterKind::attribute) continue;
-      const auto pointee =
-          kernel_.getParamDecl(static_cast<unsigned>(i))->getType()->getPointeeType();
+      const auto pointee = pointee_of(i);
       types.push_back(context_.getPointerType(pointee));
       names.push_back(&context_.Idents.get(interface_.parameters[i].name));
     }
@@ -76,7 +88,7 @@ class EntryBuilder {
   clang::ExprResult memory_value(size_t i, clang::ParmVarDecl* pointer) {
     clang::Expr* value =
         sema_.BuildDeclRefExpr(pointer, pointer->getType(), clang::VK_LValue, place_);
-    if (!interface_.parameters[i].is_reference) return value;
+    if (!interface_.parameters[i].is_reference && !is_resource(i)) return value;
     return sema_.CreateBuiltinUnaryOp(place_, clang::UO_Deref, value);
   }
 

@@ -110,14 +110,9 @@ std::string place_key(const clang::SourceManager& sources, clang::SourceLocation
 }
 
 bool is_unsupported_metal_name(std::string_view name) {
-  static constexpr std::string_view kPrefixes[] = {"texture1d",
-                                                   "texture2d",
-                                                   "texture3d",
-                                                   "texturecube",
-                                                   "texture_buffer",
-                                                   "depth2d",
+  static constexpr std::string_view kPrefixes[] = {"texture2d_ms",
+                                                   "depth2d_ms",
                                                    "depthcube",
-                                                   "sampler",
                                                    "simdgroup_event",
                                                    "simdgroup_async",
                                                    "intersector",

@@ -168,7 +168,7 @@ TEST(Diagnostics, CallsThatLeaveTheKernel) {
 
 TEST(Diagnostics, WhatIsNotThereYet) {
   for (const char* text : {"#include <metal_stdlib>\nusing namespace metal;\nkernel void "
-                           "k(texture2d<float> t [[texture(0)]]) {}\n",
+                           "k(texture2d_ms<float> t [[texture(0)]]) {}\n",
                            "vertex float4 v(uint id [[vertex_id]]) { return float4(0); }\n"}) {
     const Error error = error_of(text);
     EXPECT_EQ(error.kind, ErrorKind::unsupported) << error.text();

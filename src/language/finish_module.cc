@@ -548,6 +548,9 @@ class Finisher {
         case builtins::Memory::argument:
           function.setOnlyAccessesArgMemory();
           break;
+        case builtins::Memory::texture:
+          function.setOnlyAccessesInaccessibleMemory();
+          break;
         case builtins::Memory::fence:
           break;
       }

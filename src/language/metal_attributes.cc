@@ -33,6 +33,7 @@ constexpr InputAttribute kInputs[] = {
 constexpr std::string_view kAnnotated[] = {"buffer",     "function_constant",
                                            "host_name",  "id",
                                            "kernel",     "max_total_threads_per_threadgroup",
+                                           "sampler",    "texture",
                                            "threadgroup"};
 
 constexpr std::string_view kKept[] = {
@@ -70,11 +71,9 @@ constexpr std::string_view kUnsupported[] = {"amplification_count",
                                              "render_target_array_index",
                                              "sample_id",
                                              "sample_mask",
-                                             "sampler",
                                              "stage_in",
                                              "stencil",
                                              "stitchable",
-                                             "texture",
                                              "vertex",
                                              "vertex_id",
                                              "viewport_array_index",

@@ -17,7 +17,30 @@
 namespace anymetal::language {
 namespace {
 
-constexpr uint32_t kBufferLimit = 31;  // Apple, "Metal feature set tables"
+// Apple, "Metal feature set tables".
+constexpr uint32_t kBufferLimit = 31;
+constexpr uint32_t kTextureLimit = 128;
+constexpr uint32_t kSamplerLimit = 16;
+
+/// What one kind of argument is called, and how many of it a kernel can have.
+struct ArgumentKind {
+  const char* attribute;
+  const char* words;
+  uint32_t limit;
+};
+
+ArgumentKind argument_kind(ParameterKind kind) {
+  switch (kind) {
+    case ParameterKind::threadgroup:
+      return {"threadgroup", "threadgroup arguments", kBufferLimit};
+    case ParameterKind::texture:
+      return {"texture", "textures", kTextureLimit};
+    case ParameterKind::sampler:
+      return {"sampler", "samplers", kSamplerLimit};
+    default:
+      return {"buffer", "buffers", kBufferLimit};
+  }
+}
 
 std::optional<int64_t> argument_of(const clang::ASTContext& context,
                                    const clang::AnnotateAttr& attribute) {
@@ -54,6 +77,78 @@ AddressSpace space_of(clang::QualType type) {
   }
 }
 
+/// A texture, a sampler, or an array of either.
+struct Resource {
+  ParameterKind kind = ParameterKind::texture;
+  TextureUse texture;
+  uint32_t count = 1;
+};
+
+bool is_of_metal(const clang::RecordDecl& record) {
+  const auto* space = llvm::dyn_cast<clang::NamespaceDecl>(record.getDeclContext());
+  return space && space->getName() == "metal" &&
+         space->getDeclContext()->getRedeclContext()->isTranslationUnit();
+}
+
+/// The texture types of the standard library, by name.
+bool find_texture(llvm::StringRef name, TextureUse& use) {
+  static constexpr std::pair<llvm::StringLiteral, TextureType> kTypes[] = {
+      {"texture1d", TextureType::d1},
+      {"texture1d_array", TextureType::d1_array},
+      {"texture2d", TextureType::d2},
+      {"texture2d_array", TextureType::d2_array},
+      {"texture3d", TextureType::d3},
+      {"texturecube", TextureType::cube},
+      {"depth2d", TextureType::d2},
+      {"texturecube_array", TextureType::cube_array},
+      {"depth2d_array", TextureType::d2_array},
+      {"texture_buffer", TextureType::buffer},
+  };
+  for (const auto& [known, type] : kTypes) {
+    if (name != known) continue;
+    use.type = type;
+    use.depth = name.starts_with("depth");
+    return true;
+  }
+  return false;
+}
+
+TexelClass texel_class(clang::QualType element) {
+  if (element->isUnsignedIntegerType()) return TexelClass::uint;
+  return element->isIntegerType() ? TexelClass::sint : TexelClass::floating;
+}
+
+std::optional<Resource> read_resource(const clang::ASTContext& context, clang::QualType type) {
+  const auto* record = context.getCanonicalType(type)->getAsCXXRecordDecl();
+  if (!record || !is_of_metal(*record)) return std::nullopt;
+  Resource resource;
+  const std::string name = record->getNameAsString();
+  if (name == "sampler") {
+    resource.kind = ParameterKind::sampler;
+    return resource;
+  }
+  const auto* instance = llvm::dyn_cast<clang::ClassTemplateSpecializationDecl>(record);
+  if (!instance) return std::nullopt;
+  const auto& arguments = instance->getTemplateArgs();
+  if (arguments.size() != 2 || arguments[0].getKind() != clang::TemplateArgument::Type ||
+      arguments[1].getKind() != clang::TemplateArgument::Integral)
+    return std::nullopt;
+  const int64_t number = arguments[1].getAsIntegral().getExtValue();
+  if (name == "array") {
+    auto element = read_resource(context, arguments[0].getAsType());
+    if (!element || element->count != 1 || number < 1 || number > 1024) return std::nullopt;
+    element->count = static_cast<uint32_t>(number);
+    return element;
+  }
+  if (!find_texture(name, resource.texture)) return std::nullopt;
+  // The order of metal::access.
+  constexpr TextureAccess kAccess[] = {TextureAccess::sample, TextureAccess::read,
+                                       TextureAccess::write, TextureAccess::read_write};
+  resource.texture.access = kAccess[number & 3];
+  resource.texture.texel = texel_class(arguments[0].getAsType());
+  return resource;
+}
+
 class Reader {
  public:
   Reader(clang::ASTContext& context, clang::FunctionDecl& kernel, DiagnosticCollector& diagnostics)
@@ -64,6 +159,8 @@ class Reader {
     for (const clang::ParmVarDecl* parameter : kernel_.parameters()) read_parameter(*parameter);
     number(ParameterKind::buffer);
     number(ParameterKind::threadgroup);
+    number(ParameterKind::texture);
+    number(ParameterKind::sampler);
     return std::move(interface_);
   }
 
@@ -105,6 +202,8 @@ class Reader {
     const bool memory = type->isPointerType() || type->isReferenceType();
     if (memory) {
       read_memory(declaration, parameter);
+    } else if (const auto resource = read_resource(context_, type)) {
+      read_resource_parameter(declaration, *resource, parameter);
     } else {
       read_input(declaration, parameter);
     }
@@ -141,6 +240,14 @@ class Reader {
       error(declaration.getLocation(),
             "kernel parameter " + name + ": pointers to functions are not supported yet", true);
     }
+    if (read_resource(context_, type->getPointeeType())) {
+      error(declaration.getLocation(),
+            "kernel parameter " + name + " is a " +
+                (parameter.is_reference ? "reference" : "pointer") +
+                " to textures or samplers, which is not supported yet; take them by value",
+            true);
+      return;
+    }
     const bool buffer = parameter.kind == ParameterKind::buffer;
     if (const auto* wrong = find_annotation(&declaration, buffer ? "threadgroup" : "buffer")) {
       error(wrong->getLocation(), "attribute '" + std::string(buffer ? "threadgroup" : "buffer") +
@@ -154,22 +261,62 @@ class Reader {
                                         (parameter.is_reference ? "reference" : "pointer"));
       }
     }
-    const auto* index = find_annotation(&declaration, buffer ? "buffer" : "threadgroup");
+    read_index(declaration, parameter);
+  }
+
+  /// `[[buffer(n)]]` and its like, if the parameter has one.
+  void read_index(const clang::ParmVarDecl& declaration, Parameter& parameter) {
+    const ArgumentKind kind = argument_kind(parameter.kind);
+    const std::string word = kind.attribute, name = "'" + parameter.name + "'";
+    const auto* index = find_annotation(&declaration, kind.attribute);
     if (!index) return;
     const auto value = argument_of(context_, *index);
-    if (!value || *value < 0 || *value >= kBufferLimit) {
-      error(index->getLocation(), std::string(buffer ? "buffer" : "threadgroup") + " index of " +
-                                      name + " must be an integer constant from 0 to 30");
+    if (!value || *value < 0 || *value + parameter.count > kind.limit) {
+      error(index->getLocation(),
+            word + " index of " + name + " must be an integer constant from 0 to " +
+                std::to_string(kind.limit - 1) +
+                (parameter.count > 1 ? ", and so must that of its last element" : ""));
       return;
     }
     parameter.index = static_cast<uint32_t>(*value);
-    const auto [other, fresh] = taken_[parameter.kind].emplace(parameter.index, parameter.name);
-    if (!fresh) {
-      error(index->getLocation(), std::string(buffer ? "buffer" : "threadgroup") + " index " +
-                                      std::to_string(*value) + " of " + name + " is taken by '" +
-                                      other->second + "'");
-    }
     numbered_.insert(interface_.parameters.size());
+    for (uint32_t i = 0; i < parameter.count; ++i) {
+      const auto [other, fresh] =
+          taken_[parameter.kind].emplace(parameter.index + i, parameter.name);
+      if (fresh) continue;
+      error(index->getLocation(), word + " index " + std::to_string(parameter.index + i) + " of " +
+                                      name + " is taken by '" + other->second + "'");
+      return;
+    }
+  }
+
+  void read_resource_parameter(const clang::ParmVarDecl& declaration, const Resource& resource,
+                               Parameter& parameter) {
+    parameter.kind = resource.kind;
+    parameter.texture = resource.texture;
+    parameter.count = resource.count;
+    parameter.space = AddressSpace::constant;
+    const ArgumentKind kind = argument_kind(parameter.kind);
+    for (const char* other : {"buffer", "threadgroup", "texture", "sampler"}) {
+      const auto* wrong = find_annotation(&declaration, other);
+      if (!wrong || std::string_view(other) == kind.attribute) continue;
+      error(wrong->getLocation(), "attribute '" + std::string(other) +
+                                      "' does not fit parameter '" + parameter.name +
+                                      "': write [[" + kind.attribute + "(n)]]");
+    }
+    if (const auto* problem = unsupported_access(resource.texture, resource.kind))
+      error(declaration.getLocation(), "'" + parameter.name + "': " + problem);
+    read_index(declaration, parameter);
+  }
+
+  static const char* unsupported_access(const TextureUse& use, ParameterKind kind) {
+    if (kind != ParameterKind::texture) return nullptr;
+    const bool writes =
+        use.access == TextureAccess::write || use.access == TextureAccess::read_write;
+    if (use.depth && writes) return "a depth texture can't be written to";
+    if (use.type == TextureType::buffer && use.access == TextureAccess::sample)
+      return "a texture_buffer can't be sampled; write texture_buffer<T, access::read>";
+    return nullptr;
   }
 
   void read_input(const clang::ParmVarDecl& declaration, Parameter& parameter) {
@@ -202,18 +349,24 @@ class Reader {
   /// Numbers what has no index of its own: each gets the lowest that is free.
   void number(ParameterKind kind) {
     auto& taken = taken_[kind];
+    const ArgumentKind words = argument_kind(kind);
     for (size_t i = 0; i < interface_.parameters.size(); ++i) {
       Parameter& parameter = interface_.parameters[i];
       if (parameter.kind != kind || numbered_.contains(i)) continue;
       uint32_t index = 0;
-      while (taken.contains(index)) ++index;
-      taken.emplace(index, parameter.name);
+      const auto is_free = [&] {
+        for (uint32_t n = 0; n < parameter.count; ++n)
+          if (taken.contains(index + n)) return false;
+        return true;
+      };
+      while (!is_free()) ++index;
+      for (uint32_t n = 0; n < parameter.count; ++n) taken.emplace(index + n, parameter.name);
       parameter.index = index;
-      if (index < kBufferLimit) continue;
-      error(declarations_[i]->getLocation(),
-            "'" + parameter.name + "' is argument number " + std::to_string(index + 1) +
-                "; a kernel has at most 31 " +
-                (kind == ParameterKind::buffer ? "buffers" : "threadgroup arguments"));
+      if (index + parameter.count <= words.limit) continue;
+      error(declarations_[i]->getLocation(), "'" + parameter.name + "' is argument number " +
+                                                 std::to_string(index + parameter.count) +
+                                                 "; a kernel has at most " +
+                                                 std::to_string(words.limit) + " " + words.words);
       return;
     }
   }
@@ -288,6 +441,15 @@ std::string metal_type_name(const clang::ASTContext& context, clang::QualType ty
                  std::to_string(arguments[2].getAsIntegral().getExtValue());
         }
         if (arguments.size() == 1) return name + "<" + element + ">";
+        if (name == "array" && arguments.size() == 2 && is_of_metal(*record))
+          return "array<" + element + ", " +
+                 std::to_string(arguments[1].getAsIntegral().getExtValue()) + ">";
+        if (TextureUse use; is_of_metal(*record) && find_texture(name, use)) {
+          constexpr const char* kAccess[] = {"", ", access::read", ", access::write",
+                                             ", access::read_write"};
+          return name + "<" + element + kAccess[arguments[1].getAsIntegral().getExtValue() & 3] +
+                 ">";
+        }
       }
     }
   }
@@ -297,6 +459,11 @@ std::string metal_type_name(const clang::ASTContext& context, clang::QualType ty
   std::string name = in_metal_words(clang::QualType(type.getTypePtr(), 0).getAsString(policy));
   if (name.starts_with("metal::")) name.erase(0, 7);
   return name;
+}
+
+bool is_texture_or_sampler(const clang::ASTContext& context, clang::QualType type) {
+  const auto resource = read_resource(context, type);
+  return resource && resource->count == 1;
 }
 
 KernelInterface read_interface(clang::ASTContext& context, clang::FunctionDecl& kernel,

@@ -18,4 +18,7 @@ namespace anymetal::language {
 /// "float", "uint3", "atomic<int>": the type as Metal's users write it.
 [[nodiscard]] std::string metal_type_name(const clang::ASTContext& context, clang::QualType type);
 
+/// One texture or sampler of the standard library: 8 bytes, a handle.
+[[nodiscard]] bool is_texture_or_sampler(const clang::ASTContext& context, clang::QualType type);
+
 }  // namespace anymetal::language

@@ -103,7 +103,8 @@ class Members {
       }
     }
     field.type = metal_type_name(context_, one);
-    field.element = element_of(context_, one);
+    // A texture or a sampler is its handle.
+    field.element = is_texture_or_sampler(context_, one) ? "ulong" : element_of(context_, one);
     field.count = static_cast<uint32_t>(count);
     if (!field.element.empty()) return add(std::move(field));
     return add_elements(one, name, offset, count, id);

@@ -29,6 +29,8 @@ struct DispatchItem {
   std::shared_ptr<Pipeline> pipeline;
   std::vector<Argument> buffers;
   std::vector<uint32_t> threadgroup_lengths;
+  std::vector<const Texture*> textures;
+  std::vector<const Sampler*> samplers;
   Extent grid, threadgroup;
   std::vector<Argument> resident;
   const uint32_t* groups = nullptr;  // of an indirect dispatch: instead of `grid`
@@ -201,6 +203,20 @@ class RecordingEncoder final : public ComputeEncoder {
     buffer_->retain(std::move(copy));
   }
 
+  void set_texture(std::shared_ptr<const Texture> texture, uint32_t index) override {
+    if (!check_index("set_texture", index, kTextures)) return;
+    textures_[index] = texture.get();
+    if (texture) buffer_->retain(std::move(texture));
+  }
+  void use_texture(std::shared_ptr<const Texture> texture) override {
+    if (texture) buffer_->retain(std::move(texture));
+  }
+  void set_sampler(std::shared_ptr<const Sampler> sampler, uint32_t index) override {
+    if (!check_index("set_sampler", index, kSamplers)) return;
+    samplers_[index] = sampler.get();
+    if (sampler) buffer_->retain(std::move(sampler));
+  }
+
   void set_threadgroup_length(uint64_t bytes, uint32_t index) override {
     if (!check_index("set_threadgroup_length", index)) return;
     uint32_t limit = buffer_->limits().threadgroup_bytes;
@@ -252,13 +268,20 @@ class RecordingEncoder final : public ComputeEncoder {
   }
 
  private:
-  static constexpr size_t kIndices = 31;
+  static constexpr size_t kIndices = 31, kTextures = 128, kSamplers = 16;
 
-  bool check_index(const char* what, uint32_t index) {
-    if (index < kIndices) return true;
+  bool check_index(const char* what, uint32_t index, size_t limit = kIndices) {
+    if (index < limit) return true;
     buffer_->record(user_error(fmt::format("{}: index {} is over the limit of {} (0 to {})", what,
-                                           index, kIndices, kIndices - 1)));
+                                           index, limit, limit - 1)));
     return false;
+  }
+
+  template <class Bound, class Items>
+  static void take(const Bound& bound, const Parameter& p, Items& items) {
+    const size_t end = std::min<size_t>(size_t{p.index} + p.count, bound.size());
+    if (items.size() < end) items.resize(end);
+    for (size_t i = p.index; i < end; ++i) items[i] = bound[i];
   }
 
   void dispatch(std::string_view what, std::array<int64_t, 3> size,
@@ -281,16 +304,22 @@ class RecordingEncoder final : public ComputeEncoder {
                                int64_t{grid.y} * std::min(group.y, 1u << 30),
                                int64_t{grid.z} * std::min(group.z, 1u << 30)));
     }
-    DispatchItem item{pipeline_, {},    {threadgroup_lengths_.begin(), threadgroup_lengths_.end()},
-                      grid,      group, resident_};
+    DispatchItem item{
+        pipeline_, {},       {threadgroup_lengths_.begin(), threadgroup_lengths_.end()},
+        {},        {},       grid,
+        group,     resident_};
     // Bindings persist from pipeline to pipeline, as in Metal: only those that this kernel has go
     // along.
     for (const Parameter& p : pipeline_->interface().parameters) {
+      if (p.kind == ParameterKind::texture) take(textures_, p, item.textures);
+      if (p.kind == ParameterKind::sampler) take(samplers_, p, item.samplers);
       if (p.kind != ParameterKind::buffer || p.index >= kIndices) continue;
       if (item.buffers.size() <= p.index) item.buffers.resize(p.index + 1);
       item.buffers[p.index] = bound_[p.index];
     }
     Launch launch{grid, group, item.buffers, item.threadgroup_lengths};
+    launch.textures = item.textures;
+    launch.samplers = item.samplers;
     ANYMETAL_RETURN_IF_ERROR(pipeline_->validate(launch));
     return item;
   }
@@ -300,11 +329,15 @@ class RecordingEncoder final : public ComputeEncoder {
   std::array<Argument, kIndices> base_{}, bound_{};
   std::array<uint32_t, kIndices> threadgroup_lengths_{};
   std::vector<Argument> resident_;
+  std::array<const Texture*, kTextures> textures_{};
+  std::array<const Sampler*, kSamplers> samplers_{};
   bool ended_ = false;
 };
 
 Result<void> run_dispatch(const DispatchItem& item) {
   Launch launch{item.grid, item.threadgroup, item.buffers, item.threadgroup_lengths, item.resident};
+  launch.textures = item.textures;
+  launch.samplers = item.samplers;
   if (item.groups) {
     uint32_t groups[3];
     std::memcpy(groups, item.groups, sizeof groups);

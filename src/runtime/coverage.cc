@@ -33,6 +33,11 @@ CoverageProbe::CoverageProbe(const KernelInterface& interface, const Launch& lau
     : interface_(interface),
       launch_(launch),
       buffers_(launch.buffers.begin(), launch.buffers.end()) {
+  // A second run would change textures that the first has written.
+  for (const Parameter& p : interface.parameters)
+    if (p.kind == ParameterKind::texture &&
+        (p.texture.access == TextureAccess::write || p.texture.access == TextureAccess::read_write))
+      return;
   bool any = false;
   for (const Parameter& p : interface.parameters) {
     if (!is_output(p)) continue;

@@ -69,6 +69,10 @@ std::string json_argument(const LaunchRecord& record, const Parameter& p) {
     return fmt::format(
         R"({{"kind": "threadgroup", "index": {}, "name": {}, "type": {}, "bytes": {}}})", p.index,
         json_string(p.name), json_string(p.type), record.launch.threadgroup_lengths[p.index]);
+  if (p.kind == ParameterKind::texture || p.kind == ParameterKind::sampler)
+    return fmt::format(R"({{"kind": "{}", "index": {}, "name": {}, "type": {}, "count": {}}})",
+                       p.kind == ParameterKind::texture ? "texture" : "sampler", p.index,
+                       json_string(p.name), json_string(p.type), p.count);
   const LaunchNotes* notes = record.launch.notes;
   std::string shape;
   if (notes && p.index < notes->shapes.size() && !notes->shapes[p.index].empty())

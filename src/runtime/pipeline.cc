@@ -9,6 +9,7 @@
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <shared_mutex>
 #include <tuple>
@@ -123,14 +124,47 @@ class CompiledFunction final : public Pipeline {
         arguments[count++] = launch.buffers[p.index];
       else if (p.kind == ParameterKind::threadgroup)
         arguments[count++] = {nullptr, launch.threadgroup_lengths[p.index]};
+      else if (p.kind != ParameterKind::attribute)
+        return dispatch_with_handles(code, launch, is_second_run);
     }
+    return run_code(code, launch, std::span(arguments.data(), count), is_second_run);
+  }
+
+  // The same with textures and samplers, which go to the kernel as handles in memory.
+  Result<void> dispatch_with_handles(CompiledKernel& code, const Launch& launch,
+                                     bool is_second_run) {
+    std::vector<Argument> arguments;
+    std::deque<std::vector<uint64_t>> handles;
+    const auto add = [&](const Parameter& p, auto bound) {
+      auto& words = handles.emplace_back(p.count);
+      for (uint32_t i = 0; i < p.count; ++i) {
+        const size_t index = p.index + i;
+        if (index < bound.size() && bound[index]) words[i] = bound[index]->handle();
+      }
+      arguments.push_back({words.data(), words.size() * sizeof(uint64_t)});
+    };
+    for (const Parameter& p : interface_.parameters) {
+      if (p.kind == ParameterKind::buffer)
+        arguments.push_back(launch.buffers[p.index]);
+      else if (p.kind == ParameterKind::threadgroup)
+        arguments.push_back({nullptr, launch.threadgroup_lengths[p.index]});
+      else if (p.kind == ParameterKind::texture)
+        add(p, launch.textures);
+      else if (p.kind == ParameterKind::sampler)
+        add(p, launch.samplers);
+    }
+    return run_code(code, launch, arguments, is_second_run);
+  }
+
+  Result<void> run_code(CompiledKernel& code, const Launch& launch,
+                        std::span<const Argument> arguments, bool is_second_run) {
     RunningDispatch running(state_->settings.timeout);
     const Settings& settings = state_->settings;
     MessagePrinter printer(interface_.name, settings.messages == MessageOutput::threads);
     const bool printed = settings.messages != MessageOutput::off && !is_second_run;
     Result<void> result = code.run({.grid = launch.grid,
                                     .threadgroup = launch.threadgroup,
-                                    .arguments = std::span(arguments.data(), count),
+                                    .arguments = arguments,
                                     .resident = launch.resident,
                                     .stop = running.flag(),
                                     .messages = printed ? &printer : nullptr,

@@ -30,6 +30,7 @@
 #include "ir/kernel_interface.h"
 #include "language/language.h"
 #include "runtime/settings.h"
+#include "runtime/texture.h"
 #include "support/private_api.h"
 #include "support/result.h"
 
@@ -53,6 +54,8 @@ struct Limits {
   uint32_t threads_per_threadgroup = 1024;
   uint32_t threadgroup_bytes = 32 * 1024;
   uint32_t buffers = 31;
+  uint32_t textures = 128;
+  uint32_t samplers = 16;
   uint32_t inline_bytes = 4096;  ///< of ComputeEncoder::set_bytes
   uint32_t simdgroup_width = 32;
   uint64_t max_buffer_bytes = 0;               ///< of this machine
@@ -135,6 +138,10 @@ struct Launch {
   /// (init_value).
   uint32_t coverage = ~0u;
   const LaunchNotes* notes = nullptr;
+  /// By index n of [[texture(n)]] and [[sampler(n)]]; null: nothing is bound there. They must live
+  /// until the launch is done.
+  std::span<const Texture* const> textures = {};
+  std::span<const Sampler* const> samplers = {};
 };
 
 /// The code of a function.
@@ -187,6 +194,11 @@ class ComputeEncoder {
   virtual void set_buffer(std::shared_ptr<Buffer> buffer, uint64_t offset, uint32_t index) = 0;
   virtual void set_buffer_offset(uint64_t offset, uint32_t index) = 0;
   virtual void set_bytes(std::span<const std::byte> bytes, uint32_t index) = 0;
+  /// Null: nothing is bound at the index.
+  virtual void set_texture(std::shared_ptr<const Texture> texture, uint32_t index) = 0;
+  /// A texture that kernels reach through an argument buffer.
+  virtual void use_texture(std::shared_ptr<const Texture> texture) = 0;
+  virtual void set_sampler(std::shared_ptr<const Sampler> sampler, uint32_t index) = 0;
   virtual void set_threadgroup_length(uint64_t bytes, uint32_t index) = 0;
   /// Sizes as signed 64-bit numbers, so that wrong ones can be named.
   virtual void dispatch_threads(std::array<int64_t, 3> grid,

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 namespace anymetal::runtime {
@@ -97,6 +98,93 @@ Result<void> check_extra_buffers(const KernelInterface& kernel, const Limits& li
   return {};
 }
 
+bool is_depth(const PixelFormat& format) {
+  return format.layout == TexelLayout::depth;
+}
+
+/// What a texture holds, as the types of a kernel's textures say it.
+const char* words_of(TexelClass texel) {
+  return texel == TexelClass::uint   ? "uint or ushort"
+         : texel == TexelClass::sint ? "int or short"
+                                     : "float or half";
+}
+
+TexelClass texel_class(const PixelFormat& format) {
+  if (format.kind == ComponentKind::uint) return TexelClass::uint;
+  return format.kind == ComponentKind::sint ? TexelClass::sint : TexelClass::floating;
+}
+
+Result<void> check_texture(const KernelInterface& kernel, const Parameter& p, uint32_t index,
+                           const Texture& texture) {
+  const auto wrong = [&](const std::string& what) {
+    return user_error(fmt::format("kernel `{}`: texture {} (`{}`) {}", kernel.name, index,
+                                  anymetal::describe(p), what));
+  };
+  const TextureUse& use = p.texture;
+  const PixelFormat& format = texture.format();
+  const uint32_t usage = texture.shape().usage;
+  if (texture.shape().type != use.type)
+    return wrong(fmt::format("is a {}, and the kernel takes a {}: bind one of that type",
+                             describe(texture.shape().type), describe(use.type)));
+  if (texel_class(format) != use.texel)
+    return wrong(
+        fmt::format("has the format {}, which a kernel reads and writes as {}: change the "
+                    "format or the kernel's type",
+                    format.name, words_of(texel_class(format))));
+  if (use.depth && format.components != 1)
+    return wrong(
+        fmt::format("has the format {}, and a depth texture has one component: use "
+                    "depth32float or depth16unorm",
+                    format.name));
+  const bool writes = use.access == TextureAccess::write || use.access == TextureAccess::read_write;
+  if (writes && is_depth(format))
+    return wrong(fmt::format("has the format {}, which can't be written to", format.name));
+  if (usage != 0 && use.access != TextureAccess::write && !(usage & kTextureRead))
+    return wrong("is read, and was made without the usage for it: add ShaderRead");
+  if (usage != 0 && writes && !(usage & kTextureWrite))
+    return wrong("is written to, and was made without the usage for it: add ShaderWrite");
+  return {};
+}
+
+Result<void> check_textures(const KernelInterface& kernel, const Launch& launch) {
+  for (const Parameter& p : kernel.parameters) {
+    if (p.kind != ParameterKind::texture && p.kind != ParameterKind::sampler) continue;
+    const bool is_texture = p.kind == ParameterKind::texture;
+    for (uint32_t index = p.index; index < p.index + p.count; ++index) {
+      const Texture* texture =
+          is_texture && index < launch.textures.size() ? launch.textures[index] : nullptr;
+      const bool has_sampler = index < launch.samplers.size() && launch.samplers[index];
+      // Elements of an array may stay empty: they read as zeros.
+      if (p.count == 1 && (is_texture ? !texture : !has_sampler))
+        return user_error(fmt::format("kernel `{}`: {} {} (`{}`) is missing: bind one", kernel.name,
+                                      is_texture ? "texture" : "sampler", index,
+                                      anymetal::describe(p)));
+      if (texture) ANYMETAL_RETURN_IF_ERROR(check_texture(kernel, p, index, *texture));
+    }
+  }
+  return {};
+}
+
+/// What is bound where the kernel has nothing.
+Result<void> check_extra_textures(const KernelInterface& kernel, const Launch& launch) {
+  const auto has = [&](ParameterKind kind, size_t index) {
+    return std::any_of(kernel.parameters.begin(), kernel.parameters.end(), [&](const Parameter& p) {
+      return p.kind == kind && index >= p.index && index - p.index < p.count;
+    });
+  };
+  const auto check = [&](ParameterKind kind, const char* word, auto bound) -> Result<void> {
+    for (size_t i = 0; i < bound.size(); ++i)
+      if (bound[i] && !has(kind, i))
+        return user_error(
+            fmt::format("kernel `{}`: a {} is bound at index {}, and the kernel has no [[{}({})]]: "
+                        "bind only what it declares",
+                        kernel.name, word, i, word, i));
+    return {};
+  };
+  ANYMETAL_RETURN_IF_ERROR(check(ParameterKind::texture, "texture", launch.textures));
+  return check(ParameterKind::sampler, "sampler", launch.samplers);
+}
+
 Result<void> check_threadgroup_memory(const KernelInterface& kernel, const Limits& limits,
                                       std::span<const uint32_t> lengths) {
   uint64_t total = kernel.threadgroup_bytes;
@@ -123,6 +211,17 @@ Result<void> check_threadgroup_memory(const KernelInterface& kernel, const Limit
                     kernel.name, grouped(total), grouped(kernel.threadgroup_bytes),
                     grouped(total - kernel.threadgroup_bytes), grouped(limits.threadgroup_bytes)));
   return {};
+}
+
+Result<void> check_texture_index(const KernelInterface& kernel, const Limits& limits,
+                                 const Parameter& p) {
+  if (p.kind == ParameterKind::attribute) return {};
+  const bool is_texture = p.kind == ParameterKind::texture;
+  const uint32_t limit = is_texture ? limits.textures : limits.samplers;
+  if (uint64_t{p.index} + p.count <= limit) return {};
+  return user_error(fmt::format("kernel `{}`: `{}` is over the limit of {} {}: use fewer",
+                                kernel.name, anymetal::describe(p), limit,
+                                is_texture ? "textures" : "samplers"));
 }
 
 }  // namespace
@@ -157,7 +256,10 @@ Result<void> validate_interface(const KernelInterface& kernel, const Limits& lim
   uint32_t buffers = 0;
   for (const Parameter& p : kernel.parameters) buffers += p.kind == ParameterKind::buffer;
   for (const Parameter& p : kernel.parameters) {
-    if (p.kind == ParameterKind::attribute) continue;
+    if (p.kind != ParameterKind::buffer && p.kind != ParameterKind::threadgroup) {
+      ANYMETAL_RETURN_IF_ERROR(check_texture_index(kernel, limits, p));
+      continue;
+    }
     if (p.index >= limits.buffers)
       return user_error(
           fmt::format("kernel `{}`: `{}` is over the limit of {} {} (0 to {}; the kernel has "
@@ -184,6 +286,8 @@ Result<void> validate_launch(const KernelInterface& kernel, const Limits& limits
     ANYMETAL_RETURN_IF_ERROR(check_buffer(kernel, p, bound));
   }
   ANYMETAL_RETURN_IF_ERROR(check_extra_buffers(kernel, limits, launch.buffers));
+  ANYMETAL_RETURN_IF_ERROR(check_textures(kernel, launch));
+  ANYMETAL_RETURN_IF_ERROR(check_extra_textures(kernel, launch));
   return check_threadgroup_memory(kernel, limits, launch.threadgroup_lengths);
 }
 

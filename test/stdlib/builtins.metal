@@ -21,7 +21,12 @@ kernel void all_builtins(device float* f [[buffer(0)]], device uint* u [[buffer(
                          uint dispatch_simdgroups_per_threadgroup [[dispatch_simdgroups_per_threadgroup]],
                          uint dispatch_quadgroups_per_threadgroup [[dispatch_quadgroups_per_threadgroup]],
                          uint threads_per_simdgroup [[threads_per_simdgroup]],
-                         uint thread_execution_width [[thread_execution_width]]) {
+                         uint thread_execution_width [[thread_execution_width]],
+                         texture2d<float> sampled [[texture(0)]],
+                         texture2d<int> sampled_integers [[texture(1)]],
+                         texture2d<float, access::read_write> texels [[texture(2)]],
+                         texture2d<int, access::read_write> integers [[texture(3)]],
+                         depth2d<float> depths [[texture(4)]], sampler s [[sampler(0)]]) {
   u[0] += thread_position_in_grid.x + thread_position_in_grid.y + thread_position_in_grid.z;
   u[0] += thread_position_in_threadgroup.x + thread_position_in_threadgroup.y + thread_position_in_threadgroup.z;
   u[0] += threadgroup_position_in_grid.x + threadgroup_position_in_grid.y + threadgroup_position_in_grid.z;
@@ -122,4 +127,8 @@ kernel void all_builtins(device float* f [[buffer(0)]], device uint* u [[buffer(
   f[0] += fmod(f[1], f[2]) + ldexp(f[1], 2) + frexp(f[2], e) + ilogb(f[3]) + nextafter(f[1], f[2]) + e;
   l[0] = mulhi(l[1], l[2]);
   printf("%f", f[0]);
+  const float2 at = float2(f[1], f[2]);
+  texels.write(texels.read(uint2(1)) + sampled.sample(s, at) + sampled.gather(s, at), uint2(texels.get_width()));
+  integers.write(integers.read(uint2(1)) + sampled_integers.sample(s, at) + sampled_integers.gather(s, at), uint2(0));
+  f[0] += depths.sample_compare(s, at, 0.5f) + depths.gather_compare(s, at, 0.5f).x;
 }

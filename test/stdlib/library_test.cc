@@ -199,9 +199,8 @@ kernel void k(device int* in, device float* o) {
 
 TEST(Library, NamesThatAreNotThereYet) {
   const char* const texts[] = {
-      ("kernel void k(texture2d<float, access::read> t [[texture(0)]], device float* o) { o[0] = "
-       "t.get_width(); }"),
-      "kernel void k(device float* o) { sampler s; o[0] = sizeof(s); }",
+      "kernel void k(texture2d_ms<float> t [[texture(0)]], device float* o) { o[0] = 1; }",
+      "kernel void k(device float* o) { depthcube<float> d; o[0] = sizeof(d); }",
       "kernel void k(device float* o) { raytracing::ray r; o[0] = sizeof(r); }",
   };
   for (const char* text : texts) {

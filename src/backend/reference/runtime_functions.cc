@@ -7,6 +7,7 @@
 
 #include "backend/reference/math_functions.h"
 #include "backend/reference/narrow_floats.h"
+#include "backend/reference/texture_functions.h"
 #include "backend/reference/worker.h"
 
 namespace anymetal::backend::reference {
@@ -229,6 +230,8 @@ RuntimeSymbols build_symbols() {
   add_compiler_functions(symbols);
   add_library_functions(symbols);
   symbols.insert(symbols.end(), math_functions().begin(), math_functions().end());
+  const RuntimeSymbols textures = texture_functions();
+  symbols.insert(symbols.end(), textures.begin(), textures.end());
   return symbols;
 }
 
