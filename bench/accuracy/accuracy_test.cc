@@ -52,6 +52,21 @@ INSTANTIATE_TEST_SUITE_P(Narrow, Samples,
                          testing::Combine(testing::Values("half", "bfloat"),
                                           testing::Values("safe", "relaxed", "fast")));
 
+// The long form, on a type that is small enough; its sample has all values already.
+TEST(All, CoversEveryValue) {
+  const Format& half = *find_format("half");
+  const Spelling& safe = *find_spelling("safe");
+  const Function& exp = *find_function("exp");
+  auto all = measure_all(exp, half, safe, 2, [](int) {});
+  auto samples = measure_samples(half, safe);
+  ASSERT_TRUE(all && samples);
+  EXPECT_EQ(all->operands, 65536u);
+  EXPECT_EQ(all->violations, 0u) << all->first;
+  for (const auto& [function, sampled] : *samples) {
+    if (function == &exp) EXPECT_EQ(all->ulps, sampled.ulps);
+  }
+}
+
 TEST(Record, PageIsMadeOfIt) {
   auto record = Record::read(kFolder + "/record.tsv");
   ASSERT_TRUE(record) << record.error().text();

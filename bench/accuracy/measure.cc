@@ -132,6 +132,11 @@ void Judge::decide(const Operand& operand, uint32_t result, long double approxim
   }
 }
 
+void Judge::start_from(double ulps, const Operand& at) {
+  measured_.ulps = ulps;
+  measured_.at = at;
+}
+
 void Judge::judge(const Operand& operand, uint32_t result) {
   const double x = decode(format_, operand[0]), y = decode(format_, operand[1]),
                z = decode(format_, operand[2]);
@@ -203,6 +208,11 @@ Result<Measurement> measure_all(const Function& function, const Format& format,
                                 const std::function<void(int)>& progress) {
   const Function* one[] = {&function};
   ANYMETAL_ASSIGN_OR_RETURN(const Kernel kernel, Kernel::compile(format, spelling, one));
+  // Where errors grow from operand to operand, each would be the largest so far. The sample has one
+  // that is nearly the largest of all.
+  Samples sampled;
+  ANYMETAL_RETURN_IF_ERROR(measure_group(one, format, spelling, sampled));
+  const Measurement start = std::move(sampled[0].second);
   const uint64_t total = uint64_t{1} << format.bits;
   std::atomic<uint64_t> next{0};
   std::mutex mutex;
@@ -212,6 +222,7 @@ Result<Measurement> measure_all(const Function& function, const Format& format,
     const size_t count = std::min<uint64_t>(kChunk, total);
     Patterns x(format, count), unused(format, count), results(format, count);
     Judge judge(function, format, spelling, 1 << 12);
+    judge.start_from(start.ulps, start.at);
     for (uint64_t first = 0; (first = next.fetch_add(count)) < total;) {
       if (first % (total / 64) == 0) progress(int(first / (total / 64)));
       for (size_t i = 0; i < count; ++i) x.set(i, uint32_t(first + i));

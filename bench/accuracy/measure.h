@@ -39,6 +39,8 @@ class Judge {
   Judge(const Judge&) = delete;
   Judge& operator=(const Judge&) = delete;
 
+  /// An error that is known to occur: what isn't larger needn't be decided.
+  void start_from(double ulps, const Operand& at);
   void judge(const Operand& operand, uint32_t result);
   [[nodiscard]] const Measurement& measurement() const { return measured_; }
 
