@@ -1,0 +1,186 @@
+"""Runs the kernels of MLX's own headers, as they come with its wheel, and keeps what was run.
+
+A file cover_*.py has one function for each family of kernels, marked with the header that it instantiates:
+
+    @covers("unary.h")
+    def unary(run): ...
+
+It asks `run.library(...)` for kernels, launches them as MLX's host code does, and reports each result with
+`run.check(...)`, beside what MLX gives on the CPU, or NumPy. From these reports docs/coverage.md is made.
+"""
+
+import functools
+import importlib.util
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+import anymetal
+
+KERNELS = "mlx/backend/metal/kernels/"
+
+
+def wheel():
+    import mlx.core
+
+    return Path(mlx.core.__file__).parent / "include"
+
+
+def headers():
+    """Every kernel header of the installed wheel, but those that need Metal 4's tensors."""
+    root = wheel() / KERNELS
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*.h") if "_nax" not in path.name and path.name != "nax.h")
+
+
+def included(header):
+    """The kernel headers that `header` includes, itself among them."""
+    found, todo = set(), [header]
+    while todo:
+        each = todo.pop()
+        if each in found or not (wheel() / KERNELS / each).exists():
+            continue
+        found.add(each)
+        text = (wheel() / KERNELS / each).read_text()
+        todo += re.findall(rf'#include "{re.escape(KERNELS)}([^"]+)"', text)
+        todo += [str((Path(each).parent / name)) for name in re.findall(r'#include "([^"/]+)"', text)]
+    return found
+
+
+# MLX's names of types, NumPy's, and Metal's as MLX writes them.
+METAL = {"bool": "bool", "uint8": "uint8_t", "uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t", "int8": "int8_t",
+         "int16": "int16_t", "int32": "int32_t", "int64": "int64_t", "float16": "half", "bfloat16": "bfloat16_t",
+         "float32": "float", "complex64": "complex64_t"}
+FLOATS = ["float32", "float16", "bfloat16"]
+INTEGERS = ["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"]
+
+
+def storage(dtype):
+    """NumPy's dtype of the bytes: bfloat16 is kept as uint16."""
+    return np.dtype("uint16" if dtype == "bfloat16" else dtype)
+
+
+def encode(values, dtype):
+    """Values to the bytes that a kernel reads."""
+    if dtype != "bfloat16":
+        return np.ascontiguousarray(np.asarray(values).astype(storage(dtype)))
+    bits = np.ascontiguousarray(np.asarray(values, np.float32)).view(np.uint32).astype(np.uint64)
+    rounded = ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+    return np.where(np.isnan(np.asarray(values, np.float32)), np.uint16(0x7fc0), rounded)
+
+
+def decode(array, dtype):
+    """What a kernel wrote, as values."""
+    if dtype != "bfloat16":
+        return array
+    return (array.astype(np.uint32) << 16).view(np.float32)
+
+
+def to_mlx(array, dtype):
+    """The same bytes as an MLX array."""
+    import mlx.core as mx
+
+    made = mx.array(array)
+    return made.view(mx.bfloat16) if dtype == "bfloat16" else made
+
+
+def from_mlx(array):
+    """An MLX array's values in NumPy (bfloat16 as float32)."""
+    import mlx.core as mx
+
+    return np.array(array.astype(mx.float32) if array.dtype == mx.bfloat16 else array)
+
+
+@functools.lru_cache(maxsize=64)
+def _library(text, macros):
+    return anymetal.Library(text, include_dirs=[str(wheel())], macros=dict(macros), name="coverage.metal")
+
+
+@dataclass
+class Row:
+    """What was run of one kernel template for one type."""
+
+    kernel: str
+    dtype: str
+    shapes: list = field(default_factory=list)
+    worst: float = 0.0  # largest error, as a share of what was allowed
+    special: bool = False  # NaN or infinity was among the inputs
+    oracle: str = "MLX on the CPU"
+
+
+class Run:
+    def __init__(self, header):
+        self.header = header
+        self.rows = {}
+
+    def library(self, instances, includes=(), text="", macros=()):
+        """Kernels {host name: "template<arguments>"} of this header, after `includes` (MLX's headers) and `text`."""
+        parts = [f'#include "{KERNELS}{name}"\n' for name in ("utils.h", *includes, self.header)]
+        parts += [f'template [[host_name("{name}")]] [[kernel]] decltype({what}) {what};\n' for name, what in instances.items()]
+        return _library("".join(parts[:-len(instances) or None]) + text + "".join(parts[len(parts) - len(instances):]), tuple(macros))
+
+    def check(self, kernel, dtype, shape, actual, expected, rtol=0.0, atol=0.0, oracle=None):
+        """Compares; exact unless said otherwise, NaN equal to NaN, infinities exact. Keeps the row."""
+        actual, expected = np.asarray(actual), np.asarray(expected)
+        row = self.rows.setdefault((kernel, dtype), Row(kernel, dtype))
+        row.oracle = oracle or row.oracle
+        row.shapes.append(tuple(shape))
+        assert actual.shape == expected.shape, f"{kernel} {dtype} {shape}: {actual.shape} against {expected.shape}"
+        if expected.dtype.kind in "fc":
+            row.special |= bool((~np.isfinite(expected)).any())
+            finite = np.isfinite(expected)
+            with np.errstate(all="ignore"):
+                error = np.abs(np.where(finite, actual, 0).astype(np.complex128) - np.where(finite, expected, 0))
+                allowed = atol + rtol * np.abs(np.where(finite, expected, 0).astype(np.complex128))
+            same = np.where(finite, error <= allowed, (actual == expected) | (np.isnan(actual) & np.isnan(expected)))
+            if error.size and allowed.max() > 0:
+                row.worst = max(row.worst, float(np.max(error[allowed > 0] / allowed[allowed > 0], initial=0)))
+        else:
+            same = actual == expected
+        if not np.all(same):
+            at = np.unravel_index(np.argmin(same), same.shape)
+            raise AssertionError(f"{kernel} {dtype} {shape} at {tuple(map(int, at))}: got {actual[at]!r}, expected {expected[at]!r}; "
+                                 f"{int((~same).sum())} of {same.size} differ")
+
+
+FAMILIES = []  # (header, function)
+
+
+def covers(header):
+    def mark(function):
+        FAMILIES.append((header, function))
+        return function
+    return mark
+
+
+def load_families():
+    if not FAMILIES:
+        for path in sorted(Path(__file__).parent.glob("cover_*.py")):
+            spec = importlib.util.spec_from_file_location(path.stem, path)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+    return FAMILIES
+
+
+def page(runs):
+    """docs/coverage.md from what was run: {header: [Row]}."""
+    reached = {name: header for header in runs for name in included(header)}
+    lines = ["# MLX's own kernels, run here", "",
+             "Generated by `./dev bless coverage` from a run of `test/coverage/` against the headers in MLX's wheel; do not edit. Each kernel was",
+             "instantiated from there, run as MLX's host code runs it, and compared.", "",
+             "| Header | Kernel | Types | Shapes | NaN, Inf | Compared with |", "|---|---|---|---|---|---|"]
+    for header in headers():
+        grouped = defaultdict(list)
+        for row in runs.get(header, []):
+            grouped[row.kernel].append(row)
+        for kernel, rows in sorted(grouped.items()):
+            shapes = list(dict.fromkeys("×".join(map(str, shape)) for row in rows for shape in row.shapes))
+            lines.append(f"| `{header}` | `{kernel}` | {', '.join(dict.fromkeys(row.dtype for row in rows))} | "
+                         f"{', '.join(shapes[:6])}{', …' if len(shapes) > 6 else ''} | {'yes' if any(row.special for row in rows) else ''} | {rows[0].oracle} |")
+        if not grouped and header in reached:
+            lines.append(f"| `{header}` | | | | | through `{reached[header]}` |")
+        elif not grouped:
+            lines.append(f"| `{header}` | **not run** | | | | |")
+    return "\n".join(lines) + "\n"

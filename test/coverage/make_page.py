@@ -1,0 +1,16 @@
+"""Runs all families and writes docs/coverage.md: what ./dev bless coverage calls."""
+
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from framework import Run, load_families, page  # noqa: E402
+
+runs = defaultdict(list)
+for header, family in load_families():
+    run = Run(header)
+    print(f"{header}: {family.__name__}", flush=True)
+    family(run)
+    runs[header] += run.rows.values()
+(Path(__file__).resolve().parents[2] / "docs" / "coverage.md").write_text(page(runs))
