@@ -9,7 +9,7 @@ from framework import Run, load_families, page  # noqa: E402
 
 runs = defaultdict(list)
 for header, family in load_families():
-    run = Run(header)
+    run = Run(header, family.also)
     print(f"{header}: {family.__name__}", flush=True)
     family(run)
     runs[header] += run.rows.values()
