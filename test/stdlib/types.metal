@@ -109,3 +109,8 @@ kernel void idioms(device float* out [[buffer(0)]], device const half* h [[buffe
   threadgroup_barrier(mem_flags::mem_threadgroup);
   threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
 }
+
+// Packed vectors of other element types, as a conversion that is asked for.
+static_assert(float2(packed_half2(half2(1, 2))).y == 2 && packed_half3(float3(1, 2, 3)).z == half(3));
+static_assert(packed_float2(packed_int2(1, 2)).y == 2 && int4(packed_float4(float4(1.5f))).w == 1 && float3(packed_float3(1)).z == 1);
+static_assert(!is_convertible_v<packed_half2, float2> && is_convertible_v<packed_half2, half2>);
