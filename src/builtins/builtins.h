@@ -64,7 +64,7 @@ struct Builtin {
   std::string_view name;       ///< "simd_sum": in the IR "am.simd_sum.f32"
   std::string_view signature;  ///< "T(T, u16)": T the element type; else Type's names, "void",
                                ///< "ptr", "v2f32", "v4f32", "v4i32" (LLVM vectors)
-  TypeSet types = 0;  ///< the T's it exists for; 0: no T, no suffix
+  TypeSet types = 0;           ///< the T's it exists for; 0: no T, no suffix
   Group group{};
   Uniformity uniformity = Uniformity::operands;
   Memory memory = Memory::none;

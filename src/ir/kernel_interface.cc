@@ -179,7 +179,8 @@ std::string describe(const Parameter& p) {
   }
   const char* spaces[] = {"thread", "device", "constant", "threadgroup"};
   return fmt::format("{} {}{}{} {} [[{}({})]]", spaces[static_cast<int>(p.space)],
-                     p.is_const && p.space != AddressSpace::constant ? "const " : "", p.type, p.is_reference ? "&" : "*", p.name,
+                     p.is_const && p.space != AddressSpace::constant ? "const " : "", p.type,
+                     p.is_reference ? "&" : "*", p.name,
                      p.kind == ParameterKind::threadgroup ? "threadgroup" : "buffer", p.index);
 }
 

@@ -202,8 +202,8 @@ def test_control_c_and_other_threads():
         kernel(x, y, grid=1)
         print("y", y[0], flush=True)
         x[0] = 0
-        print("waiting", flush=True)
         try:
+            print("waiting", flush=True)
             kernel(x, y, grid=1)
         except KeyboardInterrupt:
             print("interrupted", flush=True)
