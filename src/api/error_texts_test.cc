@@ -6,10 +6,12 @@
 #include <sstream>
 
 #include "anymetal/metal_kernel.hpp"
+#include "ir/thread_ir.h"
+#include "language/language.h"
 
-// What a user reads, whole: test/errors/NAME.txt has a header, a body and the text of the error. A
-// change of wording shows up here to be read; `./dev bless` (ANYMETAL_BLESS=1) writes the files
-// anew.
+// What a user reads, whole: test/errors/NAME.txt has a header and a body of metal_kernel, or a
+// whole file, and the text of the error. A change of wording shows up here to be read; `./dev
+// bless` (ANYMETAL_BLESS=1) writes the files anew.
 
 namespace anymetal {
 namespace {
@@ -17,10 +19,10 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Case {
-  std::string name, header, source, error;
+  std::string name, header, source, file, error;
 };
 
-/// Sections begin with a line "--- header", "--- source", "--- error".
+/// Sections begin with a line "--- header", "--- source", "--- file", "--- error".
 Case read(const fs::path& path) {
   Case c{.name = path.stem().string()};
   std::ifstream in(path, std::ios::binary);
@@ -30,6 +32,8 @@ Case read(const fs::path& path) {
       section = &c.header;
     } else if (line == "--- source") {
       section = &c.source;
+    } else if (line == "--- file") {
+      section = &c.file;
     } else if (line == "--- error") {
       section = &c.error;
     } else if (section != nullptr) {
@@ -42,7 +46,27 @@ Case read(const fs::path& path) {
 void write(const fs::path& path, const Case& c) {
   std::ofstream out(path, std::ios::binary);
   if (!c.header.empty()) out << "--- header\n" << c.header;
-  out << "--- source\n" << c.source << "--- error\n" << c.error;
+  if (!c.source.empty()) out << "--- source\n" << c.source;
+  if (!c.file.empty()) out << "--- file\n" << c.file;
+  out << "--- error\n" << c.error;
+}
+
+std::string ended(std::string text) {
+  if (text.empty() || text.back() != '\n') text += '\n';
+  return text;
+}
+
+/// Of a whole file: its warnings and its error, or the first error of its kernels.
+std::string error_of_file(const Case& c) {
+  const auto library =
+      language::parse({.text = c.file, .name = c.name + ".metal", .marks = {}}, {});
+  if (!library) return ended(library.error().text());
+  const std::string warnings = render((*library)->warnings());
+  for (const KernelInterface& kernel : (*library)->kernels()) {
+    const auto ir = (*library)->emit(kernel.name);
+    if (!ir) return warnings + ended(ir.error().text());
+  }
+  return warnings.empty() ? "no error\n" : warnings;
 }
 
 /// Inputs `a` (16 floats) and `shape` (one uint), output `o` (16 floats).
@@ -61,9 +85,7 @@ std::string error_of(const Case& c) {
             .grid = {16, 1, 1},
             .threadgroup = {16, 1, 1}});
   } catch (const KernelError& error) {
-    std::string text = error.what();
-    if (text.empty() || text.back() != '\n') text += '\n';
-    return text;
+    return ended(error.what());
   }
   return "no error\n";
 }
@@ -74,7 +96,7 @@ TEST(ErrorTexts, AreAsWritten) {
     if (entry.path().extension() != ".txt") continue;
     ++cases;
     Case c = read(entry.path());
-    const std::string seen = error_of(c);
+    const std::string seen = c.file.empty() ? error_of(c) : error_of_file(c);
     if (std::getenv("ANYMETAL_BLESS") != nullptr) {
       c.error = seen;
       write(entry.path(), c);
@@ -82,7 +104,7 @@ TEST(ErrorTexts, AreAsWritten) {
     EXPECT_EQ(seen, c.error) << c.name;
     EXPECT_NE(seen, "no error\n") << c.name;
   }
-  EXPECT_GE(cases, 10);
+  EXPECT_GE(cases, 60);
 }
 
 }  // namespace

@@ -9,32 +9,45 @@ namespace {
 
 namespace tok = clang::tok;
 
-const char* refusal(tok::TokenKind kind) {
-  switch (kind) {
+/// Why the word at i can't stand in Metal, or null.
+const char* refusal(const TokenText& text, size_t i) {
+  switch (text.at(i).getKind()) {
     case tok::kw_double:
-      return "'double' is not a type of Metal; use 'float'";
+      return "'double' is not supported in Metal; use 'float'";
     case tok::kw_new:
-      return "'new' is not allowed in Metal";
+      return "'new' is not supported in Metal: there is no heap; declare an array whose size is a "
+             "constant";
     case tok::kw_delete:
-      return "'delete' is not allowed in Metal";
-    case tok::kw_virtual:
-      return "virtual functions are not allowed in Metal";
+      return i > 0 && text.is(i - 1, tok::equal) ? nullptr  // `= delete`
+                                                 : "'delete' is not supported in Metal";
+    case tok::kw_virtual: {
+      // In a base class list: `struct B : virtual A`.
+      const bool base = i > 0 &&
+                        text.at(i - 1).isOneOf(tok::colon, tok::comma, tok::kw_public,
+                                               tok::kw_private, tok::kw_protected) &&
+                        text.at(i + 1).isOneOf(tok::identifier, tok::kw_public) &&
+                        text.at(i + 2).isOneOf(tok::l_brace, tok::comma, tok::identifier);
+      return base ? "virtual base classes are not supported in Metal"
+                  : "virtual functions are not supported in Metal; a template chooses at compile "
+                    "time";
+    }
     case tok::kw_throw:
+      return "cannot use 'throw' with exceptions disabled: Metal has none";
     case tok::kw_try:
-    case tok::kw_catch:
-      return "exceptions are not allowed in Metal";
+      return "cannot use 'try' with exceptions disabled: Metal has none";
     case tok::kw_dynamic_cast:
-      return "'dynamic_cast' is not allowed in Metal";
+      return "'dynamic_cast' is not supported in Metal";
     case tok::kw_typeid:
-      return "'typeid' is not allowed in Metal";
+      return "'typeid' is not supported in Metal; metal::is_same compares types";
     case tok::kw_goto:
-      return "'goto' is not allowed in Metal";
+      return "'goto' is not supported in Metal";
     case tok::kw_asm:
-      return "inline assembly is not allowed in Metal";
+      return "inline assembly is not supported in Metal";
     case tok::kw_thread_local:
     case tok::kw__Thread_local:
     case tok::kw___thread:
-      return "thread-local storage is not allowed in Metal";
+      return "thread-local storage is not supported in Metal; a variable in a function is each "
+             "thread's own";
     default:
       return nullptr;
   }
@@ -64,10 +77,7 @@ void check_words(TokenText& text) {
     // Another name, since the parser looks the word's kind up again.
     if (is_later_keyword(token.getKind()))
       token = text.make_word("__am_word_" + text.spelling(i), token);
-    const char* message = refusal(token.getKind());
-    if (!message) continue;
-    if (token.is(tok::kw_delete) && i > 0 && text.is(i - 1, tok::equal)) continue;  // `= delete`
-    text.error(token, message);
+    if (const char* message = refusal(text, i)) text.error(token, message);
   }
 }
 

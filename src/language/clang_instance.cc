@@ -31,9 +31,10 @@ const std::vector<const char*> kFlags = {
     "-fno-finite-loops" /* `while (true)` is legal */, "-mrelocation-model", "static",
     // Metal's own keywords and idioms that C++ warns about.
     "-Wno-duplicate-decl-specifier", "-Wno-unknown-pragmas", "-Wno-ignored-attributes",
-    "-Wno-builtin-macro-redefined", "-Wno-unused-value", "-Wno-undefined-internal",
-    "-Wno-undefined-inline", "-Wno-undefined-var-template", "-Wno-ignored-pragma-optimize",
-    "-Wno-invalid-constexpr", "-Wno-sycl-strict", "-Werror=vla-cxx-extension",
+    "-Wno-builtin-macro-redefined", "-Wunused-variable", "-Wuninitialized",
+    "-Wno-undefined-internal", "-Wno-undefined-inline", "-Wno-undefined-var-template",
+    "-Wno-ignored-pragma-optimize", "-Wno-invalid-constexpr", "-Wno-sycl-strict",
+    "-Werror=vla-cxx-extension",
     // Code generation: marked for optimisation, not optimised; places of instructions.
     "-emit-llvm-only", "-O3", "-disable-llvm-passes", "-debug-info-kind=line-tables-only",
     "-dwarf-version=4", "-fdebug-compilation-dir=.", "-disable-free"};
@@ -145,6 +146,7 @@ Result<std::unique_ptr<ClangInstance>> make_instance(const InstanceOptions& opti
   if (!make_invocation(compiler.getInvocation(), options, compiler.getDiagnostics())) {
     return internal_error("Clang does not take our flags");
   }
+  compiler.getDiagnosticOpts().ElideType = false;  // whole types: 'float3', not 'vec<[...], 3>'
   clang::ProcessWarningOptions(compiler.getDiagnostics(), compiler.getDiagnosticOpts(), false);
   compiler.createFileManager(files);
   compiler.createSourceManager(compiler.getFileManager());

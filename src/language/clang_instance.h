@@ -6,6 +6,7 @@
 #include <llvm/Support/VirtualFileSystem.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -36,6 +37,7 @@ struct ClangInstance {
   llvm::IntrusiveRefCntPtr<llvm::vfs::InMemoryFileSystem> own_files;
   std::shared_ptr<const Precompiled> precompiled;
   std::unique_ptr<clang::CompilerInstance> compiler;
+  std::set<unsigned> bare_pointers;  ///< of the parsed text (metal_rules.h)
 };
 
 /// An instance with target, preprocessor and AST context, its main file being `text`. No Sema yet.

@@ -8,31 +8,14 @@
 #include <llvm/Support/ConvertUTF.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <tuple>
+#include <utility>
+
+#include "language/hints.h"
 
 namespace anymetal::language {
 namespace {
-
-void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
-    text.replace(at, from.size(), to);
-  }
-}
-
-/// "'half' (aka 'half')" says nothing twice.
-void drop_same_aka(std::string& text) {
-  size_t at = 0;
-  while ((at = text.find("' (aka '", at)) != std::string::npos) {
-    const size_t begin = text.rfind('\'', at - 1);
-    const size_t end = text.find("')", at + 8);
-    if (begin == std::string::npos || end == std::string::npos) return;
-    if (text.substr(begin + 1, at - begin - 1) == text.substr(at + 8, end - at - 8)) {
-      text.erase(at + 1, end + 2 - at - 1);
-    } else {
-      at = end;
-    }
-  }
-}
 
 std::string line_at(const clang::SourceManager& sources, clang::SourceLocation location) {
   const auto [file, offset] = sources.getDecomposedLoc(location);
@@ -73,6 +56,17 @@ std::string quoted(const std::string& message) {
   if (begin == std::string::npos) return {};
   const size_t end = message.find('\'', begin + 1);
   return end == std::string::npos ? std::string() : message.substr(begin + 1, end - begin - 1);
+}
+
+/// Where Clang's words are about another language.
+void say_it_simply(unsigned id, std::string& message) {
+  using namespace clang::diag;
+  if (id == ext_vla_cxx || id == ext_vla)
+    message = "variable length arrays are not supported in Metal; the size must be a constant";
+  if (id == err_explicit_instantiation_not_known)
+    message = "no template '" + quoted(message) + "' fits this explicit instantiation";
+  if (id == err_member_function_call_bad_type)
+    message = "this method can't be called on an object in that address space";
 }
 
 bool is_unknown_name(unsigned id) {
@@ -145,31 +139,6 @@ bool is_unsupported_metal_name(std::string_view name) {
                      [&](auto p) { return name.starts_with(p); });
 }
 
-std::string in_metal_words(std::string message) {
-  replace_all(message, "const __global_device", "constant");
-  replace_all(message, "__global_device const", "constant");
-  replace_all(message, "const __sycl_global_device", "constant");
-  replace_all(message, "__global_device", "constant");
-  replace_all(message, "__attribute__((opencl_global_device))", "constant");
-  replace_all(message, "__attribute__((opencl_global))", "device");
-  replace_all(message, "__attribute__((opencl_local))", "threadgroup");
-  replace_all(message, "__global", "device");
-  replace_all(message, "__local", "threadgroup");
-  replace_all(message, "__constant", "constant");
-  replace_all(message, "__private", "thread");
-  replace_all(message, "_Float16", "half");
-  replace_all(message, "__bf16", "bfloat");
-  static constexpr std::pair<std::string_view, std::string_view> kTypes[] = {
-      {"unsigned int", "uint"},
-      {"unsigned short", "ushort"},
-      {"unsigned char", "uchar"},
-      {"unsigned long", "ulong"}};
-  for (const auto& [from, to] : kTypes) replace_all(message, from, to);
-  replace_all(message, "__am_word_", "");
-  drop_same_aka(message);
-  return message;
-}
-
 Diagnostic place_of(const clang::SourceManager& sources, clang::SourceLocation location) {
   Diagnostic diagnostic;
   if (location.isInvalid()) return diagnostic;
@@ -177,7 +146,8 @@ Diagnostic place_of(const clang::SourceManager& sources, clang::SourceLocation l
   const clang::PresumedLoc presumed = sources.getPresumedLoc(place);
   if (presumed.isInvalid()) return diagnostic;
   const llvm::StringRef file = presumed.getFilename();
-  if (file.starts_with(kOwnFile) || file.starts_with("<")) return diagnostic;
+  static const bool show_library = std::getenv("ANYMETAL_LIBRARY_NOTES") != nullptr;
+  if ((file.starts_with(kOwnFile) && !show_library) || file.starts_with("<")) return diagnostic;
   diagnostic.file = file.str();
   diagnostic.line = presumed.getLine();
   diagnostic.column = presumed.getColumn();
@@ -190,6 +160,8 @@ void DiagnosticCollector::HandleDiagnostic(clang::DiagnosticsEngine::Level level
   DiagnosticConsumer::HandleDiagnostic(level, info);
   if (level == clang::DiagnosticsEngine::Ignored || level == clang::DiagnosticsEngine::Remark)
     return;
+  // Follows from the error about the size: what we make static isn't static to the user.
+  if (info.getID() == clang::diag::err_vla_decl_has_static_storage) return;
   if (level != clang::DiagnosticsEngine::Note) finish_group();
   llvm::SmallString<200> text;
   info.FormatDiagnostic(text);
@@ -221,8 +193,9 @@ void DiagnosticCollector::HandleDiagnostic(clang::DiagnosticsEngine::Level level
     }
   }
   entry.diagnostic.message = in_metal_words(text.str().str());
-  for (const auto& hint : info.getFixItHints())
-    entry.diagnostic.fix = in_metal_words(hint.CodeToInsert);
+  // One that is made of several insertions can't be shown at one place.
+  if (info.getNumFixItHints() == 1)
+    entry.diagnostic.fix = in_metal_words(info.getFixItHint(0).CodeToInsert);
   const bool error = level >= clang::DiagnosticsEngine::Error;
   entry.diagnostic.severity = level == clang::DiagnosticsEngine::Note ? Severity::note
                               : error                                 ? Severity::error
@@ -239,18 +212,37 @@ void DiagnosticCollector::HandleDiagnostic(clang::DiagnosticsEngine::Level level
     }
     const std::string name = quoted(message);
     if (info.getID() == clang::diag::err_pp_file_not_found) describe_missing_header(name, message);
-    if (info.getID() == clang::diag::ext_vla_cxx || info.getID() == clang::diag::ext_vla) {
-      message = "the size of an array must be a constant in Metal";
-    }
+    say_it_simply(info.getID(), message);
+    hint_ = hint_for(info, message, entry.diagnostic.text);
     const bool unknown =
         is_unknown_name(info.getID()) || info.getID() == clang::diag::err_pp_file_not_found;
     if (unknown && is_unsupported_metal_name(name)) {
       ++unsupported_;
       entry.diagnostic.message = "'" + name + "' is not supported yet";
       entry.diagnostic.fix.clear();
+      hint_.clear();
     }
+  } else if (level == clang::DiagnosticsEngine::Warning) {
+    const auto option = clang::DiagnosticIDs::getWarningOptionForDiag(info.getID());
+    if (!option.empty()) entry.diagnostic.message += " [-W" + option.str() + "]";
   }
+  if (info.getID() == clang::diag::note_var_fixit_add_initialization)
+    refuse_empty_pointer(entry.diagnostic);
   group_.push_back(std::move(entry));
+}
+
+/// The note of a variable that is used before it has a value. A pointer into threadgroup memory is
+/// meant as an array then, and Clang's remedy (`= nullptr`) is none.
+void DiagnosticCollector::refuse_empty_pointer(Diagnostic& note) {
+  const bool threadgroup = note.text.find("threadgroup") != std::string::npos &&
+                           note.text.find('*') != std::string::npos;
+  if (group_.empty() || !threadgroup) return;
+  Diagnostic& head = group_.front().diagnostic;
+  head.message = "threadgroup pointer '" + quoted(note.message) + "' has no memory to point to";
+  if (head.severity == Severity::warning) ++errors_;
+  head.severity = Severity::error;
+  note.message = "an array declares memory: threadgroup float " + quoted(note.message) + "[256]";
+  note.fix.clear();
 }
 
 void DiagnosticCollector::describe_missing_header(const std::string& name,
@@ -287,6 +279,7 @@ void DiagnosticCollector::add(const clang::SourceManager& sources, clang::Source
 void DiagnosticCollector::finish_group() {
   if (group_.empty()) return;
   std::vector<Entry> group = std::move(group_);
+  std::string hint = std::exchange(hint_, {});
   group_.clear();
   Entry& head = group.front();
   if (head.own_place) {
@@ -310,6 +303,12 @@ void DiagnosticCollector::finish_group() {
   for (size_t i = 1; i < group.size(); ++i) {
     if (!group[i].own_place) done_.push_back(std::move(group[i].diagnostic));
   }
+  if (!hint.empty()) {
+    Diagnostic note;
+    note.severity = Severity::note;
+    note.message = std::move(hint);
+    done_.push_back(std::move(note));
+  }
 }
 
 std::vector<Diagnostic> DiagnosticCollector::take() {
@@ -317,11 +316,16 @@ std::vector<Diagnostic> DiagnosticCollector::take() {
   // The same thing may be said for each instantiation of a template.
   std::vector<Diagnostic> out;
   std::set<std::tuple<std::string, uint32_t, uint32_t, std::string>> said;
+  std::set<std::tuple<std::string, uint32_t, uint32_t>> wrong;  // one error for each place
   bool keep = true;
   for (auto& diagnostic : done_) {
     if (diagnostic.severity != Severity::note) {
       keep = said.insert({diagnostic.file, diagnostic.line, diagnostic.column, diagnostic.message})
                  .second;
+      if (diagnostic.severity == Severity::error && diagnostic.column > 0 &&
+          !wrong.insert({diagnostic.file, diagnostic.line, diagnostic.column}).second) {
+        keep = false;
+      }
       // What fails beside something that isn't there yet fails because of it.
       const bool later = diagnostic.message.ends_with("not supported yet");
       if (unsupported_ > 0 && diagnostic.severity == Severity::error && !later) keep = false;

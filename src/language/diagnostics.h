@@ -51,11 +51,13 @@ class DiagnosticCollector : public clang::DiagnosticConsumer {
     bool dropped = false;
   };
   void finish_group();
+  void refuse_empty_pointer(Diagnostic& note);
   void describe_missing_header(const std::string& name, std::string& message) const;
 
   std::vector<std::string> include_dirs_;
 
   std::vector<Entry> group_;  ///< an error or warning and its notes
+  std::string hint_;          ///< what to do about it: its last note
   std::vector<Diagnostic> done_;
   Repairs repairs_;
   unsigned errors_ = 0;

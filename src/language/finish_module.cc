@@ -416,7 +416,7 @@ class Finisher {
       auto* call = llvm::dyn_cast<llvm::CallBase>(&instruction);
       if (!call) continue;
       if (call->isInlineAsm())
-        return error_at(call->getDebugLoc(), "inline assembly is not allowed in Metal");
+        return error_at(call->getDebugLoc(), "inline assembly is not supported in Metal");
       auto* callee = call->getCalledFunction();
       if (!callee)
         return error_at(call->getDebugLoc(),
@@ -426,12 +426,12 @@ class Finisher {
         if (callee->getName().starts_with("am.")) continue;
         if (callee->isIntrinsic())
           return error_at(call->getDebugLoc(),
-                          "this builtin of the compiler is not allowed in Metal");
+                          "this builtin of the compiler is not supported in Metal");
         return error_at(call->getDebugLoc(),
                         "'" + user_name(callee->getName()) + "' is called but has no definition");
       }
       if (open.contains(callee)) {
-        return error_at(call->getDebugLoc(), "recursion is not allowed in Metal: '" +
+        return error_at(call->getDebugLoc(), "recursion is not supported in Metal: '" +
                                                  user_name(callee->getName()) + "' calls itself");
       }
       if (done.contains(callee)) continue;

@@ -26,7 +26,9 @@
 #include <llvm/ADT/StringExtras.h>
 
 #include <algorithm>
+#include <map>
 #include <mutex>
+#include <set>
 #include <tuple>
 
 #include "ir/thread_ir.h"
@@ -35,6 +37,7 @@
 #include "language/clang_instance.h"
 #include "language/declaration_recorder.h"
 #include "language/finish_module.h"
+#include "language/metal_rules.h"
 #include "language/parse_unit.h"
 #include "language/precompile.h"
 #include "language/read_interface.h"
@@ -79,7 +82,8 @@ class Library final : public ParsedLibrary {
   Result<void> parse_once(const Repairs& repairs);
   void read_kernels();
   void read_constants();
-  Error parse_error();
+  void check_names();
+  Error parse_error(std::vector<Diagnostic> first = {});
   Result<ThreadIr> emit_kernel(size_t index, std::span<const ConstantValue> constants);
   std::string line_of(const Diagnostic& place) const;
   void place_at_end(Diagnostic& diagnostic) const;
@@ -148,11 +152,32 @@ void Library::place_at_end(Diagnostic& diagnostic) const {
   }
 }
 
-Error Library::parse_error() {
+/// What the text as it stands was refused for: the errors of the first round, but for those on
+/// lines that a repair made right. Errors of the last round may speak of the repair.
+std::vector<Diagnostic> without_repaired(std::vector<Diagnostic> first,
+                                         std::vector<Diagnostic> last) {
+  std::set<std::pair<std::string, uint32_t>> wrong;
+  for (const auto& diagnostic : last) {
+    if (diagnostic.severity == Severity::error) wrong.insert({diagnostic.file, diagnostic.line});
+  }
+  std::vector<Diagnostic> out;
+  bool keep = false, errors = false;
+  for (auto& diagnostic : first) {
+    if (diagnostic.severity != Severity::note) {
+      keep = diagnostic.severity == Severity::warning ||
+             wrong.contains({diagnostic.file, diagnostic.line});
+      errors |= keep && diagnostic.severity == Severity::error;
+    }
+    if (keep) out.push_back(std::move(diagnostic));
+  }
+  return errors ? std::move(out) : std::move(last);
+}
+
+Error Library::parse_error(std::vector<Diagnostic> first) {
   auto& collector = *instance_->diagnostics;
   const bool unsupported = collector.has_unsupported();
   Error error = user_error("");
-  error.diagnostics = collector.take();
+  error.diagnostics = without_repaired(std::move(first), collector.take());
   for (auto& diagnostic : error.diagnostics) {
     if (diagnostic.severity != Severity::error) continue;
     if (diagnostic.file.empty()) {
@@ -174,6 +199,7 @@ Result<void> Library::parse(const Source& source, const Options& options) {
   options_ = options;
   ANYMETAL_ASSIGN_OR_RETURN(precompiled_, precompiled_prefix(options));
   Repairs repairs;
+  std::vector<Diagnostic> first;
   constexpr int kRounds = 4;
   for (int round = 0;; ++round) {
     ANYMETAL_RETURN_IF_ERROR(parse_once(repairs));
@@ -181,8 +207,13 @@ Result<void> Library::parse(const Source& source, const Options& options) {
     const auto& wanted = instance_->diagnostics->wanted_repairs().places;
     const size_t before = repairs.places.size();
     repairs.places.insert(wanted.begin(), wanted.end());
-    if (repairs.places.size() == before || round + 1 == kRounds) return parse_error();
+    if (repairs.places.size() == before || round + 1 == kRounds)
+      return parse_error(std::move(first));
+    if (round == 0) first = instance_->diagnostics->take();
   }
+  check_metal_rules(instance_->compiler->getASTContext(), instance_->bare_pointers,
+                    *instance_->diagnostics);
+  if (instance_->diagnostics->has_errors()) return parse_error();
   read_kernels();
   read_constants();
   if (instance_->diagnostics->has_errors()) return parse_error();
@@ -210,6 +241,24 @@ void Library::read_kernels() {
     for (auto* parameter : kernel->parameters()) parameter->dropAttrs<clang::AnnotateAttr>();
   }
   entries_.resize(kernels_.size());
+  check_names();
+}
+
+/// Kernels are asked for by name.
+void Library::check_names() {
+  std::map<std::string, const clang::FunctionDecl*> named;
+  for (size_t i = 0; i < kernels_.size(); ++i) {
+    const auto [other, fresh] = named.emplace(interfaces_[i].name, kernels_[i]);
+    if (fresh) continue;
+    auto& sources = instance_->compiler->getSourceManager();
+    auto& diagnostics = *instance_->diagnostics;
+    diagnostics.add(sources, kernels_[i]->getLocation(), Severity::error,
+                    "there is a kernel '" + interfaces_[i].name + "' already");
+    diagnostics.add(sources, other->second->getLocation(), Severity::note, "it is here");
+    diagnostics.add(
+        sources, {}, Severity::note,
+        "give one of them another name, or a name of its own by [[host_name(\"...\")]]");
+  }
 }
 
 void Library::read_constants() {

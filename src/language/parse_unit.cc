@@ -6,6 +6,7 @@
 #include <clang/Sema/Sema.h>
 
 #include "language/metal_pragmas.h"
+#include "language/metal_rules.h"
 #include "language/qualify_methods.h"
 #include "language/rewrite.h"
 
@@ -40,6 +41,7 @@ void parse_unit(ClangInstance& instance, std::unique_ptr<clang::ASTConsumer> con
   if (repairs) {
     TokenText text(preprocessor, *instance.diagnostics);
     lex_all(text, sema);
+    instance.bare_pointers = find_bare_pointers(text);
     rewrite(text, *repairs);
     text.enter();
     qualify_methods(preprocessor, sema);

@@ -170,6 +170,10 @@ class Reader {
                      unsupported);
   }
 
+  void note(std::string message) {
+    diagnostics_.add(context_.getSourceManager(), {}, Severity::note, std::move(message));
+  }
+
   void read_function() {
     interface_.name = kernel_.getNameAsString();
     const auto place = context_.getSourceManager().getPresumedLoc(kernel_.getLocation());
@@ -340,10 +344,9 @@ class Reader {
         type == "uint2" || type == "uint3" || type == "ushort2" || type == "ushort3";
     if (scalar || (vector && found->dimensions == 3)) return;
     error(declaration.getLocation(),
-          "attribute '" + std::string(found->name) + "' can't have the type '" + type +
-              "'; it is " +
-              (found->dimensions == 3 ? "'uint', 'uint2', 'uint3' or one of the 'ushort' types"
-                                      : "'uint' or 'ushort'"));
+          "type '" + type + "' is not valid for attribute '" + std::string(found->name) + "'");
+    note(found->dimensions == 3 ? "it is a uint, uint2 or uint3, or a ushort, ushort2 or ushort3"
+                                : "it is a uint or a ushort");
   }
 
   /// Numbers what has no index of its own: each gets the lowest that is free.

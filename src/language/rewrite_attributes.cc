@@ -1,6 +1,7 @@
 // `[[kernel]]`, `[[buffer(0)]]`, ... become `__attribute__((annotate("am.buffer", 0)))`, which
 // Clang takes everywhere that Metal has attributes, also on an explicit instantiation, and keeps in
 // the AST. `kernel void f` means `[[kernel]] void f`.
+#include "language/hints.h"
 #include "language/metal_attributes.h"
 #include "language/rewrite.h"
 
@@ -21,6 +22,36 @@ void annotate(TokenText& text, Tokens& out, std::string_view name, size_t argume
   text.append(out, ")))", place);
 }
 
+/// What the user may have meant.
+std::string close_attribute(std::string_view name) {
+  static constexpr std::pair<std::string_view, std::string_view> kOther[] = {
+      {"thread_id", "thread_position_in_grid"},
+      {"global_id", "thread_position_in_grid"},
+      {"thread_position", "thread_position_in_grid"},
+      {"local_id", "thread_position_in_threadgroup"},
+      {"thread_index_in_warp", "thread_index_in_simdgroup"},
+      {"simd_lane_id", "thread_index_in_simdgroup"},
+      {"lane_id", "thread_index_in_simdgroup"},
+      {"simd_group_id", "simdgroup_index_in_threadgroup"},
+      {"warp_id", "simdgroup_index_in_threadgroup"},
+      {"simd_size", "threads_per_simdgroup"},
+      {"threadgroup_size", "threads_per_threadgroup"},
+      {"thread_count", "threads_per_grid"}};
+  for (const auto& [other, ours] : kOther) {
+    if (name == other) return "; in Metal it is '" + std::string(ours) + "'";
+  }
+  std::vector<std::string_view> names{"buffer",
+                                      "function_constant",
+                                      "host_name",
+                                      "kernel",
+                                      "max_total_threads_per_threadgroup",
+                                      "texture",
+                                      "sampler"};
+  for (const auto& input : input_attributes()) names.push_back(input.name);
+  const auto close = nearest(name, names);
+  return close.empty() ? "" : "; did you mean '" + std::string(close) + "'?";
+}
+
 /// Puts out one attribute of a list; `i` is its name's index, `end` the index after it. Returns
 /// whether it must be kept in brackets.
 bool rewrite_one(TokenText& text, Tokens& out, size_t i, size_t end, bool in_parameters) {
@@ -37,7 +68,8 @@ bool rewrite_one(TokenText& text, Tokens& out, size_t i, size_t end, bool in_par
       text.error(text.at(i), "attribute '" + std::string(name) + "' is not supported yet", true);
       return false;
     case AttributeUse::unknown:
-      text.error(text.at(i), "unknown attribute '" + std::string(name) + "'");
+      text.error(text.at(i),
+                 "unknown attribute '" + std::string(name) + "'" + close_attribute(name));
       return false;
     case AttributeUse::annotate:
     case AttributeUse::input:
@@ -79,7 +111,12 @@ bool rewrite_function_word(TokenText& text, Tokens& out, size_t i, bool in_param
   if (in_parameters || (i > 0 && text.at(i - 1).isOneOf(tok::period, tok::arrow, tok::coloncolon)))
     return false;
   const auto word = text.word(i);
-  if (word == "kernel" && (text.is(i + 1, tok::kw_void) || text.is(i + 1, tok::kw___attribute))) {
+  // With another type than void it is a kernel as well, which says so (metal_rules.cc).
+  const size_t type = word == "kernel" ? text.after_type(i + 1) : i;
+  const bool declares =
+      type > i + 1 && text.is(type, tok::identifier) && text.is(type + 1, tok::l_paren);
+  if (word == "kernel" &&
+      (text.is(i + 1, tok::kw_void) || text.is(i + 1, tok::kw___attribute) || declares)) {
     text.append(out, "__attribute__((annotate(\"am.kernel\")))", text.tokens[i]);
     return true;
   }

@@ -78,6 +78,8 @@ class Visitor : public clang::RecursiveASTVisitor<Visitor> {
       diagnostics_.add(
           context_.getSourceManager(), variable->getLocation(), Severity::error,
           "threadgroup variable '" + variable->getNameAsString() + "' can't have an initializer");
+      diagnostics_.add(context_.getSourceManager(), {}, Severity::note,
+                       "let the threads write it, and a threadgroup_barrier follow");
     }
     return true;
   }

@@ -85,7 +85,6 @@ kernel void check(device int* out, const device int* in, device Complex* z) {
   r(sizeof(int[3]) + alignof(float4), 28);
   Int zero{}, also = Int();
   r(zero + also, 0);
-  r((1, 2), 2);
   int grid[2][3] = {{1, 2, 3}, {4}};
   r(grid[1][0] + grid[1][2], 4);
   r(static_cast<int>(2.9f) + (int)2.9f + int(2.9f) + int{2}, 8);

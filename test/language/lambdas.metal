@@ -8,7 +8,7 @@ struct Counter {
   int n = 0;
   void add(int k) thread { auto bump = [this, k]() { n += k; }; bump(); bump(); }
 };
-constexpr auto square = [](auto x) { return x * x; };
+constant constexpr auto square = [](auto x) { return x * x; };
 
 kernel void check(device int* out, const device int* in, uint id [[thread_position_in_grid]]) {
   Results r{out};

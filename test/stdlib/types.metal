@@ -41,7 +41,7 @@ static_assert(is_same_v<decltype(half(1) * 2.0f), float> && is_same_v<decltype(a
 static_assert(max(3, 5) == 5 && min(3, 5) == 3 && clamp(7, 0, 5) == 5 && abs(-3) == 3 && max3(1, 9, 4) == 9);
 static_assert(max(1.0f, 2.0f) == 2.0f && min(half(1), half(2)) == half(1) && select(1, 2, true) == 2);
 static_assert(popcount(255u) == 8 && clz(1u) == 31 && ctz(8) == 3 && rotate(1u, 33u) == 2u && mul24(3, 4) == 12);
-constexpr float4 kVector(float2(1, 2), 3, 4);
+constant constexpr float4 kVector(float2(1, 2), 3, 4);
 static_assert(kVector.zyx.x == 3 && kVector[3] == 4 && kVector.r == 1 && (kVector + 1).w == 5 && kVector.wzyx[1] == 3);
 static_assert(all(int2(1, 2) == int2(1, 2)) && !any(int2(1, 2) == int2(2, 1)) && dot(float2(3, 4), float2(3, 4)) == 25);
 static_assert(as_type<uint>(1.0f) == 0x3f800000u && as_type<ushort>(half(1)) == 0x3c00 && as_type<ushort>(bfloat(1)) == 0x3f80);
