@@ -70,8 +70,10 @@ class KernelArgument {
   struct Members {
     std::shared_ptr<const std::vector<std::pair<std::string, KernelArgument>>> members;
   };
+  /// For a parameter that isn't there: one with [[function_constant(n)]].
+  struct Nothing {};
   using Value =
-      std::variant<Number, TypedMemory, RawMemory, Bytes, List, Members, Texture, Sampler>;
+      std::variant<Number, TypedMemory, RawMemory, Bytes, List, Members, Texture, Sampler, Nothing>;
 
   KernelArgument(ArrayView view) : value(TypedMemory{std::move(view), true}) {}
   KernelArgument(const MutableArrayView& view)
@@ -80,6 +82,7 @@ class KernelArgument {
   KernelArgument(TypedMemory memory) : value(std::move(memory)) {}
   KernelArgument(RawMemory memory) : value(memory) {}
   KernelArgument(Bytes bytes) : value(std::move(bytes)) {}
+  KernelArgument(Nothing nothing) : value(nothing) {}
   KernelArgument(Number number) : value(number) {}
   KernelArgument(Texture texture) : value(std::move(texture)) {}
   KernelArgument(Sampler sampler) : value(sampler) {}
@@ -135,7 +138,14 @@ struct KernelParameter {
   uint32_t size = 0;   ///< bytes of the value or the pointee
   bool is_const = false;
   bool is_reference = false;
-  uint32_t line = 0;  ///< in the file that declares the kernel; 0: unknown
+  bool is_optional = false;  ///< depends on a function constant: a call may leave it out
+  struct Member {
+    std::string name;  ///< "colour"; "lights[1].power"
+    uint32_t offset = 0;
+    uint32_t size = 0;
+  };
+  std::vector<Member> members;  ///< of a struct
+  uint32_t line = 0;            ///< in the file that declares the kernel; 0: unknown
 };
 
 /// A function constant: `constant bool wide [[function_constant(0)]];`

@@ -82,7 +82,9 @@ class Parameter:
     size: int  #: bytes of the value or the pointee
     is_const: bool
     is_reference: bool
+    is_optional: bool  #: depends on a function constant: a call may leave it out, or give None
     line: int  #: where it was declared; 0: unknown
+    members: tuple[tuple[str, int, int], ...]  #: of a struct: name ("lights[1].power"), offset, size in bytes
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ class Kernel:
     def __init__(self, native: Any) -> None:
         self._kernel = native
         self._parameters = [Parameter(**each) for each in native.parameters]
+        self._buffers = [p for p in self._parameters if p.kind == "buffer"]
         self._threadgroup_indices = {p.name: p.index for p in self._parameters if p.kind == "threadgroup"}
 
     def __call__(self, *arguments: Any, grid: Any = None, threadgroups: Any = None, threadgroup: Any = None,
@@ -134,6 +137,10 @@ class Kernel:
         indirect = None
         if threadgroups is not None and not isinstance(threadgroups, (int, tuple, list)):
             threadgroups, indirect = None, threadgroups
+        for parameter, argument in zip(self._buffers, arguments):
+            names = getattr(getattr(argument, "dtype", None), "names", None)
+            if names and parameter.members:
+                _check_record(self.name, parameter, argument.dtype)
         self._kernel.run(arguments, {**named, **(buffers or {})}, _size("grid", grid), _size("threadgroups", threadgroups), indirect,
                          _size("threadgroup", threadgroup), self._memory(threadgroup_memory))
 
@@ -223,6 +230,21 @@ class Library:
 
     def __repr__(self) -> str:
         return f"<anymetal.Library {self.name}: {len(self._names)} kernels>"
+
+
+def _check_record(kernel: str, parameter: Parameter, dtype: Any) -> None:
+    """NumPy's records lie in memory as their dtype says; the kernel reads them as its struct says."""
+    def refuse(what: str) -> None:
+        raise ValueError(f"kernel `{kernel}`, argument `{parameter.declaration}`: {what}: give the dtype the offsets of the struct")
+
+    if dtype.itemsize != parameter.size:
+        refuse(f"the record has {dtype.itemsize} bytes, and `{parameter.type}` {parameter.size}")
+    for name, (_, offset, *_) in dtype.fields.items():
+        at = [each for member, each, _ in parameter.members if member == name or member.startswith((name + ".", name + "["))]
+        if not at:
+            refuse(f"the record has a field `{name}`, and `{parameter.type}` no such member")
+        if min(at) != offset:
+            refuse(f"the record's `{name}` is at byte {offset}, and that of `{parameter.type}` at {min(at)}")
 
 
 def _is_path(source: Any) -> bool:

@@ -212,7 +212,12 @@ nb::list parameters(const Kernel& kernel) {
     one["size"] = p.size;
     one["is_const"] = p.is_const;
     one["is_reference"] = p.is_reference;
+    one["is_optional"] = p.is_optional;
     one["line"] = p.line;
+    nb::list members;
+    for (const KernelParameter::Member& m : p.members)
+      members.append(nb::make_tuple(m.name, m.offset, m.size));
+    one["members"] = nb::tuple(members);
     list.append(one);
   }
   return list;

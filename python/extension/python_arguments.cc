@@ -318,6 +318,7 @@ void set_buffer_type(nb::object type) {
 
 KernelArgument to_argument(nb::handle object, Owners& owners) {
   PyObject* python = object.ptr();
+  if (python == Py_None) return KernelArgument(KernelArgument::Nothing{});
   if (PyBool_Check(python)) return KernelArgument(python == Py_True);
   if (PyLong_Check(python)) return from_int(object);
   if (PyFloat_Check(python)) return KernelArgument(PyFloat_AsDouble(python));

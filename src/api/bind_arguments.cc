@@ -43,7 +43,7 @@ const char* kind_of(const KernelArgument& argument) {
   if (texture && !texture->state()) return "nothing";
   constexpr const char* kNames[] = {"a number",  "an array", "memory",
                                     "bytes",     "a list",   "a struct by its members",
-                                    "a texture", "a sampler"};
+                                    "a texture", "a sampler", "nothing"};
   return kNames[argument.value.index()];
 }
 
@@ -245,6 +245,11 @@ class Storing {
         return error;
       }
     }
+    return check_names(members, path, place);
+  }
+
+  /// A member that the struct doesn't have is a slip, not to be passed over.
+  Result<void> check_names(const Members& members, const std::string& path, const Place& place) {
     for (const auto& [name, value] : *members.members) {
       const auto known = [&](const Field& field) {
         const std::string whole = path + name;
@@ -254,6 +259,14 @@ class Storing {
       };
       if (std::ranges::none_of(place.fields, known))
         return user_error(fmt::format("`{}` has no member `{}`", place.type, path + name));
+      if (const auto* inner = std::get_if<Members>(&value.value))
+        ANYMETAL_RETURN_IF_ERROR(check_names(*inner, path + name + ".", place));
+      const auto* list = std::get_if<List>(&value.value);
+      for (size_t i = 0; list && i < list->elements->size(); ++i) {
+        const auto* element = std::get_if<Members>(&(*list->elements)[i].value);
+        const std::string inner_path = fmt::format("{}{}[{}].", path, name, i);
+        if (element) ANYMETAL_RETURN_IF_ERROR(check_names(*element, inner_path, place));
+      }
     }
     return {};
   }
@@ -464,7 +477,10 @@ Result<void> bind_arguments(const KernelInterface& kernel, const KernelCall& cal
   }
   for (size_t i = 0; i < buffers.size(); ++i) {
     const Parameter& p = *buffers[i];
-    if (!given[i])
+    const bool nothing =
+        !given[i] || std::holds_alternative<KernelArgument::Nothing>(given[i]->value);
+    if (nothing && p.is_optional) continue;
+    if (nothing)
       return user_error(fmt::format(
           "{}kernel `{}`: the argument `{}` is missing: {} of {} were given", place_of(kernel, p),
           kernel.name, describe(p),

@@ -193,6 +193,9 @@ Result<void> launch(runtime::Pipeline& pipeline, const KernelCall& call) {
 }
 
 KernelParameter public_form(const Parameter& p) {
+  std::vector<KernelParameter::Member> members;
+  for (const Field& field : p.fields)
+    members.push_back({.name = field.name, .offset = field.offset, .size = field.size});
   KernelParameter::Kind kind = KernelParameter::Kind::input;
   if (p.kind == ParameterKind::buffer) kind = KernelParameter::Kind::buffer;
   if (p.kind == ParameterKind::threadgroup) kind = KernelParameter::Kind::threadgroup;
@@ -207,6 +210,8 @@ KernelParameter public_form(const Parameter& p) {
           .size = p.size,
           .is_const = p.is_const,
           .is_reference = p.is_reference,
+          .is_optional = p.is_optional,
+          .members = std::move(members),
           .line = p.line};
 }
 

@@ -104,12 +104,13 @@ Parameter read_parameter(Reader& in, bool& good) {
   p.element = in.string();
   for (uint32_t left = in.number(); left > 0 && in.ok(); --left) p.fields.push_back(read_field(in));
   good = in.ok() && kind <= static_cast<uint32_t>(ParameterKind::sampler) &&
-         space <= static_cast<uint32_t>(AddressSpace::threadgroup) && flags <= 3 &&
+         space <= static_cast<uint32_t>(AddressSpace::threadgroup) && flags <= 7 &&
          read_use(use, p.texture);
   p.kind = static_cast<ParameterKind>(kind);
   p.space = static_cast<AddressSpace>(space);
   p.is_const = flags & 1;
   p.is_reference = flags & 2;
+  p.is_optional = flags & 4;
   return p;
 }
 
@@ -137,7 +138,7 @@ std::string serialize(const KernelInterface& interface) {
     out.number(static_cast<uint32_t>(p.space));
     out.number(p.size);
     out.number(p.alignment);
-    out.number((p.is_const ? 1u : 0u) | (p.is_reference ? 2u : 0u));
+    out.number((p.is_const ? 1u : 0u) | (p.is_reference ? 2u : 0u) | (p.is_optional ? 4u : 0u));
     out.number(p.index);
     out.number(p.count);
     out.number(use_bits(p.texture));

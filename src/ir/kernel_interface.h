@@ -54,6 +54,7 @@ struct Parameter {
   uint32_t alignment = 0;
   bool is_const = false;
   bool is_reference = false;
+  bool is_optional = false;  ///< depends on a function constant: a dispatch may leave it out
   uint32_t index = 0;     ///< n of [[buffer(n)]] and its like, also where it was implicit
   uint32_t count = 1;     ///< for textures and samplers: how many, at index, index + 1, ...
   TextureUse texture;     ///< for kind texture

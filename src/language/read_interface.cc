@@ -265,6 +265,7 @@ class Reader {
                                         (parameter.is_reference ? "reference" : "pointer"));
       }
     }
+    parameter.is_optional = find_annotation(&declaration, "optional") != nullptr;
     read_index(declaration, parameter);
   }
 
@@ -287,7 +288,8 @@ class Reader {
     for (uint32_t i = 0; i < parameter.count; ++i) {
       const auto [other, fresh] =
           taken_[parameter.kind].emplace(parameter.index + i, parameter.name);
-      if (fresh) continue;
+      // Of several that depend on function constants, one at most is there.
+      if (fresh || (parameter.is_optional && is_optional(other->second))) continue;
       error(index->getLocation(), word + " index " + std::to_string(parameter.index + i) + " of " +
                                       name + " is taken by '" + other->second + "'");
       return;
@@ -321,6 +323,12 @@ class Reader {
     if (use.type == TextureType::buffer && use.access == TextureAccess::sample)
       return "a texture_buffer can't be sampled; write texture_buffer<T, access::read>";
     return nullptr;
+  }
+
+  bool is_optional(const std::string& name) const {
+    for (const Parameter& p : interface_.parameters)
+      if (p.name == name) return p.is_optional;
+    return false;
   }
 
   void read_input(const clang::ParmVarDecl& declaration, Parameter& parameter) {

@@ -57,8 +57,12 @@ std::string close_attribute(std::string_view name) {
 bool rewrite_one(TokenText& text, Tokens& out, size_t i, size_t end, bool in_parameters) {
   if (text.is(i + 1, tok::coloncolon)) return text.word(i) == "clang" || text.word(i) == "gnu";
   const auto name = text.word(i);
-  // A parameter that only exists if a function constant is true: here it always does.
-  if (name == "function_constant" && in_parameters) return false;
+  // A parameter that only exists if a function constant is true: here it always does, but need not
+  // be bound.
+  if (name == "function_constant" && in_parameters) {
+    text.append(out, "__attribute__((annotate(\"am.optional\")))", text.at(i));
+    return false;
+  }
   switch (use_of_attribute(name)) {
     case AttributeUse::keep:
       return true;

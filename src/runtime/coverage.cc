@@ -40,8 +40,8 @@ CoverageProbe::CoverageProbe(const KernelInterface& interface, const Launch& lau
       return;
   bool any = false;
   for (const Parameter& p : interface.parameters) {
-    if (!is_output(p)) continue;
-    const Argument& argument = launch.buffers[p.index];
+    const Argument argument = launch.buffer(p.index);
+    if (!is_output(p) || !argument.data) continue;
     bool looked_at = p.size > 0 && argument.size >= p.size && (launch.coverage >> p.index & 1) != 0;
     any |= looked_at;
     const auto* bytes = static_cast<const std::byte*>(argument.data);

@@ -80,7 +80,7 @@ std::string json_argument(const LaunchRecord& record, const Parameter& p) {
   return fmt::format(
       R"({{"kind": "buffer", "index": {}, "name": {}, "type": {}, "const": {}, "bytes": {}{}}})",
       p.index, json_string(p.name), json_string(p.type), p.is_const,
-      record.launch.buffers[p.index].size, shape);
+      record.launch.buffer(p.index).size, shape);
 }
 
 std::string json_arguments(const LaunchRecord& record) {

@@ -121,7 +121,7 @@ class CompiledFunction final : public Pipeline {
     size_t count = 0;
     for (const Parameter& p : interface_.parameters) {
       if (p.kind == ParameterKind::buffer)
-        arguments[count++] = launch.buffers[p.index];
+        arguments[count++] = launch.buffer(p.index);
       else if (p.kind == ParameterKind::threadgroup)
         arguments[count++] = {nullptr, launch.threadgroup_lengths[p.index]};
       else if (p.kind != ParameterKind::attribute)

@@ -130,6 +130,9 @@ struct Launch {
   /// there, an error if the kernel has such a buffer. More entries than the kernel has are an error
   /// too, unless they are null.
   std::span<const Argument> buffers;
+  [[nodiscard]] Argument buffer(uint32_t index) const {
+    return index < buffers.size() ? buffers[index] : Argument{};
+  }
   /// Bytes by index n of [[threadgroup(n)]]; multiples of 16.
   std::span<const uint32_t> threadgroup_lengths;
   /// Other memory that the kernel may touch: what pointers in its buffers lead to.

@@ -63,6 +63,7 @@ Result<void> check_grid(const KernelInterface& kernel, Extent grid, Extent threa
 
 Result<void> check_buffer(const KernelInterface& kernel, const Parameter& p,
                           const Argument* bound) {
+  if (p.is_optional && (!bound || !bound->data)) return {};
   if (!bound || !bound->data)
     return user_error(fmt::format("kernel `{}`: buffer {} (`{}`) is {}: bind one", kernel.name,
                                   p.index, anymetal::describe(p), bound ? "null" : "missing"));

@@ -78,6 +78,35 @@ def test_function_constants():
             library.kernel("f", constants)
 
 
+def test_parameters_that_depend_on_constants():
+    text = """
+constant bool has_bias [[function_constant(0)]];
+constant bool no_bias = !has_bias;
+struct Bias { float value; };
+kernel void f(device const float* x [[buffer(0)]], constant Bias& bias [[buffer(1), function_constant(has_bias)]],
+              device float* y [[buffer(2)]], constant int* other [[buffer(1), function_constant(no_bias)]],
+              uint i [[thread_position_in_grid]]) {
+  y[i] = x[i];
+  if (has_bias) y[i] += bias.value;
+  if (no_bias && i == 0) y[i] += 0;
+}
+kernel void g(device float* y [[buffer(0)]], device float* z [[buffer(1), function_constant(has_bias)]]) { y[0] = z[0]; }
+"""
+    library = anymetal.Library(text, name="optional.metal")
+    x, y = np.arange(3, dtype=np.float32), np.zeros(3, np.float32)
+    with_bias, without = library.kernel("f", {"has_bias": True}), library.kernel("f", {"has_bias": False})
+    assert [p.is_optional for p in with_bias.interface] == [False, True, False, True, False]
+    with_bias(x, {"value": 2}, y, grid=3)
+    assert y.tolist() == [2, 3, 4]
+    without(x, None, y, grid=3)
+    assert y.tolist() == [0, 1, 2]
+    without(x=x, y=y + 0, other=np.zeros(1, np.int32), grid=3)
+    with pytest.raises(ValueError, match="`device const float\\* x .*is missing"):
+        without(None, None, y, grid=3)
+    with pytest.raises(anymetal.KernelError, match="read outside buffer 'z'"):
+        library.kernel("g", {"has_bias": True})(y, grid=1)
+
+
 def test_templates_and_host_names():
     library = anymetal.Library("""
         template <typename T, int N> [[kernel]] void twice(device T* x, uint i [[thread_position_in_grid]]) { x[i] *= T(N); }
@@ -146,7 +175,13 @@ def test_structs_by_member_bytes_and_records():
         out[:] = 0
         kernel(value, out, grid=1)
         assert out.tolist() == expected
-    for change, text in [({"size": (1, 2, 3)}, "`size`: `int2` takes 2 numbers"), ({"more": 1}, "no member `more`"),
+    swapped = np.zeros((), np.dtype({"names": ["up", "size"], "formats": ["3f4", "2i4"], "offsets": [0, 48], "itemsize": 128}))
+    for wrong, text in [(swapped, "`up` is at byte 0, and that of `Scene` at 48"), (np.zeros((), light), "has 16 bytes"),
+                        (np.zeros((), np.dtype({"names": ["a"], "formats": ["i4"], "itemsize": 128})), "field `a`")]:
+        with pytest.raises(ValueError, match=text):
+            kernel(wrong, out, grid=1)
+    for change, text in [({"lights": [{"colour": (1, 2, 3), "power": 1, "angle": 2}] * 2}, r"no member `lights\[0\].angle`"),
+                         ({"size": (1, 2, 3)}, "`size`: `int2` takes 2 numbers"), ({"more": 1}, "no member `more`"),
                          ({"up": (1, 2, "a")}, "can't be"), ({"flags": [1, 2, 3, 256]}, "`flags`: 256 is out of the range"),
                          ({"lights": [scene["lights"][0]]}, "`lights` is an array"),
                          ({"lights": [{"colour": (1, 2, 3)}] * 2}, r"`lights\[0\].power` .*is missing")]:
