@@ -8,7 +8,7 @@ namespace anymetal {
 
 namespace {
 
-constexpr uint32_t kFormat = 3;
+constexpr uint32_t kFormat = 4;
 
 class Writer {
  public:
