@@ -150,9 +150,9 @@ class Run:
             finite = np.isfinite(expected)
             with np.errstate(all="ignore"):
                 error = np.abs(np.where(finite, actual, 0).astype(np.complex128) - np.where(finite, expected, 0))
-                allowed = atol + rtol * np.abs(np.where(finite, expected, 0).astype(np.complex128))
+                allowed = np.broadcast_to(atol, expected.shape) + rtol * np.abs(np.where(finite, expected, 0).astype(np.complex128))
             same = np.where(finite, error <= allowed, (actual == expected) | (np.isnan(actual) & np.isnan(expected)))
-            if error.size and allowed.max() > 0:
+            if error.size and (allowed > 0).any():
                 row.worst = max(row.worst, float(np.max(error[allowed > 0] / allowed[allowed > 0], initial=0)))
         else:
             same = actual == expected
