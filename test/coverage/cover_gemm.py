@@ -50,14 +50,14 @@ def compare(run, name, dtype, shape, actual, expected, magnitude, k):
               atol=bound(expected, magnitude, k, dtype), oracle="NumPy in double")
 
 
-@covers("steel/gemm/kernels/steel_gemm_fused.h")
+@covers("steel/gemm/kernels/steel_gemm_fused.h", *INCLUDES)
 def fused(run):
     rng = np.random.default_rng(1)
     blocks = [(64, 64, 16, 2, 2), (64, 64, 16, 1, 2), (64, 32, 32, 2, 2), (32, 64, 16, 1, 2), (32, 32, 16, 2, 2), (64, 32, 8, 4, 1)]
     shapes = [(37, 33, 19), (64, 64, 32), (5, 70, 48)]
     uses = [(block, *TRANSPOSITIONS[(at + more) % 4], shapes[(at + more) % 3]) for at, block in enumerate(blocks) for more in (0, 1)]
     for dtype in REAL + ["complex64"]:
-        library = run.library({f"k{at}": f"gemm<{arguments(dtype, block, ta, tb)}>" for at, (block, ta, tb, _) in enumerate(uses)}, INCLUDES)
+        library = run.library({f"k{at}": f"gemm<{arguments(dtype, block, ta, tb)}>" for at, (block, ta, tb, _) in enumerate(uses)})
         for at, (block, ta, tb, (m, n, k)) in enumerate(uses):
             # addmm of complex numbers adds in another kernel; this one would add in float.
             source, has_batch = at % 3 == 1 and dtype != "complex64", at % 4 == 2
@@ -83,7 +83,7 @@ def fused(run):
             compare(run, "gemm", dtype, [batch, m, n, k], d, expected, magnitude, k)
 
 
-@covers("steel/gemm/kernels/steel_gemm_splitk.h")
+@covers("steel/gemm/kernels/steel_gemm_splitk.h", *INCLUDES)
 def splitk(run):
     rng = np.random.default_rng(2)
     blocks = [(16, 16, 16, 2, 2), (16, 32, 16, 2, 2), (32, 16, 16, 2, 2), (32, 32, 16, 2, 2)]
@@ -95,7 +95,7 @@ def splitk(run):
         for at, (block, ta, tb, (m, n, k)) in enumerate(uses):
             aligned = [str(each).lower() for each in (m % block[0] == 0 and n % block[1] == 0, k % block[2] == 0)]
             instances[f"k{at}"] = f"gemm_splitk<{METAL[dtype]}, {METAL[partial]}, {arguments(dtype, block, ta, tb).split(', ', 1)[1]}, {', '.join(aligned)}>"
-        library = run.library(instances, INCLUDES)
+        library = run.library(instances)
         for at, (block, ta, tb, (m, n, k)) in enumerate(uses):
             a, a_values, b, b_values = operands(rng, 1, m, n, k, dtype)
             c, c_values = operand(rng, (n,), dtype)
@@ -118,14 +118,14 @@ def splitk(run):
                 compare(run, "gemm_splitk_accum_axpby", dtype, [m, n, k], d, 0.5 * expected - 2 * c_values, magnitude + 2 * np.abs(c_values), k)
 
 
-@covers("steel/gemm/kernels/steel_gemm_segmented.h")
+@covers("steel/gemm/kernels/steel_gemm_segmented.h", *INCLUDES)
 def segmented(run):
     rng = np.random.default_rng(3)
     uses = [((64, 64, 16, 2, 2), False, False, (37, 33)), ((64, 64, 16, 1, 2), False, True, (64, 64)), ((64, 32, 32, 2, 2), True, False, (5, 70)),
             ((32, 64, 16, 1, 2), True, True, (33, 64)), ((32, 32, 16, 2, 2), False, True, (37, 33))]
     k = 70
     for dtype in REAL:
-        library = run.library({f"k{at}": f"segmented_mm<{arguments(dtype, block, ta, tb)}>" for at, (block, ta, tb, _) in enumerate(uses)}, INCLUDES)
+        library = run.library({f"k{at}": f"segmented_mm<{arguments(dtype, block, ta, tb)}>" for at, (block, ta, tb, _) in enumerate(uses)})
         for at, (block, ta, tb, (m, n)) in enumerate(uses):
             a, a_values, b, b_values = operands(rng, 1, m, n, k, dtype)
             contiguous = at % 2 == 0
@@ -140,14 +140,14 @@ def segmented(run):
                 compare(run, "segmented_mm", dtype, [m, n, end - start], d[part], expected, magnitude, k)
 
 
-@covers("steel/gemm/kernels/steel_gemm_gather.h")
+@covers("steel/gemm/kernels/steel_gemm_gather.h", *INCLUDES)
 def gather(run):
     rng = np.random.default_rng(4)
     uses = [((64, 64, 16, 2, 2), False, False, (37, 33, 19)), ((64, 64, 16, 1, 2), False, True, (64, 64, 32)), ((64, 32, 32, 2, 2), True, False, (5, 70, 48)),
             ((32, 64, 16, 1, 2), True, True, (33, 64, 17)), ((32, 32, 16, 2, 2), False, True, (37, 33, 19))]
     left, right = np.array([2, 0, 1, 1], np.uint32), np.array([1, 1, 0, 2], np.uint32)
     for dtype in REAL:
-        library = run.library({f"k{at}": f"gather_mm<{arguments(dtype, block, ta, tb)}>" for at, (block, ta, tb, _) in enumerate(uses)}, INCLUDES)
+        library = run.library({f"k{at}": f"gather_mm<{arguments(dtype, block, ta, tb)}>" for at, (block, ta, tb, _) in enumerate(uses)})
         for at, (block, ta, tb, (m, n, k)) in enumerate(uses):
             a, a_values, b, b_values = operands(rng, 3, m, n, k, dtype)
             has_batch = at % 2 == 1
@@ -160,12 +160,12 @@ def gather(run):
             compare(run, "gather_mm", dtype, [4, m, n, k], d, expected, magnitude, k)
 
 
-@covers("steel/gemm/kernels/steel_gemm_gather.h")
+@covers("steel/gemm/kernels/steel_gemm_gather.h", *INCLUDES)
 def gather_rhs(run):
     rng = np.random.default_rng(5)
     block = (16, 64, 16, 1, 2)
     for dtype in REAL:
-        library = run.library({f"k{int(tb)}": f"gather_mm_rhs<{arguments(dtype, block, False, tb)}>" for tb in (False, True)}, INCLUDES)
+        library = run.library({f"k{int(tb)}": f"gather_mm_rhs<{arguments(dtype, block, False, tb)}>" for tb in (False, True)})
         for at, (m, n, k, ends) in enumerate([(37, 33, 19, [3, 3, 20, 37]), (64, 64, 32, [16, 48, 64]), (41, 70, 48, [41]), (32, 128, 33, [0, 5, 32])]):
             tb = at % 2 == 1
             groups = len(ends)
@@ -197,7 +197,7 @@ def spread(values, block, rows, columns):
     return np.repeat(np.repeat(values, block, 0), block, 1)[:rows, :columns]
 
 
-@covers("steel/gemm/kernels/steel_gemm_masked.h")
+@covers("steel/gemm/kernels/steel_gemm_masked.h", *INCLUDES)
 def masked(run):
     rng = np.random.default_rng(6)
     shapes = {32: [(37, 70, 41), (64, 32, 64), (33, 64, 50)], 64: [(70, 67, 65)]}
@@ -210,7 +210,7 @@ def masked(run):
             aligned = [str(each).lower() for each in (m % block[0] == 0 and n % block[1] == 0, k % block[2] == 0)]
             instances[f"k{at}"] = (f"block_masked_gemm<{METAL[dtype]}, {kinds[out]}, {kinds[op]}, "
                                    f"{arguments(dtype, block, ta, tb).split(', ', 1)[1]}, {', '.join(aligned)}>")
-        library = run.library(instances, INCLUDES)
+        library = run.library(instances)
         for at, (block, ta, tb, (m, n, k), (out, op)) in enumerate(uses):
             size = block[0]
             a, a_values = operand(rng, (m, k), dtype, {(1, 0): np.nan, (3, 2): np.inf})

@@ -34,7 +34,7 @@ def matrix(rng, transposed, batch, rows, columns, dtype):
     return (np.ascontiguousarray(bytes.swapaxes(1, 2)) if transposed else bytes), values
 
 
-@covers("gemv.h")
+@covers("gemv.h", "steel/utils.h")
 def gemv(run):
     rng = np.random.default_rng(1)
     for transposed in (False, True):
@@ -46,7 +46,7 @@ def gemv(run):
             wanted = {at: f"{name}<{METAL[dtype]}, {', '.join(map(str, blocks(*shape, transposed)[0]))}, {nc}, {axpby}>"
                       for at, (shape, nc, axpby) in enumerate(uses)}
             names = {text: f"k{at}" for at, text in wanted.items()}
-            library = run.library({name: text for text, name in names.items()}, includes=["steel/utils.h"])
+            library = run.library({name: text for text, name in names.items()})
             for at, ((rows, columns), nc, axpby) in enumerate(uses):
                 batch = 1 if rows * columns > 20000 else 4 if nc else 2
                 (bm, bn, *_), results = blocks(rows, columns, transposed)
@@ -91,7 +91,7 @@ def ints(*values):
     return np.array(values, np.int32)
 
 
-@covers("gemv.h")
+@covers("gemv.h", "steel/utils.h")
 def gemv_gather(run):
     rng = np.random.default_rng(2)
     vectors, matrices = np.array([2, 0, 1, 1], np.uint32), np.array([1, 1, 0, 2], np.uint32)
@@ -100,8 +100,7 @@ def gemv_gather(run):
         for dtype in TYPES:
             # Of the shapes of threadgroups MLX has only these here.
             choices = [(1, 2, 8, 4, 4, 1), (1, 2, 8, 4, 4, 4), (1, 4, 8, 4, 4, 4)] if transposed else [(4, 1, 1, 32, 1, 4), (4, 1, 1, 32, 4, 4)]
-            library = run.library({f"k{at}": f"{name}<{METAL[dtype]}, {', '.join(map(str, each))}>" for at, each in enumerate(choices)},
-                                  includes=["steel/utils.h"])
+            library = run.library({f"k{at}": f"{name}<{METAL[dtype]}, {', '.join(map(str, each))}>" for at, each in enumerate(choices)})
             for rows, columns, at in [(3, 70, 0), (37, 65, 1), (64, 128, 1)] + ([(515, 9, 2)] if transposed else []):
                 bm, bn, sm, sn, tm, tn = choices[at]
                 a, a_values = matrix(rng, transposed, 3, rows, columns, dtype)
@@ -121,14 +120,14 @@ def gemv_gather(run):
                           atol=bound(expected, magnitude, columns, dtype), oracle="NumPy in double")
 
 
-@covers("gemv.h")
+@covers("gemv.h", "steel/utils.h")
 def gemv_wide(run):
     rng = np.random.default_rng(3)
     vectors, matrices = np.array([1, 0, 1], np.uint32), np.array([0, 1, 1], np.uint32)
     for dtype in ("float16", "bfloat16"):
         tiles = [(count, lanes) for count in (2, 3, 4, 5) for lanes in (16, 32)]
         library = run.library({f"{kind}{count}_{lanes}": f"gemv_wide{kind}<{METAL[dtype]}, {count}, {lanes}>"
-                               for kind in ("", "_gather") for count, lanes in tiles}, includes=["steel/utils.h"])
+                               for kind in ("", "_gather") for count, lanes in tiles})
         shapes = [(2, 37, 132), (5, 64, 512), (7, 9, 1100), (3, 33, 256)]
         for at, (count, lanes) in enumerate(tiles):
             m, rows, columns = shapes[at % 4]
