@@ -133,7 +133,8 @@ class Run:
 
     def library(self, instances, text="", macros=()):
         """Kernels {host name: "template<arguments>"} of this header; `text` comes after the headers, before the kernels."""
-        parts = [f'#include "{KERNELS}{name}"\n' for name in self.includes]
+        parts = ["#include <metal_stdlib>\nusing namespace metal;\n"]  # as most of MLX's .metal files begin
+        parts += [f'#include "{KERNELS}{name}"\n' for name in self.includes]
         parts += [f'template [[host_name("{name}")]] [[kernel]] decltype({what}) {what};\n' for name, what in instances.items()]
         count = len(parts) - len(instances)
         return Kernels(_library("".join(parts[:count]) + text + "".join(parts[count:]), tuple(macros)))

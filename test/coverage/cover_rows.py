@@ -1,0 +1,191 @@
+"""Kernels that go along rows: softmax.h, dot.h, scan.h, searchsorted.h; and ternary.h."""
+
+import math
+
+import numpy as np
+
+from cover_elementwise import WORK
+from cover_pairs import CUBES
+from framework import FLOATS, INTEGERS, METAL, covers, decode, encode
+from values import EPSILON, anything, complexes, floats, integers, outputs, permuted, rounded
+
+DOUBLE = "NumPy in double"
+ROWS = [(3, 8), (2, 256), (4, 1003), (2, 4096)]
+
+
+def threads(axis):
+    """A thread for four elements, in whole simdgroups, as MLX counts them for rows of up to 4096."""
+    return -(-axis // 128) * 32
+
+
+def special_rows(shape, dtype):
+    x = floats(math.prod(shape), dtype, special=False).reshape(shape)
+    if shape[0] > 2:
+        x[1, 2], x[2, 5] = encode([np.nan], dtype)[0], encode([-np.inf], dtype)[0]
+    if shape[0] > 3:
+        x[3, 7] = encode([np.inf], dtype)[0]
+    return x
+
+
+@covers("softmax.h")
+def softmax(run):
+    for dtype in FLOATS:
+        for accumulator in ([METAL[dtype]] if dtype == "float32" else [METAL[dtype], "float"]):
+            args = f"<{METAL[dtype]}, {accumulator}>"
+            library = run.library({"block": f"softmax_single_row{args}", "looped": f"softmax_looped{args}"})
+            for shape in ROWS:
+                x = special_rows(shape, dtype)
+                with np.errstate(all="ignore"):
+                    a = decode(x, dtype).astype(np.float64)
+                    e = np.exp(a - a.max(-1, keepdims=True))
+                    expected = rounded(e / e.sum(-1, keepdims=True), dtype)
+                for form, group in (("block", threads(shape[1])), ("looped", 1024)):
+                    y = outputs(shape, dtype)
+                    library.kernel(form)(x, y, shape[1], threadgroups=shape[0], threadgroup=group)
+                    # Each of x - max, the sum (14 steps) and the quotient rounds in the accumulator's type.
+                    units = 32 if accumulator == METAL[dtype] else 2
+                    run.check(f"softmax_{form}<{accumulator if accumulator == 'float' else 'T'}>", dtype, shape, decode(y, dtype), expected,
+                              rtol=units * EPSILON[dtype], atol=2.0**-24 if dtype == "float16" else 0, oracle=DOUBLE)
+
+
+@covers("dot.h")
+def dot(run):
+    for dtype in FLOATS:
+        library = run.library({"dot": f"dot_product<{METAL[dtype]}, 32, 256, 8>"})
+        for size in [1, 4096, 5003, 12345]:
+            x, y = floats(size, dtype, special=False), floats(size, dtype, special=False, seed=1)
+            if size == 5003:
+                x[4999] = encode([np.inf], dtype)[0]
+            groups = -(-size // 8192)
+            z = outputs(groups, "float32")
+            library.kernel("dot")(x, y, z, size, threadgroups=groups, threadgroup=256)
+            products = np.zeros(groups * 8192)
+            products[:size] = decode(x, dtype).astype(np.float64) * decode(y, dtype)
+            products = products.reshape(groups, -1)
+            # 32 products for each thread and then 8 steps of a tree.
+            atol = 16 * 2.0**-24 * np.nan_to_num(np.abs(products), posinf=0).sum(-1)
+            run.check("dot_product", dtype, [size], z, products.sum(-1), atol=atol, oracle=DOUBLE)
+
+
+SCANS = {"CumSum": (np.add, 0), "CumProd": (np.multiply, 1), "CumMax": (np.maximum, "least"), "CumMin": (np.minimum, "most"),
+         "CumLogaddexp": (np.logaddexp, "least")}
+
+
+def extreme(which, dtype):
+    if dtype == "bool":
+        return which == "most"
+    if dtype in EPSILON:
+        value = np.inf if which == "most" else -np.inf
+        return complex(value, value) if dtype == "complex64" else value
+    return np.iinfo(dtype).max if which == "most" else np.iinfo(dtype).min
+
+
+def scan_values(op, size, dtype):
+    if op == "CumProd" and dtype in EPSILON:  # products that are exact, so that their order does not matter
+        signs = np.random.default_rng(size).integers(0, 4, size)
+        return encode((1j**signs).round() if dtype == "complex64" else np.where(signs % 2, -1.0, 1.0) * np.resize([2.0, 0.5, 1.0], size), dtype)
+    if dtype == "complex64":
+        return complexes(size, 0.3)
+    return floats(size, dtype, special=False) if dtype in EPSILON else integers(size, dtype)
+
+
+def scanned(op, x, axis, dtype, result, inclusive, reverse):
+    """The scan in NumPy, and how far the sums may be off: each element adds to at most 16 roundings."""
+    function, first = SCANS[op]
+    wide = {"complex64": np.complex128}.get(dtype, np.float64) if dtype in EPSILON else np.dtype(result)
+    a = decode(x, dtype).astype(wide)
+    a = np.flip(a, axis) if reverse else a
+    if op == "CumLogaddexp" and dtype == "complex64":
+        total = np.log(np.cumsum(np.exp(a), axis))
+    else:
+        with np.errstate(all="ignore"):
+            total = function.accumulate(a, axis=axis, **({"dtype": wide} if op in ("CumSum", "CumProd") else {}))
+    size = np.cumsum(np.abs(a), axis).astype(np.float64) if op == "CumSum" else np.maximum(np.abs(total), 1).astype(np.float64)
+    off = 16 * EPSILON[dtype] * size if dtype in EPSILON and op in ("CumSum", "CumLogaddexp") else np.zeros(a.shape)
+    if not inclusive:
+        first = np.full_like(np.take(total, [0], axis), extreme(first, dtype) if isinstance(first, str) else first)
+        total = np.concatenate([first, np.delete(total, -1, axis)], axis)
+    return tuple(np.flip(each, axis) if reverse else each for each in (total, off))
+
+
+@covers("scan.h", "binary_ops.h")
+def scan(run):
+    for op in SCANS:
+        for dtype in FLOATS + ["complex64"] if op == "CumLogaddexp" else METAL:
+            result = "int32" if (op, dtype) == ("CumSum", "bool") else dtype
+            reads = 2 if np.dtype({"bfloat16": "uint16"}.get(dtype, dtype)).itemsize == 8 else 4
+            every = [(True, False), (False, False), (True, True), (False, True)]
+            variants = {"contiguous": every if dtype in ("float32", "int32") else every[:1], "strided": every if dtype in ("float32", "int32") else every[3:]}
+            args = f"{METAL[dtype]}, {METAL[result]}, {op}<{METAL[result]}>, {reads}"
+            library = run.library({f"{form}_{i}_{r}": f"{form}_scan<{args}, {str(i).lower()}, {str(r).lower()}>"
+                                   for form, each in variants.items() for i, r in each})
+            for shape in [(3, 7), (2, 128), (3, 501)]:
+                x = scan_values(op, math.prod(shape), dtype)
+                for inclusive, reverse in variants["contiguous"]:
+                    y = outputs(shape, result)
+                    group = -(-shape[1] // (32 * reads)) * 32
+                    library.kernel(f"contiguous_{inclusive}_{reverse}")(x, y, shape[1], threadgroups=(1, shape[0]), threadgroup=group)
+                    wanted, off = scanned(op, x.reshape(shape), 1, dtype, result, inclusive, reverse)
+                    run.check(f"contiguous_scan<{op}>", dtype, shape, decode(y, result), wanted, atol=off, oracle="NumPy")
+            for shape in [(2, 9, 4), (1, 40, 34), (3, 64, 50)]:
+                x = scan_values(op, math.prod(shape), dtype)
+                for inclusive, reverse in variants["strided"]:
+                    y = outputs(shape, result)
+                    blocks = -(-shape[2] // 32)
+                    library.kernel(f"strided_{inclusive}_{reverse}")(x, y, shape[1], shape[2], blocks, threadgroups=(1, shape[0] * blocks),
+                                                                     threadgroup=32 // reads * 32)
+                    wanted, off = scanned(op, x.reshape(shape), 1, dtype, result, inclusive, reverse)
+                    run.check(f"strided_scan<{op}>", dtype, shape, decode(y, result), wanted, atol=off, oracle="NumPy")
+
+
+@covers("searchsorted.h", "sort.h")
+def searchsorted(run):
+    for dtype in METAL:
+        library = run.library({side: f"searchsorted<{METAL[dtype]}, {str(side == 'right').lower()}>" for side in ("left", "right")})
+        for n, size in [(1, 5), (64, 32), (333, 101)]:
+            a, v = anything(n, dtype), anything(size, dtype, seed=1)
+            v[::3] = np.resize(a, len(v[::3]))
+            order = np.argsort(decode(a, dtype), kind="stable")  # NaN last, as MLX sorts too
+            a = a[order]
+            for side in ("left", "right"):
+                for step in (1, 2):
+                    spread = np.repeat(a, step)
+                    out = outputs(size, "uint32")
+                    library.kernel(side)(spread, v, out, n, step, grid=size)
+                    run.check(f"searchsorted<{side}>", dtype, [n, size, step], out, np.searchsorted(decode(a, dtype), decode(v, dtype), side), oracle="NumPy")
+            run.rows["searchsorted<left>", dtype].special |= dtype in FLOATS
+
+
+@covers("ternary.h", "ternary_ops.h")
+def ternary(run):
+    for dtype in METAL:
+        t, work = METAL[dtype], WORK[dtype]
+        scalars = {"v": "false, false", "vs": "false, true", "sv": "true, false"}
+        library = run.library({**{f: f"ternary_v<{t}, Select, {s}, 1>" for f, s in scalars.items()}, **{f + "n": f"ternary_v<{t}, Select, {s}>" for f, s in scalars.items() if work > 1},
+                               **{f + "2": f"ternary_v2<{t}, Select, {s}>" for f, s in scalars.items()}, "gn2": f"ternary_g<{t}, Select, 2, int>",
+                               "gn4": f"ternary_g<{t}, Select, 4>", **{f"g{d}": f"ternary_g_nd{d}<{t}, Select, int>" for d in (1, 2, 3)},
+                               **{f"g{d}large": f"ternary_g_nd{d}<{t}, Select>" for d in (1, 2, 3)}})
+        for shape in CUBES:
+            size = math.prod(shape)
+            c, x, y = integers(size, "bool"), anything(size, dtype), anything(size, dtype, seed=1)
+            for form in scalars:
+                wanted = np.where(c, x[0] if form == "sv" else x, y[0] if form == "vs" else y)
+                for suffix, extent in (("", size), ("n", -(-size // work)), ("2", (-(-shape[-1] // work), size // shape[-1]))):
+                    if suffix == "n" and work == 1:
+                        continue
+                    z = outputs(size, dtype)
+                    library.kernel(form + suffix)(c, x, y, z, size, grid=extent)
+                    run.check(f"ternary_{form}{suffix}", dtype, shape, decode(z, dtype), decode(wanted, dtype), oracle="NumPy")
+            views = [permuted(c, shape), permuted(x, shape), (y.reshape(shape), np.array(y.reshape(shape).strides, np.int64) // y.itemsize)]
+            wanted = decode(np.where(views[0][0], views[1][0], views[2][0]), dtype)
+            for each in (2, 4):
+                z = outputs(shape, dtype)
+                library.kernel(f"gn{each}")(c, x, y, z, np.array(shape, np.int32), *(s for _, s in views), len(shape),
+                                            grid=(-(-shape[-1] // each), shape[-2], math.prod(shape[:-2])))
+                run.check(f"ternary_g<{each}>", dtype, shape, decode(z, dtype), wanted, oracle="NumPy")
+            for dims in (1, 2, 3):
+                for large in ("", "large"):
+                    z = outputs(shape[-dims:], dtype)
+                    strides = [int(s[-1]) if dims == 1 else s[-dims:].copy() for _, s in views]
+                    library.kernel(f"g{dims}{large}")(c, x, y, z, *strides, grid=tuple(reversed(shape[-dims:])))
+                    run.check(f"ternary_g_nd{dims}", dtype, shape, decode(z, dtype), wanted[(0,) * (len(shape) - dims)], oracle="NumPy")
