@@ -3,7 +3,8 @@
 function(anymetal_gtest name)
   add_test(NAME ${name} COMMAND ${ARGN})
   set_tests_properties(${name} PROPERTIES
-    ENVIRONMENT_MODIFICATION GTEST_OUTPUT=set:xml:${PROJECT_BINARY_DIR}/reports/${name}.xml)
+    ENVIRONMENT_MODIFICATION
+    "GTEST_OUTPUT=set:xml:${PROJECT_BINARY_DIR}/reports/${name}.xml;ANYMETAL_VERIFY=set:each")
 endfunction()
 
 # anymetal_room(NAME SOURCES ... TESTS ... USES ...): a static library anymetal_NAME from SOURCES, which may use the rooms

@@ -1,12 +1,15 @@
 // `anymetal compile`: what the compiler makes of a text, stage by stage, without running it.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <sstream>
 
 #include "api/launch.h"
 #include "api/mlx_prefix.h"
+#include "language/passes.h"
+#include "runtime/code_text.h"
 #include "tools/body_file.h"
 #include "tools/commands.h"
 
@@ -16,6 +19,7 @@ namespace {
 struct CompileRequest {
   std::string file;
   std::string emit = "interface";
+  std::string stop_after;
   std::string kernel;
   std::string name;
   std::string header;
@@ -171,13 +175,50 @@ Result<std::string> only_kernel(const language::ParsedLibrary& library, const st
 }
 
 Result<std::string> emit_code(language::ParsedLibrary& library, const std::string& wanted,
-                              bool assembly) {
+                              const CompileRequest& request) {
   ANYMETAL_ASSIGN_OR_RETURN(const std::string kernel, only_kernel(library, wanted));
-  if (!assembly) return runtime::thread_ir_text(library, kernel);
-  return runtime::assembly_text(library, kernel, runtime::Settings::from_environment());
+  const auto settings = runtime::Settings::from_environment();
+  if (request.emit == "asm") return runtime::assembly_text(library, kernel, settings);
+  if (request.stop_after.empty()) return runtime::thread_ir_text(library, kernel);
+  return runtime::ir_text_after(library, kernel, settings, request.stop_after);
+}
+
+template <class Pass>
+bool has_name(const std::vector<Pass>& passes, std::string_view name) {
+  return std::any_of(passes.begin(), passes.end(), [&](const Pass& p) { return p.name == name; });
+}
+
+template <class Pass>
+std::string list(std::string_view title, const std::vector<Pass>& passes) {
+  std::string out = fmt::format("{}\n", title);
+  for (const Pass& pass : passes) out += fmt::format("  {:<28}{}\n", pass.name, pass.what);
+  return out;
+}
+
+std::string list_passes() {
+  return list("of the text's tokens (--emit=tokens --stop-after=NAME):",
+              language::rewrite_passes()) +
+         list("of the IR, reference executor (--emit=llvm --stop-after=NAME):",
+              runtime::pass_names());
+}
+
+/// What CLI11 can't check by itself.
+void check_usage(const CompileRequest& request) {
+  const std::string& name = request.stop_after;
+  if (request.file.empty() && request.emit != "passes") throw CLI::RequiredError("FILE");
+  if (name.empty()) return;
+  const bool known =
+      request.emit == "tokens" ? has_name(language::rewrite_passes(), name)
+      : request.emit == "llvm"
+          ? has_name(runtime::pass_names(), name)
+          : throw CLI::ValidationError("--stop-after needs --emit=tokens or --emit=llvm");
+  if (known) return;
+  throw CLI::ValidationError(
+      fmt::format("--emit={} has no pass '{}'\n\n{}", request.emit, name, list_passes()));
 }
 
 Result<std::string> compile(CompileRequest& request) {
+  if (request.emit == "passes") return list_passes();
   if (request.emit == "signature") {
     ANYMETAL_ASSIGN_OR_RETURN(std::string text, read_file(request.file));
     ANYMETAL_RETURN_IF_ERROR(read_own_options(text, request));
@@ -191,11 +232,13 @@ Result<std::string> compile(CompileRequest& request) {
     return signature.text;
   }
   ANYMETAL_ASSIGN_OR_RETURN(const Text text, read_text(request));
+  if (request.emit == "tokens" && !request.stop_after.empty())
+    return language::rewritten_text_after(text.source, text.options, request.stop_after);
   ANYMETAL_ASSIGN_OR_RETURN(const auto library, language::parse(text.source, text.options));
   std::cerr << render(library->warnings());
   if (request.emit == "tokens") return library->rewritten_text();
   if (request.emit != "interface") {
-    return emit_code(*library, text.kernel, request.emit == "asm");
+    return emit_code(*library, text.kernel, request);
   }
   std::string out;
   for (const KernelInterface& kernel : library->kernels()) {
@@ -210,23 +253,28 @@ void add_compile(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand(
       "compile", "Shows what the compiler makes of a .metal file or of a metal_kernel body");
   auto request = std::make_shared<CompileRequest>();
-  command->add_option("FILE", request->file, "A .metal file, or a body")->required();
+  command->add_option("FILE", request->file, "A .metal file, or a body");
   command
       ->add_option("--emit", request->emit,
                    "signature: a body's full text, as MLX writes it\n"
                    "tokens: the text after the rewrite, as Clang sees it\n"
                    "interface: parameters and limits of each kernel (the default)\n"
                    "llvm: the IR of one thread\n"
-                   "asm: machine code of the reference executor")
-      ->check(CLI::IsMember({"signature", "tokens", "interface", "llvm", "asm"}));
+                   "asm: machine code of the reference executor\n"
+                   "passes: the names of the passes, for --stop-after (no FILE)")
+      ->check(CLI::IsMember({"signature", "tokens", "interface", "llvm", "asm", "passes"}));
+  command->add_option("--stop-after", request->stop_after,
+                      "A pass: with llvm or tokens, shows what there is after it");
   add_options(*command, *request);
   command->footer(
       "A body's options may also stand in the file, in lines at its top that start with //!\n\n"
       "Examples:\n"
       "  anymetal compile kernels.metal\n"
       "  anymetal compile kernels.metal --emit=llvm --kernel scale\n"
+      "  anymetal compile kernels.metal --emit=llvm --stop-after=instrument-bounds\n"
       "  anymetal compile exp.metal --emit=signature --input x:float32[16] --output y:float32[16]");
   command->callback([request, &status] {
+    check_usage(*request);
     auto out = compile(*request);
     if (!out) {
       status = report(out.error());

@@ -39,6 +39,7 @@
 #include "language/finish_module.h"
 #include "language/metal_rules.h"
 #include "language/parse_unit.h"
+#include "language/passes.h"
 #include "language/precompile.h"
 #include "language/read_interface.h"
 #include "language/standard_library.h"
@@ -75,6 +76,8 @@ class Library final : public ParsedLibrary {
   Result<ThreadIr> emit(std::string_view kernel, std::span<const ConstantValue> constants) override;
 
   Result<void> parse(const Source& source, const Options& options);
+  Result<std::string> text_after(const Source& source, const Options& options,
+                                 std::string_view pass);
 
  private:
   Result<std::unique_ptr<ClangInstance>> open(
@@ -373,11 +376,22 @@ Result<ThreadIr> Library::emit_kernel(size_t index, std::span<const ConstantValu
   return ir;
 }
 
+Result<std::string> Library::text_after(const Source& source, const Options& options,
+                                        std::string_view pass) {
+  source_ = source;
+  options_ = options;
+  ANYMETAL_ASSIGN_OR_RETURN(precompiled_, precompiled_prefix(options));
+  ANYMETAL_ASSIGN_OR_RETURN(instance_, open());
+  std::string text = language::rewritten_text(*instance_, pass);
+  if (instance_->diagnostics->has_errors()) return parse_error();
+  return text;
+}
+
 std::string Library::rewritten_text() const {
   std::string text;
   run_on_big_stack([&] {
     auto instance = open();
-    if (instance) text = language::rewritten_text(**instance);
+    if (instance) text = language::rewritten_text(**instance, {});
   });
   return text;
 }
@@ -395,6 +409,13 @@ Result<std::shared_ptr<ParsedLibrary>> parse(const Source& source, const Options
   run_on_big_stack([&] { result = library->parse(source, options); });
   if (!result) return std::move(result).error();
   return std::shared_ptr<ParsedLibrary>(std::move(library));
+}
+
+Result<std::string> rewritten_text_after(const Source& source, const Options& options,
+                                         std::string_view pass) {
+  Result<std::string> text = internal_error("nothing rewritten");
+  run_on_big_stack([&] { text = Library().text_after(source, options, pass); });
+  return text;
 }
 
 std::string_view language_version() {

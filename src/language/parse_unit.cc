@@ -57,7 +57,7 @@ void parse_unit(ClangInstance& instance, std::unique_ptr<clang::ASTConsumer> con
   preprocessor.EndSourceFile();
 }
 
-std::string rewritten_text(ClangInstance& instance) {
+std::string rewritten_text(ClangInstance& instance, std::string_view last_pass) {
   auto& compiler = *instance.compiler;
   compiler.setASTConsumer(std::make_unique<clang::ASTConsumer>());
   compiler.createSema(clang::TU_Complete, nullptr);
@@ -66,7 +66,7 @@ std::string rewritten_text(ClangInstance& instance) {
   compiler.getPreprocessor().EnterMainSourceFile();
   TokenText text(compiler.getPreprocessor(), *instance.diagnostics);
   lex_all(text, compiler.getSema());
-  rewrite(text, {});
+  rewrite(text, {}, last_pass);
   return text.text();
 }
 

@@ -14,7 +14,7 @@ namespace anymetal::language {
 void parse_unit(ClangInstance& instance, std::unique_ptr<clang::ASTConsumer> consumer,
                 clang::TranslationUnitKind kind, const Repairs* repairs);
 
-/// The tokens of the main file after the rewrite, as text; parses nothing.
-[[nodiscard]] std::string rewritten_text(ClangInstance& instance);
+/// The tokens of the main file after the rewrite, or after one pass of it, as text; parses nothing.
+[[nodiscard]] std::string rewritten_text(ClangInstance& instance, std::string_view last_pass);
 
 }  // namespace anymetal::language

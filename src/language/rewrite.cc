@@ -1,26 +1,59 @@
 #include "language/rewrite.h"
 
-namespace anymetal::language {
+#include "language/passes.h"
 
-void rewrite(TokenText& text, const Repairs& repairs) {
-  // Words first: what isn't Metal is refused by its name, before another pass makes something of
-  // it.
-  check_words(text);
-  // Nesting that Clang's recursion can't bear; before anything walks brackets.
-  check_nesting(text);
-  // Attributes next, since `[[threadgroup(0)]]` holds a word that is an address space elsewhere.
-  rewrite_attributes(text);
-  // Whole member functions fall away with their duplicates, so nothing below needs to look at them.
-  rewrite_method_qualifiers(text);
-  // Needs the word `constant` and the annotation that rewrite_attributes made.
-  rewrite_function_constants(text);
-  // Needs the address space's word to know that it stands in a parameter.
-  rewrite_array_parameters(text);
-  // Takes the last of Metal's words away.
-  rewrite_address_spaces(text);
-  rewrite_literals(text);
-  // Only at places where a first try failed; any order would do.
-  rewrite_conversions(text, repairs);
+namespace anymetal::language {
+namespace {
+
+struct Pass {
+  PassName name;
+  void (*run)(TokenText& text, const Repairs& repairs);
+};
+
+template <void (*Change)(TokenText&)>
+void plain(TokenText& text, const Repairs& /*repairs*/) {
+  Change(text);
+}
+
+constexpr Pass kPasses[] = {
+    // Words first: what isn't Metal is refused by its name, before another pass makes something of
+    // it.
+    {{"check-words", "refuses words that Metal doesn't have"}, plain<check_words>},
+    // Nesting that Clang's recursion can't bear; before anything walks brackets.
+    {{"check-nesting", "refuses nesting that Clang's recursion can't bear"}, plain<check_nesting>},
+    // Attributes next, since `[[threadgroup(0)]]` holds a word that is an address space elsewhere.
+    {{"rewrite-attributes", "makes Metal's attributes annotations"}, plain<rewrite_attributes>},
+    // Whole member functions fall away with their duplicates, so nothing below needs to look at
+    // them.
+    {{"rewrite-method-qualifiers", "takes address spaces off member functions"},
+     plain<rewrite_method_qualifiers>},
+    // Needs the word `constant` and the annotation that rewrite_attributes made.
+    {{"rewrite-function-constants", "makes function constants variables"},
+     plain<rewrite_function_constants>},
+    // Needs the address space's word to know that it stands in a parameter.
+    {{"rewrite-array-parameters", "makes array parameters pointers"},
+     plain<rewrite_array_parameters>},
+    // Takes the last of Metal's words away.
+    {{"rewrite-address-spaces", "makes device, constant, threadgroup and thread Clang's"},
+     plain<rewrite_address_spaces>},
+    {{"rewrite-literals", "makes half and bfloat literals C++"}, plain<rewrite_literals>},
+    // Only at places where a first try failed; any order would do.
+    {{"rewrite-conversions", "repairs conversions that Clang refused"}, rewrite_conversions},
+};
+
+}  // namespace
+
+void rewrite(TokenText& text, const Repairs& repairs, std::string_view last_pass) {
+  for (const Pass& pass : kPasses) {
+    pass.run(text, repairs);
+    if (pass.name.name == last_pass) return;
+  }
+}
+
+std::vector<PassName> rewrite_passes() {
+  std::vector<PassName> names;
+  for (const Pass& pass : kPasses) names.push_back(pass.name);
+  return names;
 }
 
 bool is_address_space(const TokenText& text, size_t i) {

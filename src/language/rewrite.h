@@ -2,12 +2,15 @@
 // this is their order.
 #pragma once
 
+#include <string_view>
+
 #include "language/tokens.h"
 
 namespace anymetal::language {
 
-/// Runs every pass. Problems are reported to the collector that the text was made with.
-void rewrite(TokenText& text, const Repairs& repairs);
+/// Runs every pass, or those up to `last_pass` (`rewrite_passes` has the names). Problems are
+/// reported to the collector that the text was made with.
+void rewrite(TokenText& text, const Repairs& repairs, std::string_view last_pass = {});
 
 // The passes, each alone (their tests call them through `rewrite`, in order).
 void check_words(TokenText& text);

@@ -263,6 +263,20 @@ Result<KernelImage> compile_image(ThreadIr ir, const CompileOptions& options) {
   return image;
 }
 
+Result<std::string> ir_after(ThreadIr ir, const CompileOptions& options, std::string_view pass) {
+  ANYMETAL_RETURN_IF_ERROR(transform(ir, options, pass));
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  ir.module->print(stream, nullptr);
+  return text;
+}
+
+std::vector<PassName> passes() {
+  std::vector<PassName> names;
+  for (const Pass& pass : kPasses) names.push_back({pass.name, pass.what});
+  return names;
+}
+
 Result<std::string> compile_assembly(ThreadIr ir, const CompileOptions& options) {
   ANYMETAL_RETURN_IF_ERROR(transform(ir, options));
   return generate_assembly(*ir.module);

@@ -1,0 +1,92 @@
+"""Passes one at a time: each .metal file here names one, and says by FileCheck's lines what is there after it."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import anymetal
+
+HERE = pathlib.Path(__file__).parent
+BUILD = pathlib.Path(anymetal.__file__).absolute().parents[2]
+ANYMETAL = BUILD / "tools" / "anymetal"
+FILECHECK = shutil.which("FileCheck-19") or "/usr/lib/llvm-19/bin/FileCheck"
+
+
+def run(*arguments, **settings):
+    return subprocess.run([ANYMETAL, *map(str, arguments)], capture_output=True, text=True,
+                          env={**os.environ, "ANYMETAL_VERIFY": "each", **settings})
+
+
+def listed_passes():
+    """Names by what --emit has them: tokens or llvm."""
+    names = {"tokens": [], "llvm": []}
+    for line in run("compile", "--emit=passes").stdout.splitlines():
+        if heading := re.search(r"--emit=(\w+)", line):
+            emit = heading[1]
+        else:
+            names[emit].append(line.split()[0])
+    return names
+
+
+@pytest.mark.parametrize("file", sorted(HERE.glob("*.metal")), ids=lambda file: file.stem)
+def test_pass(file):
+    name = re.search(r"// PASS: (\S+)", file.read_text())[1]
+    assert file.stem.startswith(name)
+    emit = "tokens" if name in listed_passes()["tokens"] else "llvm"
+    done = run("compile", file, f"--emit={emit}", f"--stop-after={name}", ANYMETAL_BOUNDS="error")
+    assert done.returncode == 0, done.stderr
+    checked = subprocess.run([FILECHECK, file], input=done.stdout, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr + done.stdout
+
+
+def test_every_pass_runs_alone(tmp_path):
+    file = tmp_path / "sum.metal"
+    file.write_text("""#include <metal_stdlib>
+using namespace metal;
+kernel void k(device const float* x [[buffer(0)]], device float* y [[buffer(1)]], uint i [[thread_position_in_grid]]) {
+  threadgroup float t[32];
+  float s = 0;
+  for (uint j = 0; j < i; ++j) s += x[j];
+  t[i % 32] = s;
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  y[i] = simd_sum(t[31 - i % 32]);
+}
+""")
+    shown = {}
+    for emit, names in listed_passes().items():
+        assert len(names) > 5
+        for name in names:
+            done = run("compile", file, f"--emit={emit}", f"--stop-after={name}")
+            assert done.returncode == 0, name + done.stderr
+            shown[name] = done.stdout
+    # They differ, so each name stops somewhere else.
+    assert shown["inline-calls"] != shown["make-thread-function"] != shown["lower-builtins"] != shown["optimise"]
+    assert "am_meet" in shown["number-meeting-points"] and "am_meet" not in shown["instrument-bounds"]
+
+
+def test_wrong_names_are_usage():
+    done = run("compile", "k.metal", "--emit=llvm", "--stop-after=optimize")
+    assert done.returncode == 2
+    assert "no pass 'optimize'" in done.stderr and "lower-builtins" in done.stderr
+    assert run("compile", "k.metal", "--emit=asm", "--stop-after=optimise").returncode == 2
+    assert run("compile", "--emit=llvm").returncode == 2
+
+
+def test_wrong_commands_are_usage():
+    for arguments in (["complie"], ["complie", "--help"]):
+        done = run(*arguments)
+        assert done.returncode == 2
+        assert "did you mean 'compile'?" in done.stderr
+    assert run("compile", "--help").returncode == 0
+    assert "the commands are: run, compile" in run("xyzzy", "--help").stderr
+
+
+def test_options_of_the_command_line_win(tmp_path):
+    body = tmp_path / "f.metal"
+    body.write_text("//! --input x:float32[4] --output y:float32[4] --math-mode fast\ny[0] = x[0] + x[1];\n")
+    assert " fast " in run("compile", body, "--emit=llvm").stdout
+    assert " fast " not in run("compile", body, "--emit=llvm", "--math-mode=safe").stdout
