@@ -4,6 +4,8 @@
 
 #include <llvm/Support/raw_ostream.h>
 
+#include <chrono>
+
 #include "backend/reference/pipeline.h"
 #include "ir/thread_ir.h"
 #include "runtime/runtime.h"
@@ -34,6 +36,37 @@ Result<std::string> ir_text_after(language::ParsedLibrary& library, std::string_
                                   const Settings& settings, std::string_view pass) {
   ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, library.emit(kernel));
   return backend::reference::ir_after(std::move(ir), {.bounds = settings.bounds}, pass);
+}
+
+Result<StageTimes> time_stages(const language::Source& source, const language::Options& options,
+                               std::string_view kernel,
+                               std::span<const language::ConstantValue> constants,
+                               const Settings& settings) {
+  using Clock = std::chrono::steady_clock;
+  const auto seconds_since = [](Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  const backend::CompileOptions compile_options{.bounds = settings.bounds};
+  StageTimes times;
+  auto start = Clock::now();
+  ANYMETAL_ASSIGN_OR_RETURN(const auto library, language::parse(source, options));
+  times.parse = seconds_since(start);
+  start = Clock::now();
+  ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, library->emit(kernel, constants));
+  times.emit = seconds_since(start);
+  const KernelInterface interface = ir.interface;
+  backend::reference::CompileTimes below;
+  ANYMETAL_ASSIGN_OR_RETURN(
+      const backend::KernelImage image,
+      backend::reference::compile_image(std::move(ir), compile_options, &below));
+  times.passes = below.passes;
+  times.code_generation = below.code_generation;
+  start = Clock::now();
+  ANYMETAL_ASSIGN_OR_RETURN(
+      const auto code,
+      backend::reference_backend().load(backend::serialize(image), interface, compile_options));
+  times.linking = seconds_since(start);
+  return times;
 }
 
 }  // namespace anymetal::runtime

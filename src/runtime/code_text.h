@@ -1,4 +1,5 @@
-// What tools look at that kernels never need: the IR between passes. Callers see no LLVM.
+// What tools look at that kernels never need: the IR between passes, and where the time of a
+// compilation goes. Callers see no LLVM.
 #pragma once
 
 #include <string>
@@ -15,5 +16,17 @@ namespace anymetal::runtime {
 [[nodiscard]] ANYMETAL_PRIVATE_API Result<std::string> ir_text_after(
     language::ParsedLibrary& library, std::string_view kernel, const Settings& settings,
     std::string_view pass);
+
+/// Seconds of each stage of a compilation that no cache helps.
+struct StageTimes {
+  double parse = 0;
+  double emit = 0;
+  double passes = 0;
+  double code_generation = 0;
+  double linking = 0;
+};
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<StageTimes> time_stages(
+    const language::Source& source, const language::Options& options, std::string_view kernel,
+    std::span<const language::ConstantValue> constants, const Settings& settings);
 
 }  // namespace anymetal::runtime

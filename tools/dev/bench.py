@@ -55,23 +55,71 @@ def mlx_include():
     return subprocess.run([PYTHON, "-I", "-c", code], capture_output=True, text=True, check=True).stdout
 
 
-def measure_launches(folder):
-    report = folder / "launch_bench.json"
+def run_benchmark(folder, program, options):
+    """The entries of Google Benchmark's report."""
+    report = folder / f"{program}.json"
     report.unlink(missing_ok=True)
-    # The plain number is right for every version of Google Benchmark that Debian has had.
-    command = [folder / "bench" / "launch_bench", f"--benchmark_repetitions={REPEATS}", "--benchmark_min_time=0.1",
-               f"--benchmark_out={report}", "--benchmark_out_format=json"]
+    command = [folder / "bench" / program, f"--benchmark_out={report}", "--benchmark_out_format=json", *options]
     settings = {"ANYMETAL_MLX_INCLUDE": mlx_include(), **os.environ}
     done = subprocess.run([str(part) for part in command], env=settings, capture_output=True, text=True)
     if done.returncode != 0 or not report.exists():
-        raise Stop(f"launch_bench failed with status {done.returncode}\n{done.stdout}{done.stderr}")
+        raise Stop(f"{program} failed with status {done.returncode}\n{done.stdout}{done.stderr}")
+    return json.loads(report.read_text())["benchmarks"]
+
+
+def measure_launches(folder):
     times = {}
-    for entry in json.loads(report.read_text())["benchmarks"]:
+    # The plain number is right for every version of Google Benchmark that Debian has had.
+    for entry in run_benchmark(folder, "launch_bench", [f"--benchmark_repetitions={REPEATS}", "--benchmark_min_time=0.1"]):
         if entry.get("error_occurred"):
             raise Stop(f"launch_bench: {entry['name']}: {entry.get('error_message')}")
         if entry["run_type"] == "iteration":
             times.setdefault(entry["run_name"], []).append(entry["real_time"] * SCALE[entry["time_unit"]])
     return [Row(name, *LAUNCHES.get(name, (name, None)), values) for name, values in times.items()]
+
+
+STAGES = ["parse", "emit", "passes", "code", "link"]
+# Of one compilation, in seconds.
+COMPILE_AIMS = {"myexp": 30e-3}
+LARGE_AIM = 150e-3
+
+
+def compilations(entries):
+    """By kernel: medians of the stages and of the way from the disk cache, or why there are none."""
+    found = {}
+    for entry in entries:
+        kernel, way = entry["run_name"].split("/")[:2]
+        row = found.setdefault(kernel, {stage: [] for stage in [*STAGES, "disk", "error"]})
+        if entry.get("error_occurred"):
+            row["error"].append(entry["error_message"].strip().splitlines()[0])
+        elif entry["run_type"] == "iteration" and way == "cold":
+            for stage in STAGES:
+                row[stage].append(entry[stage])
+        elif entry["run_type"] == "iteration":
+            row["disk"].append(entry["real_time"] * SCALE[entry["time_unit"]])
+    return {kernel: {name: statistics.median(values) if values and name != "error" else None for name, values in row.items()}
+            | {"error": row["error"][0] if row["error"] else None} for kernel, row in found.items()}
+
+
+def bench_compile():
+    """Stages of a compilation: parse and emit are the front end, passes and code the back end."""
+    folder = build(targets=["compile_bench"])
+    load = os.getloadavg()[0]
+    rows = compilations(run_benchmark(folder, "compile_bench", [f"--benchmark_repetitions={REPEATS}",
+                                                                "--benchmark_min_time=0.05"]))
+    print("\n" + f"{'kernel':<18}" + "".join(f"{stage:>11}" for stage in [*STAGES, "all", "aim", "from disk"]))
+    for kernel, row in rows.items():
+        if row["error"]:
+            print(f"{kernel:<18}{row['error']}")
+            continue
+        row["all"] = sum(row[stage] for stage in STAGES)
+        row["aim"] = COMPILE_AIMS.get(kernel, LARGE_AIM)
+        print(f"{kernel:<18}" + "".join(f"{seconds(row[name]):>11}" for name in [*STAGES, "all", "aim", "disk"]))
+    print(f"\nMedians of {REPEATS}. {os.cpu_count()} cores, load {load:.1f} before.")
+    path = ROOT / "build" / "bench_compile.json"
+    path.write_text(json.dumps({"revision": revision(), "cores": os.cpu_count(), "load_before": load, "rows": rows}, indent=1))
+    print(f"written: {path}")
+    return 0
 
 
 def time_process(code, settings):
@@ -116,11 +164,13 @@ def read_arguments(arguments):
     if not arguments:
         return ROOT / "build" / "bench.json"
     if len(arguments) != 2 or arguments[0] != "--json":
-        raise Stop("usage: ./dev bench [--json FILE], or ./dev bench accuracy [--all] [FUNCTION...]", 2)
+        raise Stop("usage: ./dev bench [--json FILE], ./dev bench compile, or ./dev bench accuracy [--all] [FUNCTION...]", 2)
     return arguments[1]
 
 
 def run(arguments):
+    if arguments == ["compile"]:
+        return bench_compile()
     if arguments[:1] == ["accuracy"]:
         return accuracy.measure(arguments[1:])
     path = read_arguments(arguments)

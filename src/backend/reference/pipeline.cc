@@ -18,6 +18,7 @@
 #include <llvm/Transforms/Utils/LowerSwitch.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <iterator>
 
@@ -250,9 +251,16 @@ Result<KernelImage> transform(ThreadIr& ir, const CompileOptions& options,
 
 }  // namespace
 
-Result<KernelImage> compile_image(ThreadIr ir, const CompileOptions& options) {
+Result<KernelImage> compile_image(ThreadIr ir, const CompileOptions& options, CompileTimes* times) {
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
   ANYMETAL_ASSIGN_OR_RETURN(KernelImage image, transform(ir, options));
+  const auto middle = Clock::now();
   ANYMETAL_ASSIGN_OR_RETURN(ObjectCode code, generate_code(*ir.module));
+  if (times) {
+    times->passes = std::chrono::duration<double>(middle - start).count();
+    times->code_generation = std::chrono::duration<double>(Clock::now() - middle).count();
+  }
   if (code.stack_bytes > kMaxVariableBytes) {
     return unsupported_error(
         "kernel '" + image.kernel + "' has " + std::to_string(code.stack_bytes) +
