@@ -37,7 +37,8 @@ struct ClangInstance {
   llvm::IntrusiveRefCntPtr<llvm::vfs::InMemoryFileSystem> own_files;
   std::shared_ptr<const Precompiled> precompiled;
   std::unique_ptr<clang::CompilerInstance> compiler;
-  std::set<unsigned> bare_pointers;  ///< of the parsed text (metal_rules.h)
+  bool restricts_arithmetic = false;  ///< a pragma of the parsed text does (metal_pragmas.h)
+  std::set<unsigned> bare_pointers;   ///< of the parsed text (metal_rules.h)
 };
 
 /// An instance with target, preprocessor and AST context, its main file being `text`. No Sema yet.

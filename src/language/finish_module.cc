@@ -99,6 +99,7 @@ class Finisher {
     make_internal();
     drop_unreached();
     make_ends_harmless();
+    if (options_.restricts_arithmetic) bind_library_functions();
     mend_narrow_casts();
     eliminate_tail_recursion();
     ANYMETAL_RETURN_IF_ERROR(check_calls());
@@ -127,6 +128,19 @@ class Finisher {
     for (auto* call : calls) {
       if (!call->getType()->isVoidTy()) call->replaceAllUsesWith(call->getArgOperand(0));
       call->eraseFromParent();
+    }
+  }
+
+  /// Takes from the library's own functions (the operators of vectors) what the mode lets
+  /// arithmetic do, so that they do no more than a pragma of the text allows.
+  void bind_library_functions() {
+    for (auto& function : module_) {
+      if (function.getSubprogram()) continue;  // the text's own; the library's have no place
+      for (auto& instruction : llvm::instructions(function)) {
+        if (llvm::isa<llvm::FPMathOperator>(instruction)) {
+          instruction.copyFastMathFlags(llvm::FastMathFlags());
+        }
+      }
     }
   }
 

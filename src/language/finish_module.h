@@ -14,6 +14,8 @@ namespace anymetal::language {
 
 struct FinishOptions {
   std::string entry;
+  /// A pragma of the text restricts how arithmetic may be transformed.
+  bool restricts_arithmetic = false;
   /// Bytes of each function constant that has a value, by IR name of its variable.
   std::map<std::string, std::string> constants;
   /// What the user calls a function constant, by IR name.

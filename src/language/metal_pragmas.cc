@@ -6,6 +6,7 @@
 #include <clang/Lex/LexDiagnostic.h>
 #include <clang/Lex/Pragma.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -105,6 +106,13 @@ class UnknownPragma : public clang::PragmaHandler {
 };
 
 }  // namespace
+
+bool restricts_arithmetic(const TokenText& text) {
+  return std::any_of(text.tokens.begin(), text.tokens.end(), [](const clang::Token& token) {
+    return token.isOneOf(tok::annot_pragma_fp, tok::annot_pragma_fp_contract,
+                         tok::annot_pragma_float_control);
+  });
+}
 
 void add_metal_pragmas(clang::Preprocessor& preprocessor) {
   preprocessor.AddPragmaHandler(new MetalPragma);  // the preprocessor owns it

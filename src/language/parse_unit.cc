@@ -41,6 +41,7 @@ void parse_unit(ClangInstance& instance, std::unique_ptr<clang::ASTConsumer> con
   if (repairs) {
     TokenText text(preprocessor, *instance.diagnostics);
     lex_all(text, sema);
+    instance.restricts_arithmetic = restricts_arithmetic(text);
     instance.bare_pointers = find_bare_pointers(text);
     rewrite(text, *repairs);
     text.enter();

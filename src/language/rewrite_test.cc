@@ -319,5 +319,17 @@ TEST(Emit, MathModes) {
   EXPECT_NE(relaxed.find("fmul reassoc nsz arcp contract afn float"), std::string::npos);
 }
 
+// The operators of vectors are functions of the library, which no pragma of the text reaches.
+TEST(Emit, PragmasBindVectorsToo) {
+  const std::string kernel = "kernel void k(device float4* a) { a[0] = a[1] * a[2] + a[3]; }\n";
+  EXPECT_NE(ir_text(emit_only(kBegin + kernel)).find("contract"), std::string::npos);
+  for (const char* pragma :
+       {"METAL fp contract(off)", "clang fp contract(off)", "STDC FP_CONTRACT OFF"}) {
+    EXPECT_EQ(ir_text(emit_only(kBegin + "#pragma " + pragma + "\n" + kernel)).find(" contract "),
+              std::string::npos)
+        << pragma;
+  }
+}
+
 }  // namespace
 }  // namespace anymetal::language

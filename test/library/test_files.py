@@ -245,6 +245,7 @@ def test_control_c_and_other_threads():
         """)
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=os.environ)
     assert process.stdout.readline() == "y 7\n" and process.stdout.readline() == "waiting\n"
+    time.sleep(0.5)  # until the kernel has begun; earlier it's an ordinary interrupt
     for _ in range(100):
         process.send_signal(signal.SIGINT)
         try:
