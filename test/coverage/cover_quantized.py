@@ -4,18 +4,13 @@ import numpy as np
 
 from anymetal import Buffer
 from framework import METAL, covers, decode, storage
-from matrices import EPSILON, bound, operand, product
+from matrices import EPSILON, bound, ints, operand, packed, product, strides
 
 INCLUDES = ["steel/gemm/gemm.h", "quantized_utils.h"]
 TYPES = ["float32", "float16", "bfloat16"]
 FORMATS = [(32, 2), (64, 3), (128, 4), (32, 5), (64, 6), (32, 8)]  # groups, bits
 DTYPE_FORMATS = [(dtype, group, bits) for dtype in TYPES for group, bits in FORMATS]
-
-
-def packed(codes, bits):
-    """Codes along the last axis to words: the bits of all of them, the least first."""
-    stream = (codes[..., None] >> np.arange(bits)) & 1
-    return np.packbits(stream.reshape(*codes.shape[:-1], -1).astype(np.uint8), axis=-1, bitorder="little").view(np.uint32)
+SOME_FORMATS = DTYPE_FORMATS[::4]  # for kernels that unpack with the code of the others: each type with at least one
 
 
 def matrix(rng, shape, group, bits, dtype):
@@ -26,14 +21,6 @@ def matrix(rng, shape, group, bits, dtype):
     biases, b = operand(rng, groups, dtype)
     s, b = np.repeat(s, group, -1), np.repeat(b, group, -1)
     return (packed(codes, bits), Buffer(scales), Buffer(biases)), s * codes + b, np.abs(s) * codes + np.abs(b)
-
-
-def ints(*values):
-    return np.array(values, np.int32)
-
-
-def strides(*values):
-    return np.array(values, np.int64)
 
 
 def shaped(x_shape, words, group, bits):
@@ -150,7 +137,7 @@ def split(run):
 @covers("quantized.h", *INCLUDES)
 def products(run):
     rng = np.random.default_rng(4)
-    for dtype, group, bits in DTYPE_FORMATS:
+    for dtype, group, bits in SOME_FORMATS:
         instances = {f"t{int(aligned)}{int(batched)}": f"affine_qmm_t<{METAL[dtype]}, {group}, {bits}, {flag(aligned)}, {flag(batched)}>"
                      for aligned in (False, True) for batched in (False, True)}
         instances |= {f"n{int(batched)}": f"affine_qmm_n<{METAL[dtype]}, {group}, {bits}, {flag(batched)}>" for batched in (False, True)}
@@ -172,7 +159,7 @@ def products(run):
 def gathers(run):
     rng = np.random.default_rng(5)
     left, right = np.array([2, 0, 1, 1], np.uint32), np.array([1, 1, 0, 2], np.uint32)
-    for dtype, group, bits in DTYPE_FORMATS:
+    for dtype, group, bits in SOME_FORMATS:
         names = ["affine_gather_qmv", "affine_gather_qmv_fast", "affine_gather_qvm", "affine_gather_qmm_n"]
         instances = {name: f"{name}<{METAL[dtype]}, {group}, {bits}>" for name in names}
         instances |= {f"affine_gather_qmm_t{int(aligned)}": f"affine_gather_qmm_t<{METAL[dtype]}, {group}, {bits}, {flag(aligned)}>" for aligned in (False, True)}
@@ -201,7 +188,7 @@ def gathers(run):
 def gather_rhs(run):
     """Rows of x in groups, each with a matrix of its own."""
     rng = np.random.default_rng(6)
-    for dtype, group, bits in DTYPE_FORMATS:
+    for dtype, group, bits in SOME_FORMATS:
         library = run.library({f"k{int(turned)}": f"affine_gather_qmm_rhs<{METAL[dtype]}, {group}, {bits}, 16, 32, 32, 1, 2, {flag(turned)}>"
                                for turned in (False, True)})
         for m, n, k, ends, turned in ((37, 40, 128, [3, 3, 20, 37], True), (32, 64, 128, [16, 32], True), (9, 128, 33, [9], False), (32, 128, 64, [0, 5, 32], False)):

@@ -34,3 +34,17 @@ def bound(expected, magnitude, length, dtype, stores=1):
     with np.errstate(all="ignore"):
         allowed = (length + 4) * 2.0**-24 * magnitude + stores * 0.51 * EPSILON[dtype] * np.maximum(np.abs(expected), 0)
         return np.nan_to_num(allowed, nan=0, posinf=0) + 2.0**-24 * (dtype == "float16")
+
+
+def packed(codes, bits):
+    """Codes along the last axis to words: the bits of all of them, the least first."""
+    stream = (codes[..., None] >> np.arange(bits)) & 1
+    return np.packbits(stream.reshape(*codes.shape[:-1], -1).astype(np.uint8), axis=-1, bitorder="little").view(np.uint32)
+
+
+def ints(*values):
+    return np.array(values, np.int32)
+
+
+def strides(*values):
+    return np.array(values, np.int64)
