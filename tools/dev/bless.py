@@ -2,13 +2,14 @@
 
 Three things: the page of builtins (from the table), the errors that users read (test/errors, from the compiler), and the
 texts that MLX itself makes of a kernel (test/api/signatures.txt, from the installed MLX, so that anymetal never blesses its
-own). Nothing is judged here: the difference is shown at the end, to be read before it is committed.
+own). `./dev bless coverage` writes docs/coverage.md alone, from a run of MLX's own kernels (test/coverage). Nothing is
+judged here: the difference is shown at the end, to be read before it is committed.
 """
 
 import os
 import subprocess
 
-from dev.build import build
+from dev.build import build, environment
 from dev.machine import PYTHON, ROOT, Stop, call
 
 PAGE = ROOT / "docs" / "builtins.md"
@@ -40,8 +41,11 @@ def write_signatures():
 
 
 def run(arguments):
+    if arguments == ["coverage"]:
+        call([PYTHON, ROOT / "test" / "coverage" / "make_page.py"], env=environment(build()))
+        return 0
     if arguments:
-        raise Stop("bless takes no arguments", 2)
+        raise Stop("bless takes no arguments, or `coverage`", 2)
     folder = build(targets=["anymetal_generate", "anymetal_metal_kernel_test"])
     write_page(folder)
     write_errors(folder)
