@@ -1,7 +1,10 @@
 #include "anymetal/metal_kernel.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <cmath>
 #include <complex>
 #include <cstring>
@@ -390,6 +393,38 @@ TEST(MetalKernel, PrintsItsTextWhenVerbose) {
             "  const constant float& a [[buffer(0)]],\n"
             "  device float* o [[buffer(1)]]) {\n"
             "o[0] = a;\n}\n\n```\n");
+}
+
+// A fork copies the locks that a compilation holds in another thread, but not that thread.
+TEST(MetalKernel, CompilesInTheChildOfAProcessThatCompiles) {
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "ThreadSanitizer doesn't bear threads in the child of a process with threads";
+#endif
+#endif
+  const Array input = floats({1, 2, 3, 4, 5, 6, 7, 8});
+  const auto compile_one = [&](const std::string& name) {
+    return values_of(elementwise(unary(name, "o[thread_position_in_grid.x] = " + name + "(a);",
+                                       "float " + name + "(const device float* a) { return *a + " +
+                                           std::to_string(::getpid()) + ".0f; }"),
+                                 input, Dtype::float32)[0])[7];
+  };
+  std::atomic<bool> done{false};
+  std::thread other([&] {
+    for (int n = 0; !done; ++n) compile_one("parent" + std::to_string(n));
+  });
+  for (int n = 0; n < 5; ++n) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::alarm(120);  // a deadlock ends the child, and the test fails
+      ::_exit(compile_one("child" + std::to_string(n)) == 1.0 + ::getpid() ? 0 : 1);
+    }
+    int status = -1;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
+  done = true;
+  other.join();
 }
 
 }  // namespace

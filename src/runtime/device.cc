@@ -7,6 +7,7 @@
 #include <string>
 
 #include "runtime/device_state.h"
+#include "runtime/fork_guard.h"
 #include "runtime/validate_launch.h"
 
 namespace anymetal::runtime {
@@ -65,9 +66,11 @@ class SystemDevice final : public Device {
 
   Result<std::shared_ptr<Library>> library(const language::Source& source,
                                            const language::Options& options) override {
+    const ForkGuard guard;
     return open_library(state_, source, options);
   }
   Result<std::shared_ptr<Pipeline>> pipeline(const std::shared_ptr<Function>& function) override {
+    const ForkGuard guard;
     return open_pipeline(state_, *this, function);
   }
   std::shared_ptr<CommandQueue> queue() override { return make_queue(state_->limits); }

@@ -1,0 +1,40 @@
+#include "runtime/fork_guard.h"
+
+#include <pthread.h>
+
+namespace anymetal::runtime {
+namespace {
+
+// Shared by those who compile; a fork takes it alone. Not std::shared_mutex: there, whoever comes
+// to compile passes the waiting fork.
+constexpr pthread_rwlock_t kFree = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+pthread_rwlock_t compilations = kFree;
+
+void before_fork() {
+  pthread_rwlock_wrlock(&compilations);
+}
+
+void after_fork_in_parent() {
+  pthread_rwlock_unlock(&compilations);
+}
+
+// Not by unlocking: the C library knows a lock's writer by the number of its thread, and here that
+// is another.
+void after_fork_in_child() {
+  compilations = kFree;
+}
+
+}  // namespace
+
+ForkGuard::ForkGuard() {
+  static const int registered =
+      pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  (void)registered;
+  pthread_rwlock_rdlock(&compilations);
+}
+
+ForkGuard::~ForkGuard() {
+  pthread_rwlock_unlock(&compilations);
+}
+
+}  // namespace anymetal::runtime
