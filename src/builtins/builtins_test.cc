@@ -51,8 +51,9 @@ TEST(Builtins, FindsTheRightRow) {
 // Every type in a signature must be one that the header can write, and T stands in it exactly if
 // the row has types.
 TEST(Builtins, SignaturesAreWellFormed) {
-  const std::set<std::string> known = {"T",   "void", "ptr", "f32", "f16", "bf16", "i8",   "u8",
-                                       "i16", "u16",  "i32", "u32", "i64", "u64",  "bool", "v2f32"};
+  const std::set<std::string> known = {"T",   "void", "ptr",  "f32",   "f16",   "bf16",
+                                       "i8",  "u8",   "i16",  "u16",   "i32",   "u32",
+                                       "i64", "u64",  "bool", "v2f32", "v4f32", "v4i32"};
   for (const Builtin& builtin : table()) {
     std::string text(builtin.signature);
     ASSERT_TRUE(text.ends_with(")")) << text;

@@ -42,6 +42,12 @@ std::string spelled(clang::QualType type) {
   return in_metal_words(type.getAsString());
 }
 
+/// `constexpr sampler name(...)` stands at program scope as it is: its state is part of the code.
+bool is_constexpr_sampler(const clang::VarDecl& variable) {
+  const auto* record = variable.getType()->getAsCXXRecordDecl();
+  return variable.isConstexpr() && record && record->getQualifiedNameAsString() == "metal::sampler";
+}
+
 class DeclarationRules : public clang::RecursiveASTVisitor<DeclarationRules>, Rules {
  public:
   DeclarationRules(clang::ASTContext& context, const std::set<unsigned>& bare,
@@ -107,7 +113,7 @@ class DeclarationRules : public clang::RecursiveASTVisitor<DeclarationRules>, Ru
       if (!variable->isFirstDecl()) return true;
       const bool pattern = variable->getDescribedVarTemplate() != nullptr ||
                            llvm::isa<clang::VarTemplateSpecializationDecl>(variable);
-      if (!constant && !pattern) {
+      if (!constant && !pattern && !is_constexpr_sampler(*variable)) {
         error(
             variable->getLocation(), "program scope variable must reside in constant address space",
             is_threadgroup_space(space)

@@ -65,7 +65,8 @@ struct Method {
 struct Scope {
   std::string class_name;  ///< empty: no class
   bool is_class = false;
-  size_t member = 0;  ///< where the current member begins
+  bool is_body = false;  ///< statements, among which a call may look like a definition
+  size_t member = 0;     ///< where the current member begins
   std::map<std::string, std::vector<size_t>> methods;
 };
 
@@ -114,6 +115,7 @@ class Rewriter {
       if (text_.is(open, tok::l_paren) && --depth == 0) break;
     }
     Scope& scope = scopes_.back();
+    if (scope.is_body) return;
     if (open <= scope.member || open == 0) return;
     size_t name = open - 1;
     for (size_t i = scope.member; i < open; ++i) {
@@ -161,11 +163,15 @@ class Rewriter {
     } else if (token.isOneOf(tok::semi, tok::l_paren, tok::equal)) {
       coming_ = false;
     }
+    if (token.is(tok::kw_namespace)) coming_namespace_ = true;
+    if (token.isOneOf(tok::semi, tok::equal)) coming_namespace_ = false;
     if (token.is(tok::l_brace)) {
+      const bool is_namespace = coming_namespace_ || text_.is(i - 1, tok::string_literal);
       scopes_.emplace_back();
       scopes_.back().is_class = coming_;
+      scopes_.back().is_body = !coming_ && !is_namespace;
       scopes_.back().class_name = coming_ ? coming_name_ : "";
-      coming_ = false;
+      coming_ = coming_namespace_ = false;
     }
     if (token.is(tok::r_brace) && scopes_.size() > 1) close_scope();
     const bool label = token.is(tok::colon) && i > 0 &&
@@ -266,6 +272,7 @@ class Rewriter {
   std::map<size_t, std::vector<size_t>> moved_;
   bool coming_ = false;  ///< a class is being named
   std::string coming_name_;
+  bool coming_namespace_ = false;
 };
 
 }  // namespace

@@ -80,6 +80,43 @@ kernel void k(device float* a, constant float* b) {
   }
 }
 
+// A call with a namespace looks like the definition of a method; two alike are two statements.
+TEST(RewriteMethodQualifiers, StatementsStay) {
+  const std::string text = ir_text(emit_only(kBegin + R"(
+struct Cell {
+  float value;
+  float get() const device { return value; }
+  float get() const thread { return value; }
+};
+namespace inner {
+struct Box {
+  int size() const threadgroup;
+  int size() const device;
+};
+int Box::size() const threadgroup { return 1; }
+int Box::size() const device { return 1; }
+}
+kernel void k(device float* a) {
+  a[0] *= fast::exp(a[1] - a[2]);
+  a[1] = a[0];
+  a[0] *= fast::exp(a[1] - a[2]);
+  metal::threadgroup_barrier(metal::mem_flags::mem_device);
+  a[2] = a[0];
+  metal::threadgroup_barrier(metal::mem_flags::mem_device);
+  Cell cell = {a[3]};
+  a[4] = cell.get() + ((const device Cell*)a)->get();
+}
+)"));
+  const auto count = [&](std::string_view word) {
+    size_t found = 0;
+    for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1))
+      ++found;
+    return found;
+  };
+  EXPECT_EQ(count("fmul "), 2U);
+  EXPECT_EQ(count("call void @_ZN5metal19threadgroup_barrier"), 2U);
+}
+
 TEST(RewriteAttributes, EveryInputInEveryType) {
   std::string text = kBegin + "kernel void k(device uint* a,\n";
   const char* kThree[] = {"thread_position_in_grid",
