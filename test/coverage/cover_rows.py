@@ -51,15 +51,41 @@ def softmax(run):
 @covers("logsumexp.h")
 def logsumexp(run):
     for dtype in FLOATS:
-        library = run.library({"block": f"logsumexp<{METAL[dtype]}>"})
+        library = run.library({"block": f"logsumexp<{METAL[dtype]}>", "looped": f"logsumexp_looped<{METAL[dtype]}>"})
         for shape in ROWS:
             x = special_rows(shape, dtype)
             with np.errstate(all="ignore"):
                 expected = rounded(np.logaddexp.reduce(decode(x, dtype).astype(np.float64), axis=-1), dtype)
-            # MLX takes logsumexp_looped from rows of 4097; that one is still wrong here where simdgroups differ in their maximum.
-            y = outputs(shape[0], dtype)
-            library.kernel("block")(x, y, shape[1], threadgroups=shape[0], threadgroup=threads(shape[1]))
-            run.check("logsumexp", dtype, shape, decode(y, dtype), expected, rtol=4 * EPSILON[dtype], oracle=DOUBLE)
+            for form, group in (("block", threads(shape[1])), ("looped", 1024)):
+                y = outputs(shape[0], dtype)
+                library.kernel(form)(x, y, shape[1], threadgroups=shape[0], threadgroup=group)
+                run.check(f"logsumexp_{form}", dtype, shape, decode(y, dtype), expected, rtol=4 * EPSILON[dtype], oracle=DOUBLE)
+
+
+@covers("cross_entropy.h")
+def cross_entropy(run):
+    for dtype in FLOATS:
+        library = run.library({"loss": f"cross_entropy<{METAL[dtype]}>", "vjp": f"cross_entropy_vjp<{METAL[dtype]}>"})
+        for shape in ROWS:
+            x = special_rows(shape, dtype)
+            targets = np.array([1, -2, 3, 0], np.int32)[:shape[0]]
+            a = decode(x, dtype).astype(np.float64)
+            chosen = a[np.arange(shape[0]), targets]
+            with np.errstate(all="ignore"):
+                expected = np.logaddexp.reduce(a, axis=-1) - chosen
+            y = outputs(shape[0], "float32")
+            library.kernel("loss")(x, targets, y, shape[1], threadgroups=shape[0], threadgroup=threads(shape[1]))
+            run.check("cross_entropy", dtype, shape, y, expected, rtol=8 * 2.0**-23, atol=16 * 2.0**-23, oracle=DOUBLE)
+            loss, cotangent = np.nan_to_num(expected, nan=1, posinf=1).astype(np.float32), np.linspace(-1, 2, shape[0], dtype=np.float32)
+            with np.errstate(all="ignore"):
+                p = np.exp(a - chosen[:, None] - loss[:, None])
+            p[np.arange(shape[0]), targets] -= 1
+            y = outputs(shape, dtype)
+            library.kernel("vjp")(x, targets, loss, cotangent, y, shape[1], threadgroups=shape[0], threadgroup=threads(shape[1]))
+            with np.errstate(all="ignore"):
+                wanted = rounded(p * cotangent[:, None], dtype)
+            run.check("cross_entropy_vjp", dtype, shape, decode(y, dtype), wanted, rtol=2 * EPSILON[dtype] + 2.0**-19, atol=2.0**-21, oracle=DOUBLE)
+
 
 
 @covers("dot.h")
