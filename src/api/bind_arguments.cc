@@ -41,8 +41,8 @@ std::string describe_array(const ArrayView& view) {
 const char* kind_of(const KernelArgument& argument) {
   const auto* texture = std::get_if<Texture>(&argument.value);
   if (texture && !texture->state()) return "nothing";
-  constexpr const char* kNames[] = {"a number",  "an array", "memory",
-                                    "bytes",     "a list",   "a struct by its members",
+  constexpr const char* kNames[] = {"a number",  "an array",  "memory",
+                                    "bytes",     "a list",    "a struct by its members",
                                     "a texture", "a sampler", "nothing"};
   return kNames[argument.value.index()];
 }

@@ -55,11 +55,11 @@ struct Parameter {
   bool is_const = false;
   bool is_reference = false;
   bool is_optional = false;  ///< depends on a function constant: a dispatch may leave it out
-  uint32_t index = 0;     ///< n of [[buffer(n)]] and its like, also where it was implicit
-  uint32_t count = 1;     ///< for textures and samplers: how many, at index, index + 1, ...
-  TextureUse texture;     ///< for kind texture
-  std::string attribute;  ///< for kind attribute: its name without brackets
-  uint32_t line = 0;      ///< where it was declared, in the user's text; 0: unknown
+  uint32_t index = 0;        ///< n of [[buffer(n)]] and its like, also where it was implicit
+  uint32_t count = 1;        ///< for textures and samplers: how many, at index, index + 1, ...
+  TextureUse texture;        ///< for kind texture
+  std::string attribute;     ///< for kind attribute: its name without brackets
+  uint32_t line = 0;         ///< where it was declared, in the user's text; 0: unknown
   /// The scalar that `type` is made of: "float" for float4, packed_float3, float4x4, atomic<float>.
   /// Empty for a struct and for void.
   std::string element;

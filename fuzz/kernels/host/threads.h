@@ -1,8 +1,10 @@
-// Runs one Metal thread after the other on the host: each is a ucontext, which runs until it has to wait for others
-// (a barrier, a simdgroup function). Written for this oracle alone; it shares nothing with the executors that it judges.
+// Runs one Metal thread after the other on the host: each is a ucontext, which runs until it has to
+// wait for others (a barrier, a simdgroup function). Written for this oracle alone; it shares
+// nothing with the executors that it judges.
 //
-// Which lanes take part in a simdgroup function is said by the text itself: SIMD_IF, SIMD_FOR and their like are plain
-// `if` and `for` to Metal, and here the places at which lanes part and meet again.
+// Which lanes take part in a simdgroup function is said by the text itself: SIMD_IF, SIMD_FOR and
+// their like are plain `if` and `for` to Metal, and here the places at which lanes part and meet
+// again.
 #pragma once
 
 #include <stdint.h>
@@ -20,7 +22,8 @@ struct Size {
 
 /// Where a thread is, in Metal's words.
 struct Place {
-  Size in_grid, in_threadgroup, group, grid, threads_per_threadgroup, dispatch_threads_per_threadgroup;
+  Size in_grid, in_threadgroup, group, grid, threads_per_threadgroup,
+      dispatch_threads_per_threadgroup;
   uint32_t index_in_threadgroup, lane, simdgroup, simdgroups;
 };
 
@@ -29,15 +32,15 @@ struct Launch {
   void* buffers[8];
 };
 
-/// What the lanes of one simdgroup tell each other. A meeting is over when every lane that takes part has come; the last
-/// one opens the door.
+/// What the lanes of one simdgroup tell each other. A meeting is over when every lane that takes
+/// part has come; the last one opens the door.
 struct Simdgroup {
-  uint32_t present = 0;                   // lanes that exist
-  uint32_t left[16] = {};                 // by depth: lanes that have left the construct of that depth
-  uint64_t values[64] = {};               // what each lane brought to its meeting
-  uint64_t meetings[64] = {};             // how many meetings each lane has come to
-  int waiting[64] = {};                   // 0: not; else the depth at which it waits, plus 1
-  uint32_t masks[64] = {};                // the lanes that each lane last met with
+  uint32_t present = 0;        // lanes that exist
+  uint32_t left[16] = {};      // by depth: lanes that have left the construct of that depth
+  uint64_t values[64] = {};    // what each lane brought to its meeting
+  uint64_t meetings[64] = {};  // how many meetings each lane has come to
+  int waiting[64] = {};        // 0: not; else the depth at which it waits, plus 1
+  uint32_t masks[64] = {};     // the lanes that each lane last met with
 };
 
 struct Thread {
@@ -59,11 +62,18 @@ struct Threadgroup {
 
 inline Threadgroup* group;
 
-inline Thread& self() { return *group->now; }
-inline Simdgroup& simdgroup() { return group->simdgroups[self().place.simdgroup]; }
-inline void yield() { swapcontext(&self().context, &group->scheduler); }
+inline Thread& self() {
+  return *group->now;
+}
+inline Simdgroup& simdgroup() {
+  return group->simdgroups[self().place.simdgroup];
+}
+inline void yield() {
+  swapcontext(&self().context, &group->scheduler);
+}
 
-/// The lanes that are active now: those of the innermost construct, less those that have left it or one around it.
+/// The lanes that are active now: those of the innermost construct, less those that have left it or
+/// one around it.
 inline uint32_t active() {
   Thread& thread = self();
   uint32_t mask = thread.stack[thread.depth];
@@ -98,8 +108,8 @@ inline uint32_t meet() {
   return lanes.masks[lane];
 }
 
-/// All active lanes bring a value and read those of the others. They part together, so that nobody brings his next value
-/// before all have read this one.
+/// All active lanes bring a value and read those of the others. They part together, so that nobody
+/// brings his next value before all have read this one.
 template <class Use>
 auto exchange(uint64_t value, Use use) {
   simdgroup().values[self().place.lane] = value;
@@ -140,11 +150,13 @@ inline void end() {
   Thread& thread = self();
   --thread.depth;
   meet();
-  simdgroup().left[thread.depth + 1] &= ~(1u << thread.place.lane);  // other lanes may be as deep, elsewhere
+  simdgroup().left[thread.depth + 1] &=
+      ~(1u << thread.place.lane);  // other lanes may be as deep, elsewhere
   meet();
 }
 
-/// Leaves the construct that is `up` levels above the innermost: `break` out of a loop, or a return (`up` is the depth).
+/// Leaves the construct that is `up` levels above the innermost: `break` out of a loop, or a return
+/// (`up` is the depth).
 inline bool leave(bool condition, int up) {
   Thread& thread = self();
   if (condition) {
@@ -155,13 +167,17 @@ inline bool leave(bool condition, int up) {
 }
 
 /// At the head of each turn of a loop; those whose condition is false wait at the end.
-inline void begin_loop() { push(active()); }
+inline void begin_loop() {
+  push(active());
+}
 inline bool loop(bool condition) {
   vote(condition);
   return !leave(!condition, 0);
 }
 
-inline bool leave_all(bool condition) { return leave(condition, self().depth); }
+inline bool leave_all(bool condition) {
+  return leave(condition, self().depth);
+}
 
 // ---- threadgroups ----
 
@@ -194,8 +210,11 @@ constexpr size_t kStack = 256 << 10;
 
 /// False: the threads wait for each other for ever.
 inline bool run_threadgroup(Launch& l, Size position, char* stacks) {
-  const auto left = [](uint32_t grid, uint32_t size, uint32_t at) { return grid - at * size < size ? grid - at * size : size; };
-  const Size size{left(l.grid.x, l.threadgroup.x, position.x), left(l.grid.y, l.threadgroup.y, position.y),
+  const auto left = [](uint32_t grid, uint32_t size, uint32_t at) {
+    return grid - at * size < size ? grid - at * size : size;
+  };
+  const Size size{left(l.grid.x, l.threadgroup.x, position.x),
+                  left(l.grid.y, l.threadgroup.y, position.y),
                   left(l.grid.z, l.threadgroup.z, position.z)};
   const uint32_t count = size.x * size.y * size.z;
   Threadgroup made;
@@ -207,7 +226,15 @@ inline bool run_threadgroup(Launch& l, Size position, char* stacks) {
     const Size in{i % size.x, i / size.x % size.y, i / size.x / size.y};
     thread.place = {{position.x * l.threadgroup.x + in.x, position.y * l.threadgroup.y + in.y,
                      position.z * l.threadgroup.z + in.z},
-                    in, position, l.grid, size, l.threadgroup, i, i % 32, i / 32, (count + 31) / 32};
+                    in,
+                    position,
+                    l.grid,
+                    size,
+                    l.threadgroup,
+                    i,
+                    i % 32,
+                    i / 32,
+                    (count + 31) / 32};
     thread.stack[0] = made.simdgroups[i / 32].present;
     getcontext(&thread.context);
     thread.context.uc_stack.ss_sp = stacks + i * kStack;

@@ -4,7 +4,7 @@
 #include <metal_stdlib>
 using namespace metal;
 
-kernel void common_functions(device float* y) {
+kernel void clamp_mix_step(device float* y) {
   y[0] = clamp(5.0f, 0.0f, 2.0f);
   y[1] = clamp(-5.0f, -1.0f, 2.0f);
   y[2] = mix(5.0f, 10.0f, 0.5f);
