@@ -283,7 +283,9 @@ class Storing {
       const std::string_view rest = std::string_view(field.name).substr(path.size() + 1);
       const std::string head(rest.substr(0, rest.find_first_of(".[")));
       for (const auto& [name, value] : *members->members)
-        if (name == head) return store_path(value, path + "." + head, field, place, out);
+        if (name == head) {
+          return store_path(value, fmt::format("{}.{}", path, head), field, place, out);
+        }
       return user_error(
           fmt::format("the member `{}.{}` of `{}` is missing", path, head, place.type));
     }
@@ -315,7 +317,8 @@ class Storing {
       return user_error(fmt::format("it is a pointer to `{}`: give an array, not {}", field.type,
                                     kind_of(argument)));
     }
-    std::memcpy(to.data(), &memory.data, sizeof memory.data);
+    const auto address = reinterpret_cast<uintptr_t>(memory.data);
+    std::memcpy(to.data(), &address, sizeof address);
     bound_.make_resident(memory);
     return {};
   }
