@@ -74,19 +74,3 @@ def test_wrong_names_are_usage():
     assert "no pass 'optimize'" in done.stderr and "lower-builtins" in done.stderr
     assert run("compile", "k.metal", "--emit=asm", "--stop-after=optimise").returncode == 2
     assert run("compile", "--emit=llvm").returncode == 2
-
-
-def test_wrong_commands_are_usage():
-    for arguments in (["complie"], ["complie", "--help"]):
-        done = run(*arguments)
-        assert done.returncode == 2
-        assert "did you mean 'compile'?" in done.stderr
-    assert run("compile", "--help").returncode == 0
-    assert "the commands are: run, compile" in run("xyzzy", "--help").stderr
-
-
-def test_options_of_the_command_line_win(tmp_path):
-    body = tmp_path / "f.metal"
-    body.write_text("//! --input x:float32[4] --output y:float32[4] --math-mode fast\ny[0] = x[0] + x[1];\n")
-    assert " fast " in run("compile", body, "--emit=llvm").stdout
-    assert " fast " not in run("compile", body, "--emit=llvm", "--math-mode=safe").stdout
