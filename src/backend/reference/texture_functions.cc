@@ -431,21 +431,14 @@ std::array<Texel, 4> four_texels(const TextureDescription& texture, uint64_t bit
   return out;
 }
 
-FloatVector gather_floats(uint64_t handle, uint64_t sampler, float x, float y, float z,
-                          uint32_t element, uint32_t component, int32_t i, int32_t j) {
+template <class Vector, class Texel>
+Vector gather(uint64_t handle, uint64_t sampler, float x, float y, float z, uint32_t element,
+              uint32_t component, int32_t i, int32_t j) {
   const TextureDescription* texture = find_texture(handle);
-  if (!texture || is_cube(texture->type)) return FloatVector{};
-  const auto texels = four_texels<FloatTexel>(*texture, sampler, {x, y, z}, element, i, j);
+  if (!texture || is_cube(texture->type)) return Vector{};
+  const auto texels = four_texels<Texel>(*texture, sampler, {x, y, z}, element, i, j);
   const size_t c = component & 3;
-  return FloatVector{texels[0][c], texels[1][c], texels[2][c], texels[3][c]};
-}
-IntegerVector gather_integers(uint64_t handle, uint64_t sampler, float x, float y, float z,
-                              uint32_t element, uint32_t component, int32_t i, int32_t j) {
-  const TextureDescription* texture = find_texture(handle);
-  if (!texture || is_cube(texture->type)) return IntegerVector{};
-  const auto texels = four_texels<IntegerTexel>(*texture, sampler, {x, y, z}, element, i, j);
-  const size_t c = component & 3;
-  return IntegerVector{texels[0][c], texels[1][c], texels[2][c], texels[3][c]};
+  return Vector{texels[0][c], texels[1][c], texels[2][c], texels[3][c]};
 }
 
 float sample_compare(uint64_t handle, uint64_t sampler, float x, float y, float z, uint32_t element,
@@ -498,8 +491,8 @@ RuntimeSymbols texture_functions() {
           symbol("texture_write.i32", write_integers),
           symbol("texture_sample.f32", sample_floats),
           symbol("texture_sample.i32", sample_integers),
-          symbol("texture_gather.f32", gather_floats),
-          symbol("texture_gather.i32", gather_integers),
+          symbol("texture_gather.f32", gather<FloatVector, FloatTexel>),
+          symbol("texture_gather.i32", gather<IntegerVector, IntegerTexel>),
           symbol("texture_sample_compare", sample_compare),
           symbol("texture_gather_compare", gather_compare),
           symbol("texture_size", size)};
