@@ -69,7 +69,6 @@ SIGNATURE = """kernel void fuzz(
     uint simdgroup [[simdgroup_index_in_threadgroup]],
     uint simdgroups [[simdgroups_per_threadgroup]])"""
 
-INTEGERS = ["char", "uchar", "short", "ushort", "int", "uint", "long", "ulong"]
 WEIGHTED = ["int"] * 4 + ["uint"] * 4 + ["float"] * 4 + ["half"] * 2 + ["short", "ushort", "char", "uchar", "long", "ulong", "bool"]
 BITS = {"char": 8, "uchar": 8, "short": 16, "ushort": 16, "int": 32, "uint": 32, "long": 64, "ulong": 64}
 
@@ -440,9 +439,9 @@ class Generator:
             head = [f"for (int {i} = 0; {i} < {self.random.choice(['3', '1', '4', '(number & 3)'])}; ++{i}) "]
             inside = replace(context, loops=0, in_loop=False)
         else:
-            head = [f"for (int {i} = 0; {i} < int(3u & ", "", f"); ++{i}) "]
             # The bound is looked at again at each turn: no function of the simdgroup in it.
-            head[1] = self.expression("uint", replace(context, lockstep=False), 2)
+            bound = self.expression("uint", replace(context, lockstep=False), 2)
+            head = [f"for (int {i} = 0; {i} < int(3u & ", bound, f"); ++{i}) "]
             inside = replace(context, uniform=False, lockstep=False, full=False, in_loop=True, loops=0)
         inside = replace(inside, variables=(*inside.variables, (i, "int", False)))
         return Node("statement", [*head, self.inner(inside)]), context

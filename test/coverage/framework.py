@@ -133,11 +133,10 @@ class Run:
 
     def library(self, instances, text="", macros=()):
         """Kernels {host name: "template<arguments>"} of this header; `text` comes after the headers, before the kernels."""
-        parts = ["#include <metal_stdlib>\nusing namespace metal;\n"]  # as most of MLX's .metal files begin
-        parts += [f'#include "{KERNELS}{name}"\n' for name in self.includes]
-        parts += [f'template [[host_name("{name}")]] [[kernel]] decltype({what}) {what};\n' for name, what in instances.items()]
-        count = len(parts) - len(instances)
-        return Kernels(_library("".join(parts[:count]) + text + "".join(parts[count:]), tuple(macros)))
+        head = "#include <metal_stdlib>\nusing namespace metal;\n"  # as most of MLX's .metal files begin
+        head += "".join(f'#include "{KERNELS}{name}"\n' for name in self.includes)
+        kernels = "".join(f'template [[host_name("{name}")]] [[kernel]] decltype({what}) {what};\n' for name, what in instances.items())
+        return Kernels(_library(head + text + kernels, tuple(macros)))
 
     def check(self, kernel, dtype, shape, actual, expected, rtol=0.0, atol=0.0, oracle=None):
         """Compares; exact unless said otherwise, NaN equal to NaN, infinities exact. Keeps the row."""
