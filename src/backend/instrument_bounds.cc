@@ -126,6 +126,10 @@ class Instrumentation {
     llvm::Value* limit =
         builder.CreateBinaryIntrinsic(llvm::Intrinsic::usub_sat, size, builder.getInt64(bytes));
     llvm::Value* inside = builder.CreateICmpULT(offset, limit);
+    if (origin.may_be_guessed) {
+      inside = look_up_unless(inside, access, address, bytes, origin);
+      builder.SetInsertPoint(access.instruction);
+    }
     if (access.atomic && bytes > 1) {
       llvm::Value* low = builder.CreateAnd(address, builder.getInt64(bytes - 1));
       inside = builder.CreateAnd(inside, builder.CreateIsNull(low));
@@ -139,6 +143,31 @@ class Instrumentation {
     } else {
       redirect_unless(inside, access);
     }
+  }
+
+  /// A pointer of unknown origin may have left one object for another before it is used.
+  llvm::Value* look_up_unless(llvm::Value* inside, const Access& access, llvm::Value* address,
+                              uint64_t bytes, const Origin& origin) {
+    llvm::IRBuilder<> builder(access.instruction);
+    llvm::BasicBlock* before = access.instruction->getParent();
+    llvm::Value* guessed = builder.CreateICmpSLT(origin.object, builder.getInt32(0));
+    llvm::Instruction* end = llvm::SplitBlockAndInsertIfThen(
+        builder.CreateAnd(builder.CreateNot(inside), guessed), access.instruction,
+        /*Unreachable=*/false, llvm::MDBuilder(builder.getContext()).createUnlikelyBranchWeights());
+    builder.SetInsertPoint(end);
+    auto callee = thread_.module().getOrInsertFunction("am_is_inside", builder.getInt32Ty(),
+                                                       builder.getPtrTy(), builder.getInt64Ty(),
+                                                       builder.getInt64Ty(), builder.getInt32Ty());
+    llvm::cast<llvm::Function>(callee.getCallee())->addFnAttr(llvm::Attribute::NoUnwind);
+    llvm::Value* found = builder.CreateIsNotNull(
+        builder.CreateCall(callee, {thread_.state(), address, builder.getInt64(bytes),
+                                    builder.getInt32(access.write ? 1 : 0)}));
+    builder.SetInsertPoint(access.instruction->getParent(),
+                           access.instruction->getParent()->begin());
+    llvm::PHINode* result = builder.CreatePHI(builder.getInt1Ty(), 2);
+    result->addIncoming(inside, before);
+    result->addIncoming(found, end->getParent());
+    return result;
   }
 
   void fail_unless(llvm::Value* inside, const Access& access, uint32_t site, llvm::Value* address,

@@ -4,6 +4,7 @@
 #include <llvm/ADT/SmallVector.h>
 #include <llvm/IR/GlobalVariable.h>
 #include <llvm/IR/InstIterator.h>
+#include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/Module.h>
 #include <llvm/IR/Operator.h>
 
@@ -66,11 +67,11 @@ PointerOrigins::PointerOrigins(ThreadFunction& thread, KernelImage& image)
     auto* load = llvm::cast<llvm::Instruction>(value);
     if (!behind || behind->comesBefore(load)) behind = load;
   }
-  std::vector<llvm::AllocaInst*> variables;
   for (llvm::Instruction& instruction : entry) {
-    if (auto* variable = dyn_cast<llvm::AllocaInst>(&instruction)) variables.push_back(variable);
+    if (auto* variable = dyn_cast<llvm::AllocaInst>(&instruction)) variables_.push_back(variable);
   }
-  for (llvm::AllocaInst* variable : variables) {
+  find_keepers();
+  for (llvm::AllocaInst* variable : variables_) {
     if (variable != &entry.front()) variable->moveBefore(entry, entry.begin());
   }
   llvm::Instruction* from = behind ? behind->getNextNode() : &*entry.getFirstInsertionPt();
@@ -97,7 +98,7 @@ Origin PointerOrigins::fixed(llvm::Value* base, uint64_t size, bool is_const, Ob
 Origin PointerOrigins::nowhere() {
   llvm::IRBuilder<> builder(top_);
   return {builder.getInt64(0), builder.getInt64(1), builder.getInt64(1),
-          builder.getInt32(UINT32_MAX)};
+          builder.getInt32(kNowhere)};
 }
 
 Origin PointerOrigins::of_argument(size_t index) {
@@ -156,6 +157,92 @@ Origin PointerOrigins::of_select(llvm::SelectInst* select) {
           builder.CreateSelect(condition, yes.object, no.object)};
 }
 
+/// In: all accesses are still as the user wrote them.
+void PointerOrigins::find_keepers() {
+  const llvm::DataLayout& layout = thread_.module().getDataLayout();
+  for (llvm::Instruction& instruction : llvm::instructions(thread_.function)) {
+    if (auto* load = dyn_cast<llvm::LoadInst>(&instruction);
+        load && load->getType()->isPointerTy()) {
+      if (auto* variable = find_variable(load->getPointerOperand())) {
+        places_[load] = {variable, load->getPointerOperand()};
+      }
+    } else if (auto* store = dyn_cast<llvm::StoreInst>(&instruction);
+               store && store->getValueOperand()->getType()->isPtrOrPtrVectorTy()) {
+      auto* variable = find_variable(store->getPointerOperand());
+      const auto size = variable ? variable->getAllocationSize(layout) : std::nullopt;
+      if (!variable) pointers_leave_ = true;
+      if (!size || size->isScalable() || !store->getValueOperand()->getType()->isPointerTy()) {
+        continue;
+      }
+      places_[store] = {variable, store->getPointerOperand()};
+      Keeper& keeper = keepers_[variable];
+      keeper.stores.push_back(store);
+      keeper.entries = (size->getFixedValue() + 7) / 8;
+    } else if (auto* copy = dyn_cast<llvm::MemTransferInst>(&instruction)) {
+      if (!find_variable(copy->getRawDest())) pointers_leave_ = true;
+    } else if (isa<llvm::PtrToIntInst>(instruction)) {
+      pointers_leave_ = true;  // as integers
+    }
+  }
+}
+
+/// The KeptPointer for a place. What is outside of the variable shares one behind all others.
+llvm::Value* PointerOrigins::entry_of(llvm::IRBuilderBase& builder, const Place& place) {
+  const Keeper& keeper = keepers_.at(place.variable);
+  auto* word = builder.getInt64Ty();
+  llvm::Value* offset = builder.CreateSub(builder.CreatePtrToInt(place.pointer, word),
+                                          builder.CreatePtrToInt(place.variable, word));
+  llvm::Value* index = builder.CreateBinaryIntrinsic(
+      llvm::Intrinsic::umin, builder.CreateLShr(offset, 3), builder.getInt64(keeper.entries));
+  return builder.CreateGEP(llvm::ArrayType::get(builder.getInt8Ty(), sizeof(KeptPointer)),
+                           keeper.table, index);
+}
+
+void PointerOrigins::keep(llvm::StoreInst* store) {
+  const Origin origin = find(store->getValueOperand());
+  llvm::IRBuilder<> builder(store->getNextNode());
+  llvm::Value* entry = entry_of(builder, places_.at(store));
+  const auto write = [&](llvm::Value* value, size_t offset) {
+    builder.CreateStore(value, member(builder, entry, offset));
+  };
+  write(builder.CreatePtrToInt(store->getValueOperand(), builder.getInt64Ty()),
+        offsetof(KeptPointer, pointer));
+  write(origin.base, offsetof(KeptPointer, base));
+  write(origin.read_size, offsetof(KeptPointer, read_size));
+  write(origin.write_size, offsetof(KeptPointer, write_size));
+  write(origin.object, offsetof(KeptPointer, object));
+}
+
+/// Whether a pointer was put where it is by the host, or by an earlier kernel: then it points into
+/// what it is meant for.
+bool PointerOrigins::is_from_outside(llvm::Value* pointer) const {
+  auto* load = dyn_cast<llvm::LoadInst>(pointer);
+  if (!load || pointers_leave_) return false;
+  const unsigned space = load->getPointerAddressSpace();
+  return space == kDeviceSpace || space == kConstantSpace;
+}
+
+/// Where the origin of a pointer that was loaded may be kept, or null.
+llvm::Value* PointerOrigins::kept_for(llvm::IRBuilderBase& builder, llvm::Value* pointer) {
+  auto* load = dyn_cast<llvm::LoadInst>(pointer);
+  const auto place = load ? places_.find(load) : places_.end();
+  const auto found =
+      place == places_.end() ? keepers_.end() : keepers_.find(place->second.variable);
+  if (found == keepers_.end()) return llvm::ConstantPointerNull::get(builder.getPtrTy());
+  Keeper& keeper = found->second;
+  if (!keeper.table) {
+    const uint64_t bytes = (keeper.entries + 1) * sizeof(KeptPointer);
+    llvm::IRBuilder<> top(&thread_.function->getEntryBlock().front());
+    keeper.table =
+        top.CreateAlloca(llvm::ArrayType::get(top.getInt8Ty(), bytes), nullptr, "kept_pointers");
+    keeper.table->setAlignment(llvm::Align(alignof(KeptPointer)));
+    top.SetInsertPoint(top_);
+    top.CreateMemSet(keeper.table, top.getInt8(0), bytes, llvm::Align(alignof(KeptPointer)));
+    to_keep_.insert(to_keep_.end(), keeper.stores.begin(), keeper.stores.end());
+  }
+  return entry_of(builder, place->second);
+}
+
 Origin PointerOrigins::of_unknown(llvm::Value* pointer) {
   looks_up_ = true;
   llvm::Instruction* at = below_top_;
@@ -164,11 +251,14 @@ Origin PointerOrigins::of_unknown(llvm::Value* pointer) {
                                          : instruction->getNextNode();
   }
   llvm::IRBuilder<> builder(at);
+  llvm::Value* entry = kept_for(builder, pointer);
   llvm::Value* state = thread_.state();
   auto find = thread_.module().getOrInsertFunction("am_find_region", builder.getVoidTy(),
-                                                   builder.getPtrTy(), builder.getInt64Ty());
+                                                   builder.getPtrTy(), builder.getInt64Ty(),
+                                                   builder.getPtrTy(), builder.getInt32Ty());
   llvm::cast<llvm::Function>(find.getCallee())->addFnAttr(llvm::Attribute::NoUnwind);
-  builder.CreateCall(find, {state, builder.CreatePtrToInt(pointer, builder.getInt64Ty())});
+  builder.CreateCall(find, {state, builder.CreatePtrToInt(pointer, builder.getInt64Ty()), entry,
+                            builder.getInt32(is_from_outside(pointer) ? 1 : 0)});
   const auto found = [&](llvm::Type* type, size_t offset) {
     return builder.CreateLoad(type, member(builder, state, offset));
   };
@@ -190,12 +280,16 @@ Origin PointerOrigins::of_root(llvm::Value* root) {
   return of_unknown(root);
 }
 
-/// The one root that all ways through phis and selects lead to, or null: then no phis of origins
-/// are needed.
-llvm::Value* PointerOrigins::single_root(llvm::Value* pointer) const {
+bool PointerOrigins::is_known_at_top(llvm::Value* root) const {
+  return isa<llvm::AllocaInst>(root) || isa<llvm::Constant>(root) ||
+         std::find(thread_.data.begin(), thread_.data.end(), root) != thread_.data.end();
+}
+
+PointerOrigins::Roots PointerOrigins::find_roots(llvm::Value* pointer) const {
   llvm::SmallVector<llvm::Value*, 8> pending{strip(pointer)};
   llvm::SmallPtrSet<llvm::Value*, 8> seen;
-  llvm::Value* root = nullptr;
+  Roots roots;
+  size_t count = 0;
   while (!pending.empty()) {
     llvm::Value* value = pending.pop_back_val();
     if (!seen.insert(value).second) continue;
@@ -204,24 +298,26 @@ llvm::Value* PointerOrigins::single_root(llvm::Value* pointer) const {
     } else if (auto* select = dyn_cast<llvm::SelectInst>(value)) {
       pending.push_back(strip(select->getTrueValue()));
       pending.push_back(strip(select->getFalseValue()));
-    } else if (root && root != value) {
-      return nullptr;
     } else {
-      root = value;
+      roots.single = value;
+      ++count;
+      roots.may_be_lost |= !is_known_at_top(value);
     }
   }
-  if (!root) return nullptr;
-  const bool everywhere =
-      isa<llvm::AllocaInst>(root) || isa<llvm::Constant>(root) ||
-      std::find(thread_.data.begin(), thread_.data.end(), root) != thread_.data.end();
-  return everywhere ? root : nullptr;
+  if (count != 1 || roots.may_be_lost) roots.single = nullptr;
+  return roots;
+}
+
+llvm::AllocaInst* PointerOrigins::find_variable(llvm::Value* pointer) const {
+  return llvm::dyn_cast_or_null<llvm::AllocaInst>(find_roots(pointer).single);
 }
 
 Origin PointerOrigins::find(llvm::Value* pointer) {
   llvm::Value* root = strip(pointer);
   if (const auto found = known_.find(root); found != known_.end()) return found->second;
-  llvm::Value* single = single_root(root);
-  const Origin origin = single && single != root ? find(single) : of_root(root);
+  const Roots roots = find_roots(root);
+  Origin origin = roots.single && roots.single != root ? find(roots.single) : of_root(root);
+  origin.may_be_guessed = roots.may_be_lost;
   known_[root] = origin;
   return origin;
 }
@@ -246,16 +342,15 @@ bool PointerOrigins::is_inside(llvm::Value* pointer, uint64_t bytes, bool write)
 }
 
 void PointerOrigins::finish() {
+  // Each may ask for the origin of a pointer that was loaded from yet another variable.
+  for (size_t at = 0; at < to_keep_.size(); ++at) keep(to_keep_[at]);
   if (looks_up_) register_private_objects();
   top_->eraseFromParent();
   below_top_->eraseFromParent();
 }
 
 void PointerOrigins::register_private_objects() {
-  std::vector<llvm::Value*> objects;
-  for (llvm::Instruction& instruction : thread_.function->getEntryBlock()) {
-    if (isa<llvm::AllocaInst>(instruction)) objects.push_back(&instruction);
-  }
+  std::vector<llvm::Value*> objects(variables_.begin(), variables_.end());
   for (llvm::GlobalVariable& global : thread_.module().globals()) objects.push_back(&global);
   llvm::IRBuilder<> builder(&thread_.function->getEntryBlock().front());
   const size_t words = std::max<size_t>(1, objects.size()) * sizeof(PrivateRegion) / 8;

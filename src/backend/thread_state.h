@@ -34,6 +34,24 @@ struct PrivateRegion {
   uint64_t object;  ///< index into KernelImage::objects
 };
 
+// Numbers of objects that aren't indices into KernelImage::objects.
+inline constexpr uint32_t kNowhere = 0x7fff'ffff;
+inline constexpr uint32_t kResidentObject =
+    0x7fff'fffe;  ///< memory that a pointer in a buffer led to
+/// Beside the number of an object: the pointer's origin is unknown, and the object is what it
+/// pointed into when it was loaded. So an access elsewhere is right if it is in any object.
+inline constexpr uint32_t kGuessed = 0x8000'0000;
+
+/// The origin of a pointer that was stored in a variable. It holds as long as that pointer is
+/// there.
+struct KeptPointer {
+  uint64_t pointer;
+  uint64_t base;
+  uint64_t read_size;   ///< size + 1
+  uint64_t write_size;  ///< size + 1; 1 if it mustn't be written to
+  uint32_t object;
+};
+
 /// What a thread remembers of a read outside that it hasn't used yet.
 struct DeferredRead {
   uint64_t address;

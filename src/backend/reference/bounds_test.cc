@@ -1,4 +1,5 @@
 // Accesses outside of what a kernel was given: found and told (error), or harmless (robust).
+#include <cstring>
 #include <numeric>
 
 #include "backend/reference/test_kernel.h"
@@ -268,6 +269,135 @@ TEST(Bounds, ALostPointerStaysInItsObject) {
   EXPECT_EQ(robust.out[0], 0);
   EXPECT_EQ(robust.out[1], 0);
   EXPECT_EQ(robust.out[2], 0);
+}
+
+// Pointers that were outside of their buffer while they were stored. x (elements 1 to 64) and out
+// lie side by side, so that such a pointer points into the other one. The texts store %far, which
+// is %bias elements behind x, load it as %p, and read %back elements before that.
+struct Stray {
+  const char* name;
+  const char* text;
+};
+const Stray kStrays[] = {
+    {"InAVariable",
+     "  %list = alloca [2 x ptr addrspace(1)]\n"
+     "  %slot = getelementptr [2 x ptr addrspace(1)], ptr %list, i64 0, i64 %wide\n"
+     "  store ptr addrspace(1) %far, ptr %slot\n  %p = load ptr addrspace(1), ptr %slot\n"},
+    {"AmongOtherMembers",
+     "  %list = alloca [2 x { i32, ptr addrspace(1), [3 x i8] }]\n"
+     "  %slot = getelementptr [2 x { i32, ptr addrspace(1), [3 x i8] }], ptr %list, i64 0, i64 "
+     "%wide, i32 1\n"
+     "  store ptr addrspace(1) %far, ptr %slot\n  %p = load ptr addrspace(1), ptr %slot\n"},
+    {"FromOneVariableToAnother",
+     "  %list = alloca [2 x ptr addrspace(1)]\n  %more = alloca [2 x ptr addrspace(1)]\n"
+     "  %slot = getelementptr [2 x ptr addrspace(1)], ptr %list, i64 0, i64 %wide\n"
+     "  %next = getelementptr [2 x ptr addrspace(1)], ptr %more, i64 0, i64 %wide\n"
+     "  store ptr addrspace(1) %far, ptr %slot\n  %half = load ptr addrspace(1), ptr %slot\n"
+     "  store ptr addrspace(1) %half, ptr %next\n  %p = load ptr addrspace(1), ptr %next\n"},
+    {"CopiedWithItsVariable",
+     "  %list = alloca [2 x ptr addrspace(1)]\n  %more = alloca [2 x ptr addrspace(1)]\n"
+     "  %slot = getelementptr [2 x ptr addrspace(1)], ptr %list, i64 0, i64 %wide\n"
+     "  %next = getelementptr [2 x ptr addrspace(1)], ptr %more, i64 0, i64 %wide\n"
+     "  store ptr addrspace(1) %far, ptr %slot\n"
+     "  call void @llvm.memcpy.p0.p0.i64(ptr %more, ptr %list, i64 16, i1 false)\n"
+     "  %p = load ptr addrspace(1), ptr %next\n"},
+    {"InThreadgroupMemory",
+     "  %slot = getelementptr [2 x ptr addrspace(1)], ptr addrspace(3) @am.threadgroup.p, i64 0, "
+     "i64 %wide\n"
+     "  store ptr addrspace(1) %far, ptr addrspace(3) %slot\n"
+     "  %p = load ptr addrspace(1), ptr addrspace(3) %slot\n"},
+    {"AsAnInteger",
+     "  %list = alloca [2 x i64]\n"
+     "  %slot = getelementptr [2 x i64], ptr %list, i64 0, i64 %wide\n"
+     "  %number = ptrtoint ptr addrspace(1) %far to i64\n"
+     "  store i64 %number, ptr %slot\n  %same = load i64, ptr %slot\n"
+     "  %p = inttoptr i64 %same to ptr addrspace(1)\n"},
+};
+constexpr size_t kExact = 3;  // as many keep where they come from
+
+Outcome run_stray(const Stray& stray, int64_t bias, int64_t back, Bounds bounds) {
+  const std::string text = kernel_text(
+      "  %far = getelementptr float, ptr addrspace(1) %x, i64 " + std::to_string(bias) + "\n" +
+          stray.text + "  %q = getelementptr float, ptr addrspace(1) %p, i64 " +
+          std::to_string(-back) +
+          "\n  %v = load float, ptr addrspace(1) %q ; line 3\n"
+          "  store float %v, ptr addrspace(1) %out ; line 5\n  ret void\n",
+      "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)\n"
+      "@am.threadgroup.p = external addrspace(3) global [2 x ptr addrspace(1)], align 8\n");
+  auto kernel =
+      compile_text(text, {{"x", "float", 4, true}, {"out"}, {"n", "uint", 4, true}}, bounds);
+  if (!kernel) return {"doesn't compile", {}};
+  std::vector<float> memory(192, -1);
+  std::iota(memory.begin(), memory.begin() + 64, 1.0f);
+  std::vector<uint32_t> n{7};
+  const auto result =
+      run(*kernel, {1}, {1}, {{memory.data(), 256}, {memory.data() + 64, 256}, argument(n)});
+  return {result.ok() ? "" : result.error().message, {memory.begin() + 64, memory.begin() + 128}};
+}
+
+TEST(Bounds, APointerMayLeaveItsBufferAndComeBack) {
+  for (const Stray& stray : kStrays) {
+    SCOPED_TRACE(stray.name);
+    for (const Bounds bounds : {Bounds::error, Bounds::robust}) {
+      for (const int64_t bias : {-5, -100'000, 64, 70, 128, 1'000'000}) {
+        const Outcome outcome = run_stray(stray, bias, bias - 9, bounds);
+        EXPECT_EQ(outcome.message, "") << bias;
+        EXPECT_EQ(outcome.out[0], 10) << bias;
+      }
+    }
+  }
+}
+
+TEST(Bounds, APointerThatDoesNotComeBackIsTold) {
+  for (size_t at = 0; at < std::size(kStrays); ++at) {
+    SCOPED_TRACE(kStrays[at].name);
+    for (const int64_t place : {-1, 128, 1'000'000}) {  // outside of both
+      const Outcome outcome = run_stray(kStrays[at], 70, 70 - place, Bounds::error);
+      EXPECT_TRUE(outcome.message.starts_with("kernel 'k': read outside ")) << outcome.message;
+      EXPECT_EQ(run_stray(kStrays[at], 70, 70 - place, Bounds::robust).out[0], 0);
+    }
+    if (at >= kExact) continue;
+    EXPECT_EQ(run_stray(kStrays[at], 70, 0, Bounds::error).message,
+              "kernel 'k': read outside buffer 'x' at k.source:3: thread (0,0,0) reads element 70 "
+              "of 64 (float)");
+  }
+}
+
+TEST(Bounds, APointerFromAVariableThatWasOverwrittenIsNotTakenForTheOld) {
+  // Two pointers to one address, of x and of out: the last one counts.
+  const Stray stray{"",
+                    "  %list = alloca [2 x ptr addrspace(1)]\n"
+                    "  %slot = getelementptr [2 x ptr addrspace(1)], ptr %list, i64 0, i64 %wide\n"
+                    "  store ptr addrspace(1) %far, ptr %slot\n"
+                    "  store ptr addrspace(1) %out, ptr %slot\n"
+                    "  %p = load ptr addrspace(1), ptr %slot\n"};
+  EXPECT_EQ(run_stray(stray, 64, 0, Bounds::error).message, "");
+  EXPECT_TRUE(run_stray(stray, 64, 1, Bounds::error)
+                  .message.starts_with("kernel 'k': read outside buffer 'out'"));
+}
+
+TEST(Bounds, APointerFromOutsideStaysInItsObject) {
+  const std::string text = kernel_text(
+      "  %p = load ptr addrspace(1), ptr addrspace(1) %out\n"
+      "  %i = load i32, ptr addrspace(5) %n\n"
+      "  %q = getelementptr float, ptr addrspace(1) %p, i32 %i\n"
+      "  %v = load float, ptr addrspace(1) %q ; line 3\n"
+      "  %to = getelementptr float, ptr addrspace(1) %out, i64 2\n"
+      "  store float %v, ptr addrspace(1) %to ; line 5\n  ret void\n");
+  auto kernel = compile_text(text, {{"x", "float", 4, true}, {"out"}, {"n", "uint", 4, true}});
+  std::vector<float> memory(128, 5);
+  const float* start = memory.data();
+  std::memcpy(memory.data() + 64, &start, sizeof start);
+  const auto read = [&](uint32_t element) {
+    std::vector<uint32_t> n{element};
+    const auto result =
+        run(*kernel, {1}, {1}, {{memory.data(), 256}, {memory.data() + 64, 256}, argument(n)});
+    return result.ok() ? "" : result.error().message;
+  };
+  EXPECT_EQ(read(63), "");
+  EXPECT_EQ(read(64),
+            "kernel 'k': read outside buffer 'x' at k.source:3: thread (0,0,0) reads element 64 of "
+            "64 (float)");
 }
 
 TEST(Bounds, UnusedNullBuffersAreFine) {

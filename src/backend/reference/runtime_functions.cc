@@ -45,7 +45,7 @@ void meet(ThreadState* thread, uint32_t site) {
 [[noreturn]] void bounds_failed(ThreadState* thread, uint32_t site, uint64_t address, uint64_t base,
                                 uint64_t size, uint32_t object) {
   const AccessSite& access = worker_of(thread).run().image->accesses[site];
-  fail(thread, {site, object, address, base, size - 1, access.bytes, access.write, {}});
+  fail(thread, {site, object & ~kGuessed, address, base, size - 1, access.bytes, access.write, {}});
 }
 
 /// `number` is the shadow of a value that was used (defer_reads.h).
@@ -55,41 +55,69 @@ void meet(ThreadState* thread, uint32_t site) {
   bounds_failed(thread, read.site, read.address, read.base, read.size, read.object);
 }
 
-bool is_within(uint64_t address, uint64_t base, uint64_t size) {
-  return address - base < size;
+bool is_within(uint64_t address, uint64_t bytes, uint64_t base, uint64_t size) {
+  return address - base < size && bytes <= size - (address - base);
 }
 
-void set_found(ThreadState* thread, uint64_t base, uint64_t size, uint32_t object) {
-  const KernelImage& image = *worker_of(thread).run().image;
-  thread->found_base = base;
-  thread->found_read_size = size + 1;
-  const bool is_const = object < image.objects.size() && image.objects[object].is_const;
-  thread->found_write_size = is_const ? 1 : size + 1;
-  thread->found_object = object;
-}
+/// A piece of memory that the thread may touch.
+struct Region {
+  uint64_t base = 0;
+  uint64_t size = 0;
+  uint32_t object = kNowhere;
+  bool is_const = false;
+};
 
-/// The object around an address of which nothing else is known: arguments first, then what only
-/// this thread has.
-void find_region(ThreadState* thread, uint64_t address) {
-  const Run& run = worker_of(thread).run();
+/// The region around an access, one that may be written to if there is any. Two may lie at one
+/// place, when a buffer is given twice.
+Region region_around(const ThreadState* thread, uint64_t address, uint64_t bytes) {
+  const Run& run = static_cast<Worker*>(thread->worker)->run();
+  const KernelImage& image = *run.image;
+  Region best;
+  const auto consider = [&](uint64_t base, uint64_t size, uint32_t object) {
+    const bool is_const = object < image.objects.size() && image.objects[object].is_const;
+    if (is_within(address, bytes, base, size) && (best.object == kNowhere || best.is_const)) {
+      best = {base, size, object, is_const};
+    }
+    return best.object != kNowhere && !best.is_const;
+  };
   for (size_t index = 0; index < run.dispatch->arguments.size(); ++index) {
     const ArgumentSlot& slot = thread->arguments[index];
-    const auto base = reinterpret_cast<uint64_t>(slot.data);
-    if (is_within(address, base, slot.size))
-      return set_found(thread, base, slot.size, uint32_t(index));
+    if (consider(reinterpret_cast<uint64_t>(slot.data), slot.size, uint32_t(index))) return best;
   }
   for (uint32_t index = 0; index < thread->private_count; ++index) {
     const PrivateRegion& region = thread->private_regions[index];
-    if (is_within(address, region.base, region.size)) {
-      return set_found(thread, region.base, region.size, uint32_t(region.object));
-    }
+    if (consider(region.base, region.size, uint32_t(region.object))) return best;
   }
   for (const Argument& memory : run.dispatch->resident) {
-    const auto base = reinterpret_cast<uint64_t>(memory.data);
-    if (is_within(address, base, memory.size))
-      return set_found(thread, base, memory.size, kResidentObject);
+    if (consider(reinterpret_cast<uint64_t>(memory.data), memory.size, kResidentObject)) break;
   }
-  set_found(thread, 0, 0, UINT32_MAX);
+  return best;
+}
+
+/// The origin of a pointer that was loaded, or made from an integer: what was kept of it when it
+/// was stored, or the object that it points into now. That is a guess, unless the pointer comes
+/// from outside the kernel: it may be on its way.
+void find_region(ThreadState* thread, uint64_t address, const KeptPointer* kept,
+                 uint32_t from_outside) {
+  if (kept && address != 0 && kept->pointer == address) {
+    thread->found_base = kept->base;
+    thread->found_read_size = kept->read_size;
+    thread->found_write_size = kept->write_size;
+    thread->found_object = kept->object;
+    return;
+  }
+  const Region region = region_around(thread, address, 1);
+  const bool sure = from_outside != 0 && region.object != kNowhere;
+  thread->found_base = region.base;
+  thread->found_read_size = region.size + 1;
+  thread->found_write_size = region.is_const ? 1 : region.size + 1;
+  thread->found_object = region.object | (sure ? 0 : kGuessed);
+}
+
+/// Whether an access is inside of any object, whatever its pointer was meant for.
+uint32_t is_inside(ThreadState* thread, uint64_t address, uint64_t bytes, uint32_t write) {
+  const Region region = region_around(thread, address, bytes);
+  return region.object != kNowhere && !(write != 0 && region.is_const) ? 1 : 0;
 }
 
 /// One side of a transfer, as compiled code gives it.
@@ -103,11 +131,14 @@ struct Side {
 bool allow(ThreadState* thread, const Side& side, uint64_t length, bool write) {
   const KernelImage& image = *worker_of(thread).run().image;
   const uint64_t size = side.size_and_one - 1, offset = side.address - side.base;
-  const bool is_const =
-      write && side.object < image.objects.size() && image.objects[side.object].is_const;
+  const uint32_t object = side.object & ~kGuessed;
+  const bool is_const = write && object < image.objects.size() && image.objects[object].is_const;
   if (length == 0 || (!is_const && offset <= size && length <= size - offset)) return true;
+  if (object != side.object && is_inside(thread, side.address, length, write ? 1 : 0) != 0) {
+    return true;
+  }
   if (image.bounds == Bounds::error) {
-    fail(thread, {side.site, side.object, side.address, side.base, size, length, write, {}});
+    fail(thread, {side.site, object, side.address, side.base, size, length, write, {}});
   }
   return false;
 }
@@ -224,6 +255,7 @@ RuntimeSymbols build_symbols() {
   symbols.emplace_back("am_bounds_failed", address(&bounds_failed));
   symbols.emplace_back("am_deferred_read_failed", address(&deferred_read_failed));
   symbols.emplace_back("am_find_region", address(&find_region));
+  symbols.emplace_back("am_is_inside", address(&is_inside));
   symbols.emplace_back("am_copy", address(&copy));
   symbols.emplace_back("am_fill", address(&fill));
   symbols.emplace_back("am_message", address(&message));

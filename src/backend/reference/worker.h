@@ -50,9 +50,6 @@ struct Violation {
   uint32_t thread[3] = {};
 };
 
-/// Instead of an index into KernelImage::objects: Dispatch::resident.
-inline constexpr uint32_t kResidentObject = UINT32_MAX - 1;
-
 /// What a thread wrote, until the dispatch has ended.
 struct KeptMessage {
   uint64_t threadgroup = 0;  ///< in the order of the grid
