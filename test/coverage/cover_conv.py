@@ -90,12 +90,12 @@ def direct(run, name, uses, filters):
 @covers("steel/conv/kernels/steel_conv.h", *INCLUDES)
 def conv_2d(run):
     # block, batch, size, channels, outputs, filter, stride, padding, dilation, groups, flip
-    # Not run yet: up to four channels (loader_channel_n.h), which keep pointers before the start of the input in an array; the
-    # reference executor takes those for wild ones. MLX takes these kernels for a multiple of 16 channels; blocks of more than 8 outputs must be full, or they read beyond the
-    # weights (MLX's host code also gives them 80 outputs in blocks of 64: a fault of its own; what is read is dropped).
+    # MLX takes these kernels for up to four channels or a multiple of 16 (the others read beyond the weights), and so many outputs.
     uses = [(0, 2, (7, 9), 16, 8, (3, 3), (1, 1), (1, 1), (1, 1), 1, False), (1, 1, (9, 8), 16, 7, (2, 3), (2, 1), (0, 1), (1, 2), 1, True),
             (2, 1, (8, 8), 32, 64, (3, 3), (1, 1), (1, 1), (1, 1), 2, False), (3, 1, (6, 7), 32, 64, (1, 1), (1, 1), (0, 0), (1, 1), 1, False),
             (4, 1, (9, 9), 16, 32, (3, 2), (1, 2), (2, 0), (2, 1), 1, True), (5, 1, (8, 9), 16, 64, (2, 2), (1, 1), (1, 1), (1, 1), 1, False),
+            (2, 1, (8, 7), 1, 32, (3, 3), (1, 1), (1, 1), (1, 1), 1, False), (2, 2, (6, 7), 2, 64, (3, 3), (1, 1), (1, 0), (1, 1), 1, False),
+            (2, 1, (9, 7), 3, 32, (5, 3), (2, 2), (1, 1), (1, 1), 1, False), (2, 1, (8, 7), 4, 32, (3, 3), (1, 1), (1, 1), (1, 1), 1, False),
             (2, 1, (20, 19), 16, 32, (17, 3), (1, 1), (0, 1), (1, 1), 1, False)]
 
     def filters(use):
