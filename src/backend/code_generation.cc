@@ -12,12 +12,56 @@
 #include <llvm/Target/TargetMachine.h>
 #include <llvm/TargetParser/Host.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 namespace anymetal::backend {
 namespace {
+
+/// What code is made for.
+struct Processor {
+  std::string name;
+  std::string features;  ///< as LLVM writes them
+  unsigned vector_bytes = 16;
+};
+
+/// Their conversions from float to bfloat make denormals zero; without them LLVM calls a function.
+constexpr const char* kNotUsed = "-avx512bf16,-avxneconvert";
+
+Processor host_processor() {
+  Processor host{.name = llvm::sys::getHostCPUName().str()};
+  const auto features = llvm::sys::getHostCPUFeatures();
+  std::vector<std::string> sorted;
+  for (const auto& feature : features) {
+    sorted.push_back(std::string(feature.second ? "+" : "-") + feature.first().str());
+  }
+  std::sort(sorted.begin(), sorted.end());  // for the description
+  for (const std::string& feature : sorted) host.features += feature + ",";
+  host.features += kNotUsed;
+  const bool wide = features.lookup("avx512f") && features.lookup("avx512vl") &&
+                    features.lookup("avx512bw") && features.lookup("avx512dq");
+  host.vector_bytes = wide ? 64 : features.lookup("avx2") ? 32 : 16;
+  return host;
+}
+
+/// The host, or what ANYMETAL_CPU makes of it. Never more than the host is.
+const Processor& processor() {
+  static const auto* chosen = [] {
+    Processor host = host_processor();
+    const char* value = std::getenv("ANYMETAL_CPU");
+    const std::string_view wanted = value ? value : "";
+    // Names of the levels that x86-64's ABI defines.
+    if (wanted == "avx2" && host.vector_bytes >= 32) return new Processor{"x86-64-v3", "", 32};
+    if (wanted == "sse4.2") return new Processor{"x86-64-v2", "", 16};
+    return new Processor(std::move(host));
+  }();
+  return *chosen;
+}
 
 std::unique_ptr<llvm::TargetMachine> create_machine() {
   static const bool initialized = [] {
@@ -28,20 +72,13 @@ std::unique_ptr<llvm::TargetMachine> create_machine() {
   std::string error;
   const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, error);
   if (!target) return nullptr;
-  std::string features;
-  for (const auto& feature : llvm::sys::getHostCPUFeatures()) {
-    features += (features.empty() ? "" : ",") + std::string(feature.second ? "+" : "-") +
-                feature.first().str();
-  }
-  // Their conversions from float to bfloat make denormals zero; without them LLVM calls a function.
-  features += ",-avx512bf16,-avxneconvert";
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
   options.EmitStackSizeSection = true;
   // Falling off the end of a function must not run into whatever follows it.
   options.TrapUnreachable = true;
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, llvm::sys::getHostCPUName(), features, options, llvm::Reloc::PIC_,
+      triple, processor().name, processor().features, options, llvm::Reloc::PIC_,
       llvm::CodeModel::Small, llvm::CodeGenOptLevel::Less, /*JIT=*/true));
 }
 
@@ -73,21 +110,6 @@ class MachinePool {
  private:
   std::mutex mutex_;
   std::vector<std::unique_ptr<llvm::TargetMachine>> machines_;
-};
-
-class BorrowedMachine {
- public:
-  BorrowedMachine() : machine_(MachinePool::shared().take()) {}
-  ~BorrowedMachine() {
-    if (machine_) MachinePool::shared().put_back(std::move(machine_));
-  }
-  BorrowedMachine(const BorrowedMachine&) = delete;
-  BorrowedMachine& operator=(const BorrowedMachine&) = delete;
-  explicit operator bool() const { return machine_ != nullptr; }
-  llvm::TargetMachine* operator->() { return machine_.get(); }
-
- private:
-  std::unique_ptr<llvm::TargetMachine> machine_;
 };
 
 Error no_target() {
@@ -152,13 +174,18 @@ class Gate final : public llvm::OptPassGate {
   llvm::LLVMContext& context_;
 };
 
-Result<std::string> emit(llvm::Module& module, llvm::CodeGenFileType type) {
+llvm::CodeGenOptLevel level(const llvm::Module& module, Effort effort) {
+  if (effort == Effort::full) return llvm::CodeGenOptLevel::Default;
+  return module.getInstructionCount() > kManyInstructions ? llvm::CodeGenOptLevel::None
+                                                          : llvm::CodeGenOptLevel::Less;
+}
+
+Result<std::string> emit(llvm::Module& module, llvm::CodeGenFileType type, Effort effort) {
   BorrowedMachine machine;
   if (!machine) return no_target();
-  const Gate gate(module.getContext());
-  machine->setOptLevel(module.getInstructionCount() > kManyInstructions
-                           ? llvm::CodeGenOptLevel::None
-                           : llvm::CodeGenOptLevel::Less);
+  std::optional<Gate> gate;
+  if (effort == Effort::quick) gate.emplace(module.getContext());
+  machine->setOptLevel(level(module, effort));
   llvm::SmallString<0> bytes;
   llvm::raw_svector_ostream stream(bytes);
   llvm::legacy::PassManager passes;
@@ -170,6 +197,12 @@ Result<std::string> emit(llvm::Module& module, llvm::CodeGenFileType type) {
 
 }  // namespace
 
+BorrowedMachine::BorrowedMachine() : machine_(MachinePool::shared().take()) {}
+
+BorrowedMachine::~BorrowedMachine() {
+  if (machine_) MachinePool::shared().put_back(std::move(machine_));
+}
+
 Result<void> set_host_target(llvm::Module& module) {
   BorrowedMachine machine;
   if (!machine) return no_target();
@@ -178,28 +211,27 @@ Result<void> set_host_target(llvm::Module& module) {
   return {};
 }
 
-Result<ObjectCode> generate_code(llvm::Module& module) {
-  ANYMETAL_ASSIGN_OR_RETURN(std::string bytes, emit(module, llvm::CodeGenFileType::ObjectFile));
+Result<ObjectCode> generate_code(llvm::Module& module, Effort effort) {
+  ANYMETAL_ASSIGN_OR_RETURN(std::string bytes,
+                            emit(module, llvm::CodeGenFileType::ObjectFile, effort));
   ObjectCode code{std::move(bytes), 0};
   code.stack_bytes = read_stack_sizes(code.bytes);
   return code;
 }
 
-Result<std::string> generate_assembly(llvm::Module& module) {
-  return emit(module, llvm::CodeGenFileType::AssemblyFile);
+Result<std::string> generate_assembly(llvm::Module& module, Effort effort) {
+  return emit(module, llvm::CodeGenFileType::AssemblyFile, effort);
+}
+
+unsigned vector_register_bytes() {
+  return processor().vector_bytes;
 }
 
 std::string host_description() {
-  std::string text = "LLVM " LLVM_VERSION_STRING " " + llvm::sys::getHostCPUName().str();
   // Two machines of one name can differ: a hypervisor may hide features.
   uint64_t hash = 0xcbf29ce484222325u;
-  for (const auto& feature : llvm::sys::getHostCPUFeatures()) {
-    if (!feature.second) continue;
-    uint64_t word = 0xcbf29ce484222325u;
-    for (const char letter : feature.first()) word = (word ^ uint8_t(letter)) * 0x100000001b3u;
-    hash += word;  // the order of the features must not matter
-  }
-  return text + " " + std::to_string(hash);
+  for (const char letter : processor().features) hash = (hash ^ uint8_t(letter)) * 0x100000001b3u;
+  return "LLVM " LLVM_VERSION_STRING " " + processor().name + " " + std::to_string(hash);
 }
 
 }  // namespace anymetal::backend

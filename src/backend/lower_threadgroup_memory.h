@@ -1,12 +1,17 @@
-// Threadgroup variables (declarations @am.threadgroup.NAME, rule 3) become offsets into the
-// threadgroup's arena, whose address the thread's state holds.
+// Threadgroup variables (declarations @am.threadgroup.NAME, rule 3) become offsets into memory of
+// the threadgroup, whose address the function's first argument leads to.
 #pragma once
 
-#include "backend/thread_function.h"
+#include <llvm/IR/Function.h>
+
+#include <cstddef>
+#include <cstdint>
 
 namespace anymetal::backend {
 
-/// Returns the bytes that all of them take, each aligned to 16 or to its own alignment.
-[[nodiscard]] uint32_t lower_threadgroup_memory(ThreadFunction& thread);
+/// `member`: where, in what the function's first argument points to, the memory's address stands.
+/// Each variable is aligned to `alignment` or more. Returns the bytes that all of them take.
+[[nodiscard]] uint32_t lower_threadgroup_memory(llvm::Function& function, size_t member,
+                                                uint64_t alignment);
 
 }  // namespace anymetal::backend

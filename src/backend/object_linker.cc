@@ -8,16 +8,13 @@
 #include <llvm/Object/ObjectFile.h>
 
 #include <atomic>
-
-#include "backend/thread_function.h"
-
 namespace anymetal::backend {
 namespace {
 
-/// One session for the process; each kernel has a JITDylib of its own, so that it can be freed.
+/// One session for each executor; each kernel has a JITDylib of its own, so that it can be freed.
 class Session {
  public:
-  explicit Session(const RuntimeSymbols& symbols) {
+  Session(std::string executor, const RuntimeSymbols& symbols) : executor_(std::move(executor)) {
     auto control = llvm::orc::SelfExecutorProcessControl::Create();
     if (!control) {
       failure_ = llvm::toString(control.takeError());
@@ -50,8 +47,8 @@ class Session {
       auto name = symbol.getName();
       if (!name) return internal_error(llvm::toString(name.takeError()));
       if (name->empty() || *name == "_GLOBAL_OFFSET_TABLE_" || names_.contains(*name)) continue;
-      return internal_error("compiled code calls '" + name->str() +
-                            "', which the reference executor doesn't have");
+      return internal_error("compiled code calls '" + name->str() + "', which the executor '" +
+                            executor_ + "' doesn't have");
     }
     return {};
   }
@@ -79,6 +76,7 @@ class Session {
   [[nodiscard]] const std::string& failure() const { return failure_; }
 
  private:
+  const std::string executor_;
   std::string failure_;
   std::unique_ptr<llvm::orc::ExecutionSession> session_;
   std::unique_ptr<llvm::orc::ObjectLinkingLayer> layer_;
@@ -91,7 +89,7 @@ class JitObject final : public LinkedObject {
  public:
   JitObject(Session& session, llvm::orc::JITDylib& library, void* entry)
       : session_(session), library_(library) {
-    entry_ = reinterpret_cast<Entry>(entry);
+    entry_ = entry;
   }
   ~JitObject() override { session_.remove(library_); }
 
@@ -100,23 +98,35 @@ class JitObject final : public LinkedObject {
   llvm::orc::JITDylib& library_;
 };
 
+class JitLinker final : public ObjectLinker {
+ public:
+  JitLinker(std::string executor, const RuntimeSymbols& symbols)
+      : session_(std::move(executor), symbols) {}
+
+  Result<std::unique_ptr<LinkedObject>> link(std::string_view object,
+                                             std::string_view entry) override {
+    if (!session_.failure().empty())
+      return internal_error("the JIT doesn't start: " + session_.failure());
+    auto buffer = llvm::MemoryBuffer::getMemBufferCopy({object.data(), object.size()}, "kernel");
+    ANYMETAL_RETURN_IF_ERROR(session_.check_symbols(buffer->getMemBufferRef()));
+    ANYMETAL_ASSIGN_OR_RETURN(llvm::orc::JITDylib * library, session_.add(std::move(buffer)));
+    auto address = session_.find(*library, entry);
+    if (!address.ok()) {
+      session_.remove(*library);
+      return std::move(address).error();
+    }
+    return std::unique_ptr<LinkedObject>(std::make_unique<JitObject>(session_, *library, *address));
+  }
+
+ private:
+  Session session_;
+};
+
 }  // namespace
 
-Result<std::unique_ptr<LinkedObject>> link_object(std::string_view object,
-                                                  const RuntimeSymbols& symbols) {
-  // Never destroyed: kernels in static variables may die after it would.
-  static auto* session = new Session(symbols);
-  if (!session->failure().empty())
-    return internal_error("the JIT doesn't start: " + session->failure());
-  auto buffer = llvm::MemoryBuffer::getMemBufferCopy({object.data(), object.size()}, "kernel");
-  ANYMETAL_RETURN_IF_ERROR(session->check_symbols(buffer->getMemBufferRef()));
-  ANYMETAL_ASSIGN_OR_RETURN(llvm::orc::JITDylib * library, session->add(std::move(buffer)));
-  auto entry = session->find(*library, kThreadFunctionName);
-  if (!entry.ok()) {
-    session->remove(*library);
-    return std::move(entry).error();
-  }
-  return std::unique_ptr<LinkedObject>(std::make_unique<JitObject>(*session, *library, *entry));
+std::unique_ptr<ObjectLinker> make_object_linker(std::string executor,
+                                                 const RuntimeSymbols& symbols) {
+  return std::make_unique<JitLinker>(std::move(executor), symbols);
 }
 
 }  // namespace anymetal::backend

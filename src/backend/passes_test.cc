@@ -233,7 +233,7 @@ define void @k() {
   store float 1.0, ptr addrspace(3) @am.threadgroup.c
   ret void
 })");
-  EXPECT_EQ(lower_threadgroup_memory(thread), 80u);
+  EXPECT_EQ(lower_threadgroup_memory(*thread.function, offsetof(ThreadState, arena), 16), 80u);
   const std::string text = written();
   EXPECT_EQ(count(text, "@am.threadgroup"), 0u) << text;
   expect_in_order(text, {"i64 16", "i64 64"});

@@ -5,7 +5,7 @@
 #include <random>
 #include <type_traits>
 
-#include "backend/reference/narrow_floats.h"
+#include "backend/narrow_floats.h"
 #include "run_text.h"
 
 namespace anymetal {
@@ -22,12 +22,12 @@ struct Format {
   static Value load(Stored stored) { return Value(stored); }
 };
 struct Half : Format<float, uint16_t> {
-  static uint16_t store(float value) { return backend::reference::half_bits(value); }
-  static float load(uint16_t bits) { return backend::reference::half_value(bits); }
+  static uint16_t store(float value) { return backend::half_bits(value); }
+  static float load(uint16_t bits) { return backend::half_value(bits); }
 };
 struct Bfloat : Format<float, uint16_t> {
-  static uint16_t store(float value) { return backend::reference::bfloat_bits(value); }
-  static float load(uint16_t bits) { return backend::reference::bfloat_value(bits); }
+  static uint16_t store(float value) { return backend::bfloat_bits(value); }
+  static float load(uint16_t bits) { return backend::bfloat_value(bits); }
 };
 
 /// One function: its name without "simd_" or "quad_", the arguments after x, and what lane `lane`

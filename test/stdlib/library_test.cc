@@ -9,7 +9,7 @@
 #include <set>
 #include <sstream>
 
-#include "backend/reference/narrow_floats.h"
+#include "backend/narrow_floats.h"
 #include "builtins/builtins.h"
 #include "ir/thread_ir.h"
 #include "run_text.h"
@@ -156,8 +156,8 @@ TEST(Library, AtomicsOfAllTypesAndInThreadgroupMemory) {
                        64, 64));
   const double expected[] = {64, 128, 5};
   for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(backend::reference::half_value(half[i]), expected[i]);
-    EXPECT_EQ(backend::reference::bfloat_value(bfloat[i]), expected[i]);
+    EXPECT_EQ(backend::half_value(half[i]), expected[i]);
+    EXPECT_EQ(backend::bfloat_value(bfloat[i]), expected[i]);
     EXPECT_EQ(byte[i], expected[i]);
     EXPECT_EQ(word[i], expected[i]);
     EXPECT_EQ(wide[i], expected[i]);

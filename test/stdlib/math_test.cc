@@ -8,7 +8,7 @@
 #include <functional>
 #include <random>
 
-#include "backend/reference/narrow_floats.h"
+#include "backend/narrow_floats.h"
 #include "run_text.h"
 
 namespace anymetal {
@@ -105,10 +105,10 @@ struct Format {
 const Format kFormats[] = {
     {"float", [](double x) { return std::bit_cast<uint32_t>(float(x)); },
      [](uint32_t b) { return double(std::bit_cast<float>(b)); }, 24, -149, 4},
-    {"half", [](double x) { return uint32_t(backend::reference::half_bits(x)); },
-     [](uint32_t b) { return double(backend::reference::half_value(uint16_t(b))); }, 11, -24, 2},
-    {"bfloat", [](double x) { return uint32_t(backend::reference::bfloat_bits(x)); },
-     [](uint32_t b) { return double(backend::reference::bfloat_value(uint16_t(b))); }, 8, -133, 2},
+    {"half", [](double x) { return uint32_t(backend::half_bits(x)); },
+     [](uint32_t b) { return double(backend::half_value(uint16_t(b))); }, 11, -24, 2},
+    {"bfloat", [](double x) { return uint32_t(backend::bfloat_bits(x)); },
+     [](uint32_t b) { return double(backend::bfloat_value(uint16_t(b))); }, 8, -133, 2},
 };
 
 /// A vector of values in a format's own bytes.

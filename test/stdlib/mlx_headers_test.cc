@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <random>
 
-#include "backend/reference/narrow_floats.h"
+#include "backend/narrow_floats.h"
 #include "run_text.h"
 
 namespace anymetal {
@@ -141,10 +141,10 @@ float as_float(float value) {
   return value;
 }
 float as_half(float value) {
-  return backend::reference::half_value(backend::reference::half_bits(value));
+  return backend::half_value(backend::half_bits(value));
 }
 float as_bfloat(float value) {
-  return backend::reference::bfloat_value(backend::reference::bfloat_bits(value));
+  return backend::bfloat_value(backend::bfloat_bits(value));
 }
 
 std::string gemm_text(const Gemm& gemm) {

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <random>
 
-#include "backend/reference/narrow_floats.h"
+#include "backend/narrow_floats.h"
 #include "run_text.h"
 
 namespace anymetal {
@@ -107,7 +107,7 @@ TEST_P(Pack, AgreesWithTheDefinition) {
       const double want = unpacked(packing, words[i], c);
       const double tolerance = packing.is_srgb ? 4e-7 : 6e-8;
       ASSERT_NEAR(out[i * 4 + c], want, tolerance) << i << " " << c;
-      ASSERT_NEAR(backend::reference::half_value(half_out[i * 4 + c]), want, 5e-4);
+      ASSERT_NEAR(backend::half_value(half_out[i * 4 + c]), want, 5e-4);
       const uint32_t mask = (1u << packing.bits[c]) - 1;
       const auto component = [&](uint32_t word) { return word >> packing.shift[c] & mask; };
       uint32_t same = component(words[i]);
@@ -115,7 +115,7 @@ TEST_P(Pack, AgreesWithTheDefinition) {
       ASSERT_EQ(component(packed[i * 3]), same) << i << " " << c;
       for (const int form : {1, 2}) {
         float x = in[i * 4 + c];
-        if (form == 2) x = backend::reference::half_value(backend::reference::half_bits(x));
+        if (form == 2) x = backend::half_value(backend::half_bits(x));
         const double exact = scaled(packing, x, c);
         const uint32_t got = component(packed[i * 3 + form]);
         if (std::abs(exact - std::floor(exact) - 0.5) < 4e-3)

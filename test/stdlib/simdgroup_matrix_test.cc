@@ -3,16 +3,16 @@
 #include <cmath>
 #include <random>
 
-#include "backend/reference/narrow_floats.h"
+#include "backend/narrow_floats.h"
 #include "run_text.h"
 
 namespace anymetal {
 namespace {
 
-using backend::reference::bfloat_bits;
-using backend::reference::bfloat_value;
-using backend::reference::half_bits;
-using backend::reference::half_value;
+using backend::bfloat_bits;
+using backend::bfloat_value;
+using backend::half_bits;
+using backend::half_value;
 
 std::vector<float> random_values(size_t count, unsigned seed) {
   std::mt19937 random(seed);

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "backend/reference/narrow_floats.h"
+#include "backend/narrow_floats.h"
 
 namespace anymetal::backend::reference {
 namespace {

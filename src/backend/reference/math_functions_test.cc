@@ -11,7 +11,7 @@
 #include <set>
 #include <unordered_map>
 
-#include "backend/reference/narrow_floats.h"
+#include "backend/narrow_floats.h"
 #include "builtins/builtins.h"
 
 namespace anymetal::backend::reference {

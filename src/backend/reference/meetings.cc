@@ -8,8 +8,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "backend/narrow_floats.h"
 #include "backend/reference/matrices.h"
-#include "backend/reference/narrow_floats.h"
 
 namespace anymetal::backend::reference {
 namespace {

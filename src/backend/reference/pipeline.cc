@@ -5,9 +5,6 @@
 #include <llvm/Analysis/LoopInfo.h>
 #include <llvm/IR/CFG.h>
 #include <llvm/IR/DebugInfo.h>
-#include <llvm/IR/PassManager.h>
-#include <llvm/IR/Verifier.h>
-#include <llvm/Passes/PassBuilder.h>
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/Transforms/InstCombine/InstCombine.h>
 #include <llvm/Transforms/Scalar/EarlyCSE.h>
@@ -19,7 +16,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <iterator>
 
 #include "backend/code_generation.h"
@@ -27,70 +23,18 @@
 #include "backend/insert_lockstep_points.h"
 #include "backend/instrument_bounds.h"
 #include "backend/instrument_loops.h"
+#include "backend/llvm_passes.h"
 #include "backend/lower_builtins.h"
 #include "backend/lower_threadgroup_memory.h"
 #include "backend/number_meeting_points.h"
 #include "backend/thread_function.h"
+#include "backend/thread_state.h"
 
 namespace anymetal::backend::reference {
 namespace {
 
 constexpr uint32_t kMaxVariableBytes = 16u << 20;
 constexpr size_t kManyAccesses = 1000;
-
-/// LLVM's analyses for one function.
-class Passes {
- public:
-  Passes() {
-    llvm::PassBuilder builder;
-    builder.registerModuleAnalyses(modules_);
-    builder.registerCGSCCAnalyses(cgscc_);
-    builder.registerFunctionAnalyses(functions_);
-    builder.registerLoopAnalyses(loops_);
-    builder.crossRegisterProxies(loops_, functions_, cgscc_, modules_);
-  }
-
-  template <class... Pass>
-  void run(llvm::Function& function, Pass... pass) {
-    llvm::FunctionPassManager manager;
-    (manager.addPass(std::move(pass)), ...);
-    clear();
-    manager.run(function, functions_);
-    clear();
-  }
-
-  void clear() { functions_.clear(); }
-
-  llvm::FunctionAnalysisManager& functions() { return functions_; }
-
- private:
-  llvm::LoopAnalysisManager loops_;
-  llvm::FunctionAnalysisManager functions_;
-  llvm::CGSCCAnalysisManager cgscc_;
-  llvm::ModuleAnalysisManager modules_;
-};
-
-Result<void> verify(const llvm::Module& module, std::string_view after) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  if (llvm::verifyModule(module, &stream)) {
-    return internal_error("the IR is broken after " + std::string(after) + ": " + stream.str());
-  }
-  return {};
-}
-
-/// Tests say so; it takes as long as all of our passes together.
-bool verifies_each_pass() {
-#ifdef NDEBUG
-  static const bool each = [] {
-    const char* value = std::getenv("ANYMETAL_VERIFY");
-    return value && std::string_view(value) == "each";
-  }();
-  return each;
-#else
-  return true;
-#endif
-}
 
 KernelImage start_image(const ThreadIr& ir, const CompileOptions& options) {
   KernelImage image;
@@ -112,7 +56,7 @@ KernelImage start_image(const ThreadIr& ir, const CompileOptions& options) {
 }
 
 /// Each cycle becomes a loop with one entry; for numbering, also one back edge.
-void shape_loops(llvm::Function& function, bool meets, Passes& passes) {
+void shape_loops(llvm::Function& function, bool meets, LlvmPasses& passes) {
   auto& loops = passes.functions().getResult<llvm::LoopAnalysis>(function);
   llvm::ReversePostOrderTraversal<const llvm::Function*> order(&function);
   if (llvm::containsIrreducibleCFG<const llvm::BasicBlock*>(order, loops)) {
@@ -151,7 +95,7 @@ struct Compilation {
   llvm::Module& module;
   llvm::Function* entry;
   KernelImage image;
-  Passes passes;
+  LlvmPasses passes = LlvmPasses();
   bool meets = false;          ///< from insert-lockstep-points on
   ThreadFunction thread = {};  ///< from make-thread-function on
 };
@@ -209,7 +153,8 @@ constexpr Pass kPasses[] = {
     // Last of ours: the checks speak of the variables.
     {"lower-threadgroup-memory", "gives threadgroup variables their places",
      plain<[](Compilation& c) {
-       c.image.threadgroup_bytes = lower_threadgroup_memory(c.thread);
+       c.image.threadgroup_bytes = lower_threadgroup_memory(
+           *c.thread.function, offsetof(ThreadState, arena), /*alignment=*/16);
        llvm::StripDebugInfo(c.module);
      }>},
     {"optimise", "makes away with checks that can't fail (LLVM's)", plain<[](Compilation& c) {
@@ -256,7 +201,7 @@ Result<KernelImage> compile_image(ThreadIr ir, const CompileOptions& options, Co
   const auto start = Clock::now();
   ANYMETAL_ASSIGN_OR_RETURN(KernelImage image, transform(ir, options));
   const auto middle = Clock::now();
-  ANYMETAL_ASSIGN_OR_RETURN(ObjectCode code, generate_code(*ir.module));
+  ANYMETAL_ASSIGN_OR_RETURN(ObjectCode code, generate_code(*ir.module, Effort::quick));
   if (times) {
     times->passes = std::chrono::duration<double>(middle - start).count();
     times->code_generation = std::chrono::duration<double>(Clock::now() - middle).count();
@@ -287,7 +232,7 @@ std::vector<PassName> passes() {
 
 Result<std::string> compile_assembly(ThreadIr ir, const CompileOptions& options) {
   ANYMETAL_RETURN_IF_ERROR(transform(ir, options));
-  return generate_assembly(*ir.module);
+  return generate_assembly(*ir.module, Effort::quick);
 }
 
 }  // namespace anymetal::backend::reference

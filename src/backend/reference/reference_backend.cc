@@ -16,10 +16,12 @@
 #include "backend/code_generation.h"
 #include "backend/float_environment.h"
 #include "backend/kernel_image.h"
+#include "backend/object_linker.h"
 #include "backend/reference/pipeline.h"
 #include "backend/reference/runtime_functions.h"
 #include "backend/reference/violation_text.h"
 #include "backend/reference/worker.h"
+#include "backend/thread_function.h"
 #include "backend/thread_pool.h"
 #include "ir/thread_ir.h"
 
@@ -202,7 +204,7 @@ class ReferenceKernel final : public CompiledKernel {
     if (dispatch.grid.volume() == 0 || dispatch.threadgroup.volume() == 0) return {};
     Run run;
     run.image = &image_;
-    run.entry = code_->entry();
+    run.entry = code_->entry<Entry>();
     run.dispatch = &dispatch;
     run.stop = dispatch.stop ? reinterpret_cast<const uint32_t*>(dispatch.stop->address()) : &never;
     run.seed = dispatch.schedule_seed != 0 ? dispatch.schedule_seed : environment_seed();
@@ -240,7 +242,8 @@ class ReferenceKernel final : public CompiledKernel {
 
 Result<std::unique_ptr<CompiledKernel>> make_kernel(KernelImage image, std::string object,
                                                     KernelInterface interface) {
-  ANYMETAL_ASSIGN_OR_RETURN(auto code, link_object(image.object, runtime_symbols()));
+  static ObjectLinker* const linker = make_object_linker("reference", runtime_symbols()).release();
+  ANYMETAL_ASSIGN_OR_RETURN(auto code, linker->link(image.object, kThreadFunctionName));
   image.object = {};  // `object` holds it, too
   return std::unique_ptr<CompiledKernel>(std::make_unique<ReferenceKernel>(
       std::move(image), std::move(object), std::move(interface), std::move(code)));

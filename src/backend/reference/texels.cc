@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "backend/reference/narrow_floats.h"
+#include "backend/narrow_floats.h"
 
 namespace anymetal::backend::reference {
 namespace {

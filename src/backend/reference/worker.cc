@@ -22,7 +22,7 @@ constexpr size_t kMaxStackMemory = size_t{1} << 30;
 #ifdef __clang__
 __attribute__((no_sanitize("function")))
 #endif
-void call_compiled(LinkedObject::Entry entry, ThreadState& thread) {
+void call_compiled(Entry entry, ThreadState& thread) {
   entry(&thread);
 }
 

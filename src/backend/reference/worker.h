@@ -30,7 +30,6 @@
 #include "backend/backend.h"
 #include "backend/kernel_image.h"
 #include "backend/message_format.h"
-#include "backend/object_linker.h"
 #include "backend/reference/fibre.h"
 #include "backend/reference/meetings.h"
 #include "backend/thread_state.h"
@@ -65,10 +64,13 @@ struct KeptMessage {
   }
 };
 
+/// am_thread.
+using Entry = void (*)(ThreadState*);
+
 /// One dispatch while it runs.
 struct Run {
   const KernelImage* image = nullptr;
-  LinkedObject::Entry entry = nullptr;
+  Entry entry = nullptr;
   const Dispatch* dispatch = nullptr;
   const uint32_t* stop = nullptr;
   ThreadgroupState common{};  ///< but for what differs between threadgroups

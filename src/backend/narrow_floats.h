@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstdint>
 
-namespace anymetal::backend::reference {
+namespace anymetal::backend {
 
 /// Rounds to nearest even; kExponent and kMantissa are the target's numbers of bits.
 template <int kExponent, int kMantissa>
@@ -64,4 +64,4 @@ inline float bfloat_value(uint16_t bits) {
   return std::bit_cast<float>(uint32_t(bits) << 16);
 }
 
-}  // namespace anymetal::backend::reference
+}  // namespace anymetal::backend
