@@ -14,12 +14,13 @@ class Case:
     seed: int  # of the inputs
     grid: tuple
     threadgroup: tuple
+    math: str = "safe"
 
     def file(self, finding):
         """A file that replays: the launch in the first line, then what was found, then the kernel."""
         notes = "".join(f"// {line}\n" for line in finding.splitlines())
         sizes = " ".join(map(str, (*self.grid, *self.threadgroup)))
-        return f"// fuzz/kernels: inputs {self.seed}, grid and threadgroup {sizes}\n{notes}{self.text}"
+        return f"// fuzz/kernels: inputs {self.seed}, grid and threadgroup {sizes}, math {self.math}\n{notes}{self.text}"
 
     @staticmethod
     def read(path):
@@ -27,8 +28,9 @@ class Case:
         first = text.partition("\n")[0]
         try:
             seed, sizes = first.removeprefix("// fuzz/kernels: inputs ").split(", grid and threadgroup ")
+            sizes, _, math = sizes.partition(", math ")
             x, y, z, *threadgroup = map(int, sizes.split())
-            return Case(text, int(seed), (x, y, z), tuple(threadgroup))
+            return Case(text, int(seed), (x, y, z), tuple(threadgroup), math or "safe")
         except ValueError:
             raise SystemExit(f"{path}: its first line isn't one that this fuzzer writes")
 
@@ -51,13 +53,14 @@ def inputs(case):
 NAMES = ["ints", "floats", "halves", "out_ints", "out_floats", "counters", "number"]
 
 
-def difference(expected, actual):
+def difference(expected, actual, math):
     """What a person would look at first, or an empty text."""
     for name, want, got in zip(NAMES, expected, actual):
         # Bit by bit, but for NaN: which of them comes out isn't defined.
         same = want.view(np.uint16 if want.itemsize == 2 else np.uint32) == got.view(np.uint16 if got.itemsize == 2 else np.uint32)
         if want.dtype.kind == "f":
-            same |= np.isnan(want) & np.isnan(got)
+            # Which zero, neither where numbers are exact (exact.py).
+            same |= np.isnan(want) & np.isnan(got) if math == "safe" else want == got
         if not same.all():
             at = int(np.argmin(same))
             thread = f" (thread {at // SLOTS})" if name.startswith("out") else ""
@@ -69,7 +72,7 @@ def run_here(case):
     """(buffers, "") or (None, what went wrong)."""
     buffers = inputs(case)
     try:
-        kernel = anymetal.Library(case.text, name="fuzz.metal").kernel("fuzz")
+        kernel = anymetal.Library(case.text, name="fuzz.metal", math_mode=case.math).kernel("fuzz")
         kernel(*buffers[:6], int(buffers[6][0]), grid=case.grid, threadgroup=case.threadgroup)
     except Exception as error:  # whatever it is, it's a finding
         return None, f"{type(error).__name__}: {error}"
@@ -84,5 +87,5 @@ def check(case, run_on_host):
     actual, error = run_here(case)
     if error:
         return error.partition(":")[0], error
-    found = difference(expected, actual)
+    found = difference(expected, actual, case.math)
     return ("difference", found) if found else None

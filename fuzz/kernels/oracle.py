@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 HOST = Path(__file__).parent / "host"
-FLAGS = ["-std=c++20", "-O0", "-fwrapv", "-fno-strict-aliasing", "-ffp-contract=off", "-Xclang", "-ffloat16-excess-precision=none", "-shared", "-fPIC", "-w",
-         "-fsigned-char", f"-I{HOST}"]
+FLAGS = ["-std=c++20", "-O0", "-fwrapv", "-fno-strict-aliasing", "-ffp-contract=off", "-Xclang", "-ffloat16-excess-precision=none", "-shared", "-fPIC",
+         "-Wno-everything", "-Werror=return-type", "-fsigned-char", f"-I{HOST}"]
 
 ENTRY = """
 extern "C" bool run_{n}(host::Launch& launch) {{

@@ -33,7 +33,7 @@ def expression_cuts(expression):
 
 def cuts(tree):
     for node in sorted(tree.nodes(), key=Node.size, reverse=True):
-        if node.kind == "block":
+        if node.kind in ("block", "list"):
             yield from ((node, parts) for parts in statement_cuts(node))
         elif node.kind == "expression":
             yield from ((node, parts) for parts in expression_cuts(node))

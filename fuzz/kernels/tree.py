@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Node:
-    kind: str  # "expression", "statement", "block"
+    kind: str  # "expression", "statement", "block", "list" (a block without braces), or what isn't cut down
     parts: list = field(default_factory=list)
     type: str = ""  # of an expression
 
@@ -17,6 +17,8 @@ class Node:
         if self.kind == "block":
             lines = "".join(part.text() for part in self.parts)
             return "{\n" + "".join(f"  {line}\n" for line in lines.splitlines()) + "}"
+        if self.kind == "list":
+            return "".join(part.text() for part in self.parts)
         text = "".join(part if isinstance(part, str) else part.text() for part in self.parts)
         return text + "\n" if self.kind == "statement" else text
 

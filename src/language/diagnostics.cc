@@ -174,8 +174,10 @@ void DiagnosticCollector::HandleDiagnostic(clang::DiagnosticsEngine::Level level
         wants_repair(info.getID()) || is_list_of_vector(info.getID(), text.str().str());
     if (wanted && info.getLocation().isValid()) {
       repairs_.places.insert(place_key(sources, info.getLocation()));
+      // A cast is where it says; its ranges begin with its operand too, which is no place of it.
+      const bool cast = info.getID() == clang::diag::err_bad_cxx_cast_generic;
       for (const auto& range : info.getRanges()) {
-        if (range.getBegin().isValid())
+        if (!cast && range.getBegin().isValid())
           repairs_.places.insert(place_key(sources, range.getBegin()));
       }
     }

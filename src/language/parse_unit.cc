@@ -5,6 +5,7 @@
 #include <clang/Parse/Parser.h>
 #include <clang/Sema/Sema.h>
 
+#include "language/dependent_swizzles.h"
 #include "language/metal_pragmas.h"
 #include "language/metal_rules.h"
 #include "language/qualify_methods.h"
@@ -52,7 +53,9 @@ void parse_unit(ClangInstance& instance, std::unique_ptr<clang::ASTConsumer> con
   auto import_state = clang::Sema::ModuleImportState::NotACXX20Module;
   for (bool end = parser.ParseFirstTopLevelDecl(declarations, import_state); !end;
        end = parser.ParseTopLevelDecl(declarations, import_state)) {
-    if (declarations) compiler.getASTConsumer().HandleTopLevelDecl(declarations.get());
+    if (!declarations) continue;
+    prepare_dependent_swizzles(compiler.getASTContext(), declarations.get());
+    compiler.getASTConsumer().HandleTopLevelDecl(declarations.get());
   }
   compiler.getASTConsumer().HandleTranslationUnit(compiler.getASTContext());
   preprocessor.EndSourceFile();

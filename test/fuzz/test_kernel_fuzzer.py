@@ -11,13 +11,13 @@ sys.path.insert(0, str(ROOT / "fuzz" / "kernels"))
 
 import oracle  # noqa: E402
 from compare import Case, check  # noqa: E402
-from generate import Generator  # noqa: E402
+from generate import generator as generator_of  # noqa: E402
 from shrink import shrink  # noqa: E402
 from tree import Node  # noqa: E402
 
 
 def generated(seed):
-    generator = Generator(seed)
+    generator = generator_of(seed)
     return generator, generator.kernel()
 
 
