@@ -18,6 +18,13 @@ namespace {
 using llvm::dyn_cast;
 using llvm::isa;
 
+/// Marks instructions that were defined in a callee: doing it again would only make more code.
+constexpr const char* kDefined = "am.defined";
+
+void mark(llvm::Instruction& instruction) {
+  instruction.setMetadata(kDefined, llvm::MDNode::get(instruction.getContext(), {}));
+}
+
 /// x / 0 is x, x % 0 is 0, INT_MIN / -1 is INT_MIN, INT_MIN % -1 is 0: in each case what a division
 /// by 1 gives. Metal leaves all of them undefined; x86 would raise SIGFPE.
 void define_division(llvm::BinaryOperator& division) {
@@ -121,12 +128,14 @@ void define_intrinsic(llvm::IntrinsicInst& call) {
   }
 }
 
-/// Variables start at zero: an undefined value could make LLVM drop whatever depends on it.
+/// Variables start at zero, those of a callee with each call: an undefined value could make LLVM
+/// drop whatever depends on it.
 void clear_variables(llvm::Function& entry) {
   const llvm::DataLayout& layout = entry.getParent()->getDataLayout();
   for (llvm::Instruction& instruction : llvm::make_early_inc_range(entry.getEntryBlock())) {
     auto* variable = dyn_cast<llvm::AllocaInst>(&instruction);
-    if (!variable) continue;
+    if (!variable || variable->hasMetadata(kDefined)) continue;
+    mark(*variable);
     llvm::IRBuilder<> builder(variable->getNextNode());
     const uint64_t bytes = layout.getTypeAllocSize(variable->getAllocatedType());
     if (bytes <= 64) {
@@ -172,6 +181,7 @@ void define_constants(llvm::Instruction& instruction) {
 }
 
 void define_instruction(llvm::Instruction& instruction) {
+  if (instruction.hasMetadata(kDefined)) return;
   define_constants(instruction);
   instruction.dropUBImplyingAttrsAndMetadata();
   instruction.dropPoisonGeneratingAnnotations();
@@ -184,10 +194,12 @@ void define_instruction(llvm::Instruction& instruction) {
     case llvm::Instruction::UDiv:
     case llvm::Instruction::SRem:
     case llvm::Instruction::URem:
+      mark(instruction);
       return define_division(llvm::cast<llvm::BinaryOperator>(instruction));
     case llvm::Instruction::Shl:
     case llvm::Instruction::LShr:
     case llvm::Instruction::AShr:
+      mark(instruction);
       return define_shift(llvm::cast<llvm::BinaryOperator>(instruction));
     case llvm::Instruction::FPToSI:
     case llvm::Instruction::FPToUI:
@@ -196,8 +208,10 @@ void define_instruction(llvm::Instruction& instruction) {
     case llvm::Instruction::UIToFP:
       return replace(instruction, conversion_rounded_once(llvm::cast<llvm::CastInst>(instruction)));
     case llvm::Instruction::ExtractElement:
+      mark(instruction);
       return define_element(instruction, 1, instruction.getOperand(0)->getType());
     case llvm::Instruction::InsertElement:
+      mark(instruction);
       return define_element(instruction, 2, instruction.getType());
     default:
       break;
@@ -215,18 +229,22 @@ void define_instruction(llvm::Instruction& instruction) {
 
 }  // namespace
 
-void define_behaviour(llvm::Function& entry) {
+void define_callee(llvm::Function& function) {
   std::vector<llvm::Instruction*> all;
-  for (llvm::Instruction& instruction : llvm::instructions(entry)) {
+  for (llvm::Instruction& instruction : llvm::instructions(function)) {
     instruction.dropDbgRecords();
     all.push_back(&instruction);
   }
   for (llvm::Instruction* instruction : all) define_instruction(*instruction);
+  clear_variables(function);
+  function.removeFnAttr(llvm::Attribute::MustProgress);
+  function.removeFnAttr(llvm::Attribute::WillReturn);
+  llvm::removeUnreachableBlocks(function);
+}
+
+void define_behaviour(llvm::Function& entry) {
+  define_callee(entry);
   define_unreachable(entry);
-  clear_variables(entry);
-  entry.removeFnAttr(llvm::Attribute::MustProgress);
-  entry.removeFnAttr(llvm::Attribute::WillReturn);
-  llvm::removeUnreachableBlocks(entry);
 }
 
 }  // namespace anymetal::backend

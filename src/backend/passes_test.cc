@@ -43,6 +43,30 @@ TEST_F(PassTest, InlineCallsRefusesRecursion) {
   EXPECT_FALSE(inline_calls(entry).ok());
 }
 
+TEST_F(PassTest, DefineBehaviourDefinesACalleeOnce) {
+  llvm::Function& entry = read(R"(
+define internal i32 @half(i32 %a, i32 %b) {
+  %v = alloca i32
+  %d = sdiv i32 %a, %b
+  %s = shl i32 %d, %b
+  store i32 %s, ptr %v
+  %w = load i32, ptr %v
+  ret i32 %w
+}
+define void @k(ptr addrspace(1) %out) {
+  %a = load i32, ptr addrspace(1) %out
+  %c = call i32 @half(i32 7, i32 %a)
+  store i32 %c, ptr addrspace(1) %out
+  ret void
+})");
+  ASSERT_TRUE(inline_calls(entry, define_callee).ok());
+  define_behaviour(entry);
+  const std::string text = written().substr(written().find("@k("));
+  EXPECT_EQ(count(text, "select i1"), 1u) << text;
+  EXPECT_EQ(count(text, "and i32"), 1u) << text;
+  EXPECT_EQ(count(text, "store i32 0"), 1u) << text;
+}
+
 TEST_F(PassTest, DefineBehaviourDropsPromises) {
   define_behaviour(read(R"(
 define void @k(ptr addrspace(1) %out) mustprogress willreturn {

@@ -22,9 +22,9 @@ Error too_large(size_t instructions) {
       "limit is 1,000,000; make loops of what is repeated, or several kernels");
 }
 
-std::vector<llvm::CallBase*> inner_calls(llvm::Function& entry) {
+std::vector<llvm::CallBase*> inner_calls(llvm::Function& function) {
   std::vector<llvm::CallBase*> calls;
-  for (auto& block : entry) {
+  for (auto& block : function) {
     for (auto& instruction : block) {
       auto* call = llvm::dyn_cast<llvm::CallBase>(&instruction);
       if (!call) continue;
@@ -35,28 +35,61 @@ std::vector<llvm::CallBase*> inner_calls(llvm::Function& entry) {
   return calls;
 }
 
+/// All functions that `entry` reaches, each behind those that it calls; `entry` comes last.
+Result<std::vector<llvm::Function*>> callees_first(llvm::Function& entry) {
+  struct Step {
+    llvm::Function* function;
+    std::vector<llvm::CallBase*> calls;
+  };
+  std::vector<llvm::Function*> order;
+  std::map<llvm::Function*, bool> is_done;
+  std::vector<Step> open;
+  const auto enter = [&](llvm::Function* function) {
+    is_done[function] = false;
+    open.push_back({function, inner_calls(*function)});
+  };
+  enter(&entry);
+  while (!open.empty()) {
+    Step& step = open.back();
+    if (step.calls.empty()) {
+      is_done[step.function] = true;
+      order.push_back(step.function);
+      open.pop_back();
+      continue;
+    }
+    llvm::Function* callee = step.calls.back()->getCalledFunction();
+    step.calls.pop_back();
+    const auto known = is_done.find(callee);
+    if (known == is_done.end()) {
+      enter(callee);
+    } else if (!known->second) {
+      return internal_error("a function of the kernel calls itself");
+    }
+  }
+  return order;
+}
+
 }  // namespace
 
-Result<void> inline_calls(llvm::Function& entry) {
-  size_t instructions = entry.getInstructionCount();
-  if (instructions > kMaxInstructions) return too_large(instructions);
+Result<void> inline_calls(llvm::Function& entry, const std::function<void(llvm::Function&)>& tidy) {
+  ANYMETAL_ASSIGN_OR_RETURN(const std::vector<llvm::Function*> order, callees_first(entry));
+  // Before it is done: functions that call each other twice double with each of them.
   std::map<llvm::Function*, size_t> sizes;
-  for (auto calls = inner_calls(entry); !calls.empty(); calls = inner_calls(entry)) {
-    for (llvm::CallBase* call : calls) {
-      llvm::Function* callee = call->getCalledFunction();
-      if (callee == &entry) return internal_error("the kernel calls itself");
-      const auto [size, is_new] = sizes.try_emplace(callee, 0);
-      if (is_new) size->second = callee->getInstructionCount();
-      instructions += size->second;
-      // Before it is done: functions that call each other twice double with each of them.
-      if (instructions > kMaxInstructions) return too_large(instructions);
+  for (llvm::Function* function : order) {
+    size_t& size = sizes[function] = function->getInstructionCount();
+    for (llvm::CallBase* call : inner_calls(*function)) size += sizes[call->getCalledFunction()];
+    if (size > kMaxInstructions) return too_large(size);
+  }
+  for (llvm::Function* function : order) {
+    for (llvm::CallBase* call : inner_calls(*function)) {
       llvm::InlineFunctionInfo info;
+      const std::string name = call->getCalledFunction()->getName().str();
       const llvm::InlineResult result = llvm::InlineFunction(*call, info);
       if (!result.isSuccess()) {
-        return internal_error("can't inline " + callee->getName().str() + ": " +
-                              result.getFailureReason());
+        return internal_error("can't inline " + name + ": " + result.getFailureReason());
       }
     }
+    if (function != &entry && tidy) tidy(*function);
   }
   return {};
 }

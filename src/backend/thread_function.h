@@ -6,6 +6,7 @@
 #include <llvm/IR/Function.h>
 #include <llvm/IR/IRBuilder.h>
 
+#include <functional>
 #include <vector>
 
 #include "ir/thread_ir.h"
@@ -25,8 +26,11 @@ struct ThreadFunction {
   [[nodiscard]] llvm::Module& module() const { return *function->getParent(); }
 };
 
-/// Inlines everything that the entry reaches into it (rule 6 allows that).
-[[nodiscard]] Result<void> inline_calls(llvm::Function& entry);
+/// Inlines everything that the entry reaches into it (rule 6 allows that). From the bottom up:
+/// `tidy` gets each function but the entry once all that it calls is in it, before it is put into
+/// others.
+[[nodiscard]] Result<void> inline_calls(llvm::Function& entry,
+                                        const std::function<void(llvm::Function&)>& tidy = {});
 
 /// Replaces the entry by am_thread. `entry` is gone afterwards.
 [[nodiscard]] ThreadFunction make_thread_function(llvm::Function& entry);

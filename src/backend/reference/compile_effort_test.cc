@@ -56,6 +56,29 @@ std::string straight_writes(int count) {
 
 const std::vector<TestBuffer> kBuffers{{"x"}, {"y"}, {"c", "uint"}};
 
+/// Each call brings variables and branches of its own.
+std::string calls_with_variables(int count) {
+  std::string text = "define internal float @f(float %l0) {\n", body;
+  for (int i = 0; i < 30; ++i) {
+    const std::string n = std::to_string(i), next = std::to_string(i + 1);
+    text += "  %v" + n + " = alloca float\n";
+    body += "  store float %l" + n + ", ptr %v" + n + "\n  %c" + n + " = fcmp olt float %l" + n +
+            ", " + n + ".0\n  br i1 %c" + n + ", label %t" + n + ", label %e" + n + "\nt" + n +
+            ":\n  store float " + n + ".0, ptr %v" + n + "\n  br label %e" + n + "\ne" + n +
+            ":\n  %l" + next + " = load float, ptr %v" + n + "\n";
+  }
+  text += body +
+          "  ret float %l30\n}\n"
+          "define void @k(ptr addrspace(1) %x, ptr addrspace(1) %y, ptr addrspace(1) %c) {\n"
+          "  %a0 = load float, ptr addrspace(1) %x\n";
+  for (int i = 0; i < count; ++i) {
+    const std::string n = std::to_string(i);
+    text += "  %a" + std::to_string(i + 1) + " = call float @f(float %a" + n + ")\n";
+  }
+  return text + "  store float %a" + std::to_string(count) +
+         ", ptr addrspace(1) %y\n  ret void\n}\n";
+}
+
 double seconds_of(const std::string& text, Bounds bounds) {
   double best = 1e9;
   for (int repeat = 0; repeat < 2; ++repeat) {
@@ -82,6 +105,12 @@ TEST_P(CompileEffort, GrowsInProportionToStraightWrites) {
   EXPECT_LT(four / one, 9) << one << " s and " << four << " s";
 }
 
+TEST_P(CompileEffort, GrowsInProportionToCallsWithVariables) {
+  const double one = seconds_of(calls_with_variables(30), GetParam());
+  const double four = seconds_of(calls_with_variables(120), GetParam());
+  EXPECT_LT(four / one, 9) << one << " s and " << four << " s";
+}
+
 INSTANTIATE_TEST_SUITE_P(EachBounds, CompileEffort,
                          testing::Values(Bounds::error, Bounds::robust, Bounds::off),
                          [](const auto& info) {
@@ -95,7 +124,8 @@ TEST(LargeKernels, AreRefusedBeforeTheyAreMade) {
   for (int i = 1; i <= 40; ++i) {
     const std::string n = std::to_string(i), callee = "@f" + std::to_string(i - 1);
     text += "define internal float @f" + n + "(float %x) {\n  %a = call float " + callee +
-            "(float %x)\n  %b = call float " + callee + "(float %a)\n  ret float %b\n}\n";
+            "(float %x)\n  %b = call float " + callee +
+            "(float %a)\n  %c = fadd float %a, %b\n  ret float %c\n}\n";
   }
   text +=
       "define void @k(ptr addrspace(1) %y) {\n  %v = call float @f40(float 1.0)\n"

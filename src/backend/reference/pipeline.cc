@@ -8,7 +8,6 @@
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/Transforms/InstCombine/InstCombine.h>
 #include <llvm/Transforms/Scalar/EarlyCSE.h>
-#include <llvm/Transforms/Scalar/SROA.h>
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
 #include <llvm/Transforms/Utils/FixIrreducible.h>
 #include <llvm/Transforms/Utils/LoopSimplify.h>
@@ -116,16 +115,21 @@ Result<void> plain(Compilation& compilation) {
 // The order, and why. STYLE of a name: the function's, with dashes.
 constexpr Pass kPasses[] = {
     // All calls go first: later passes then see one function, and meeting points have one place
-    // each.
+    // each. A callee's variables become values before, or there would be thousands at once, and
+    // SROA takes time for each in each block.
     {"inline-calls", "puts all functions that the kernel calls into it",
-     [](Compilation& c) { return inline_calls(*c.entry); }},
+     [](Compilation& c) {
+       return inline_calls(*c.entry, [&](llvm::Function& callee) {
+         define_callee(callee);
+         make_values(c.passes, callee);
+       });
+     }},
     // Before LLVM's own passes, which would take advantage of what is undefined.
     {"define-behaviour", "gives a meaning to all that LLVM leaves undefined",
      plain<[](Compilation& c) { define_behaviour(*c.entry); }>},
     // No pass that merges calls may run yet: each meeting point counts.
-    {"sroa", "makes variables values (LLVM's)", plain<[](Compilation& c) {
-       c.passes.run(*c.entry, llvm::SROAPass(llvm::SROAOptions::PreserveCFG));
-     }>},
+    {"sroa", "makes variables values (LLVM's)",
+     plain<[](Compilation& c) { make_values(c.passes, *c.entry); }>},
     // Pointers to threadgroup memory are in sight now, and the points are still to be numbered.
     {"insert-lockstep-points", "lets lanes meet between stores and loads of threadgroup memory",
      plain<[](Compilation& c) {
