@@ -22,23 +22,26 @@ std::string contents(const std::string& path) {
   return out.str();
 }
 
-class Samples : public testing::TestWithParam<std::tuple<const char*, const char*>> {};
+class Samples : public testing::TestWithParam<std::tuple<const char*, const char*, Executor>> {};
 
 TEST_P(Samples, KeepTheBoundsAndTheRecord) {
   const Format& format = *find_format(std::get<0>(GetParam()));
   const Spelling& spelling = *find_spelling(std::get<1>(GetParam()));
+  const Executor executor = std::get<2>(GetParam());
   auto record = Record::read(kFolder + "/record.tsv");
   ASSERT_TRUE(record) << record.error().text();
-  auto measured = measure_samples(format, spelling);
+  auto measured = measure_samples(format, spelling, executor);
   ASSERT_TRUE(measured) << measured.error().text();
   size_t expected = 0;
-  for (const Function& function : functions()) expected += applies(spelling, format, function);
+  for (const Function& function : functions()) {
+    expected += applies(spelling, format, function, executor);
+  }
   ASSERT_EQ(measured->size(), expected);
   for (const auto& [function, result] : *measured) {
     EXPECT_EQ(result.violations, 0u) << result.first;
     EXPECT_GT(result.operands, 1000u) << function->name;
     EXPECT_LT(result.approximation, 0x1p-60) << function->name << ": the approximation is too bad";
-    const auto recorded = record->find(*function, format, spelling).sampled;
+    const auto recorded = record->find(executor, *function, format, spelling).sampled;
     ASSERT_TRUE(recorded) << function->name << " has no recorded error" << kRenew;
     EXPECT_LE(rounded_up(result.ulps), *recorded) << function->name << kRenew;
   }
@@ -47,18 +50,20 @@ TEST_P(Samples, KeepTheBoundsAndTheRecord) {
 INSTANTIATE_TEST_SUITE_P(Float, Samples,
                          testing::Combine(testing::Values("float"),
                                           testing::Values("safe", "relaxed", "fast",
-                                                          "precise::", "fast::")));
+                                                          "precise::", "fast::"),
+                                          testing::ValuesIn(kExecutors)));
 INSTANTIATE_TEST_SUITE_P(Narrow, Samples,
                          testing::Combine(testing::Values("half", "bfloat"),
-                                          testing::Values("safe", "relaxed", "fast")));
+                                          testing::Values("safe", "relaxed", "fast"),
+                                          testing::ValuesIn(kExecutors)));
 
 // The long form, on a type that is small enough; its sample has all values already.
 TEST(All, CoversEveryValue) {
   const Format& half = *find_format("half");
   const Spelling& safe = *find_spelling("safe");
   const Function& exp = *find_function("exp");
-  auto all = measure_all(exp, half, safe, 2, [](int) {});
-  auto samples = measure_samples(half, safe);
+  auto all = measure_all(exp, half, safe, Executor::reference, 2, [](int) {});
+  auto samples = measure_samples(half, safe, Executor::reference);
   ASSERT_TRUE(all && samples);
   EXPECT_EQ(all->operands, 65536u);
   EXPECT_EQ(all->violations, 0u) << all->first;
@@ -79,15 +84,15 @@ TEST(Record, KeepsBothKindsOfMeasurement) {
   Record record;
   const Function& exp = *find_function("exp");
   const Spelling& safe = *find_spelling("safe");
-  record.set(exp, *find_format("float"), safe, false, 0.50001);
-  record.set(exp, *find_format("float"), safe, true, 0.5);
+  record.set(Executor::cpu, exp, *find_format("float"), safe, false, 0.50001);
+  record.set(Executor::cpu, exp, *find_format("float"), safe, true, 0.5);
   ASSERT_TRUE(record.write(path));
   auto again = Record::read(path);
   ASSERT_TRUE(again);
-  const Entry entry = again->find(exp, *find_format("float"), safe);
+  const Entry entry = again->find(Executor::cpu, exp, *find_format("float"), safe);
   EXPECT_EQ(entry.sampled, 0.5001);
   EXPECT_EQ(entry.all, 0.5);
-  EXPECT_FALSE(again->find(exp, *find_format("half"), safe).sampled);
+  EXPECT_FALSE(again->find(Executor::cpu, exp, *find_format("half"), safe).sampled);
 }
 
 /// What the judge says of one result.

@@ -7,6 +7,7 @@
 
 #include "anymetal/math_mode.hpp"
 #include "backend/backend.h"
+#include "direct.h"
 #include "format.h"
 #include "functions.h"
 
@@ -23,9 +24,15 @@ struct Spelling {
 [[nodiscard]] std::span<const Spelling> spellings();
 [[nodiscard]] const Spelling* find_spelling(std::string_view name);
 
+/// What computes. `cpu` stands for the math functions of the CPU executor, called one by one;
+/// all else that it does is LLVM's.
+enum class Executor : uint8_t { reference, cpu };
+inline constexpr Executor kExecutors[] = {Executor::reference, Executor::cpu};
+[[nodiscard]] std::string_view name_of(Executor executor);
+
 /// The distinct ones for a type: half and bfloat have no namespaces of their own.
-[[nodiscard]] bool applies(const Spelling& spelling, const Format& format,
-                           const Function& function);
+[[nodiscard]] bool applies(const Spelling& spelling, const Format& format, const Function& function,
+                           Executor executor);
 
 /// Lists of bit patterns in the storage of a type.
 class Patterns {
@@ -53,7 +60,8 @@ class Patterns {
 class Kernel {
  public:
   [[nodiscard]] static Result<Kernel> compile(const Format& format, const Spelling& spelling,
-                                              std::span<const Function* const> functions);
+                                              std::span<const Function* const> functions,
+                                              Executor executor);
 
   /// Results of function f for operand i at f * count + i, for the first `count` of the operands.
   [[nodiscard]] Result<void> run(Patterns& x, Patterns& y, Patterns& z, Patterns& out,
@@ -61,6 +69,7 @@ class Kernel {
 
  private:
   std::unique_ptr<backend::CompiledKernel> kernel_;
+  std::vector<DirectFunction> direct_;  ///< in the kernel's place
 };
 
 }  // namespace anymetal::accuracy

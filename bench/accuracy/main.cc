@@ -16,12 +16,13 @@ namespace {
 struct Options {
   bool all = false;
   std::string record, page;
-  std::vector<std::string> types, spellings, functions;
+  std::vector<std::string> executors, types, spellings, functions;
   unsigned threads = std::thread::hardware_concurrency();
 };
 
 constexpr const char* kUsage =
-    "usage: anymetal_accuracy [--all] [--type T] [--spelling S] [--threads N] [--record FILE] "
+    "usage: anymetal_accuracy [--all] [--executor reference|cpu] [--type T] [--spelling S] "
+    "[--threads N] [--record FILE] "
     "[--page FILE] [FUNCTION...]\n";
 
 bool read_options(int count, char** words, Options& out) {
@@ -32,7 +33,9 @@ bool read_options(int count, char** words, Options& out) {
     } else if (word.starts_with("--")) {
       if (++i == count) return false;
       const std::string value = words[i];
-      if (word == "--type" && find_format(value)) {
+      if (word == "--executor" && (value == "reference" || value == "cpu")) {
+        out.executors.push_back(value);
+      } else if (word == "--type" && find_format(value)) {
         out.types.push_back(value);
       } else if (word == "--spelling" && find_spelling(value)) {
         out.spellings.push_back(value);
@@ -67,15 +70,15 @@ bool wanted(const std::vector<std::string>& list, std::string_view name) {
 }
 
 /// One line for each measurement, and what was wrong with it.
-bool report(const Function& function, const Format& format, const Spelling& spelling,
-            const Measurement& measured) {
+bool report(Executor executor, const Function& function, const Format& format,
+            const Spelling& spelling, const Measurement& measured) {
   (void)std::printf(
-      "%-18s %-7s %-10s %11llu operands  %.6f ulp at 0x%x 0x%x 0x%x  %llu not nearest"
+      "%-9s %-18s %-7s %-10s %11llu operands  %.6f ulp at 0x%x 0x%x 0x%x  %llu not nearest"
       "  approximation 2^%.1f\n",
-      std::string(function.name).c_str(), std::string(format.name).c_str(),
-      std::string(spelling.name).c_str(), static_cast<unsigned long long>(measured.operands),
-      measured.ulps, measured.at[0], measured.at[1], measured.at[2],
-      static_cast<unsigned long long>(measured.not_nearest),
+      std::string(name_of(executor)).c_str(), std::string(function.name).c_str(),
+      std::string(format.name).c_str(), std::string(spelling.name).c_str(),
+      static_cast<unsigned long long>(measured.operands), measured.ulps, measured.at[0],
+      measured.at[1], measured.at[2], static_cast<unsigned long long>(measured.not_nearest),
       measured.approximation > 0 ? std::log2(measured.approximation) : -99);
   if (measured.violations)
     (void)std::printf("  %llu violations, the first: %s\n",
@@ -89,48 +92,56 @@ struct Run {
   Record record;
   bool well = true;
 
-  Result<void> keep(const Function& function, const Format& format, const Spelling& spelling,
-                    const Measurement& measured, bool all) {
-    well &= report(function, format, spelling, measured);
-    record.set(function, format, spelling, all, measured.ulps);
+  Result<void> keep(Executor executor, const Function& function, const Format& format,
+                    const Spelling& spelling, const Measurement& measured, bool all) {
+    well &= report(executor, function, format, spelling, measured);
+    record.set(executor, function, format, spelling, all, measured.ulps);
     // Long runs are kept one by one.
     if (!options.record.empty()) return record.write(options.record);
     return {};
   }
 
-  Result<void> samples(const Format& format, const Spelling& spelling) {
-    ANYMETAL_ASSIGN_OR_RETURN(const Samples measured, measure_samples(format, spelling));
+  Result<void> samples(Executor executor, const Format& format, const Spelling& spelling) {
+    ANYMETAL_ASSIGN_OR_RETURN(const Samples measured, measure_samples(format, spelling, executor));
     for (const auto& [function, result] : measured) {
       if (wanted(options.functions, function->name))
-        ANYMETAL_RETURN_IF_ERROR(keep(*function, format, spelling, result, false));
+        ANYMETAL_RETURN_IF_ERROR(keep(executor, *function, format, spelling, result, false));
     }
     return {};
   }
 
-  Result<void> everything(const Format& format, const Spelling& spelling) {
+  Result<void> everything(Executor executor, const Format& format, const Spelling& spelling) {
     for (const Function& function : functions()) {
       if (function.arity != 1 || !wanted(options.functions, function.name) ||
-          !applies(spelling, format, function))
+          !applies(spelling, format, function, executor))
         continue;
       const auto progress = [&](int part) {
         (void)std::fprintf(stderr, "\r%s: %d/64 ", std::string(function.name).c_str(), part);
       };
-      ANYMETAL_ASSIGN_OR_RETURN(const Measurement measured,
-                                measure_all(function, format, spelling, options.threads, progress));
+      ANYMETAL_ASSIGN_OR_RETURN(
+          const Measurement measured,
+          measure_all(function, format, spelling, executor, options.threads, progress));
       (void)std::fputc('\n', stderr);
-      ANYMETAL_RETURN_IF_ERROR(keep(function, format, spelling, measured, true));
+      ANYMETAL_RETURN_IF_ERROR(keep(executor, function, format, spelling, measured, true));
+    }
+    return {};
+  }
+
+  Result<void> of(Executor executor) {
+    for (const Format& format : formats()) {
+      if (!wanted(options.types, format.name)) continue;
+      for (const Spelling& spelling : spellings()) {
+        if (!wanted(options.spellings, spelling.name)) continue;
+        ANYMETAL_RETURN_IF_ERROR(options.all ? everything(executor, format, spelling)
+                                             : samples(executor, format, spelling));
+      }
     }
     return {};
   }
 
   Result<void> all_of_it() {
-    for (const Format& format : formats()) {
-      if (!wanted(options.types, format.name)) continue;
-      for (const Spelling& spelling : spellings()) {
-        if (!wanted(options.spellings, spelling.name)) continue;
-        ANYMETAL_RETURN_IF_ERROR(options.all ? everything(format, spelling)
-                                             : samples(format, spelling));
-      }
+    for (const Executor executor : kExecutors) {
+      if (wanted(options.executors, name_of(executor))) ANYMETAL_RETURN_IF_ERROR(of(executor));
     }
     if (options.page.empty()) return {};
     std::ofstream file(options.page);

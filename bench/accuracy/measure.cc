@@ -172,8 +172,9 @@ void fill(std::span<const Operand> operands, Patterns& x, Patterns& y, Patterns&
 
 /// Functions that are tried with the same operands, by one kernel.
 Result<void> measure_group(std::span<const Function* const> group, const Format& format,
-                           const Spelling& spelling, Samples& out) {
-  ANYMETAL_ASSIGN_OR_RETURN(const Kernel kernel, Kernel::compile(format, spelling, group));
+                           const Spelling& spelling, Executor executor, Samples& out) {
+  ANYMETAL_ASSIGN_OR_RETURN(const Kernel kernel,
+                            Kernel::compile(format, spelling, group, executor));
   const std::vector<Operand> operands = sample(format, *group[0]);
   const size_t count = operands.size();
   Patterns x(format, count), y(format, count), z(format, count);
@@ -190,28 +191,28 @@ Result<void> measure_group(std::span<const Function* const> group, const Format&
 
 }  // namespace
 
-Result<Samples> measure_samples(const Format& format, const Spelling& spelling) {
+Result<Samples> measure_samples(const Format& format, const Spelling& spelling, Executor executor) {
   std::map<std::pair<int, Operands>, std::vector<const Function*>> groups;
   for (const Function& function : functions()) {
-    if (applies(spelling, format, function))
+    if (applies(spelling, format, function, executor))
       groups[{function.arity, function.operands}].push_back(&function);
   }
   Samples out;
   for (const auto& [operands, group] : groups)
-    ANYMETAL_RETURN_IF_ERROR(measure_group(group, format, spelling, out));
+    ANYMETAL_RETURN_IF_ERROR(measure_group(group, format, spelling, executor, out));
   std::ranges::sort(out, {}, &Samples::value_type::first);
   return out;
 }
 
 Result<Measurement> measure_all(const Function& function, const Format& format,
-                                const Spelling& spelling, unsigned threads,
+                                const Spelling& spelling, Executor executor, unsigned threads,
                                 const std::function<void(int)>& progress) {
   const Function* one[] = {&function};
-  ANYMETAL_ASSIGN_OR_RETURN(const Kernel kernel, Kernel::compile(format, spelling, one));
+  ANYMETAL_ASSIGN_OR_RETURN(const Kernel kernel, Kernel::compile(format, spelling, one, executor));
   // Where errors grow from operand to operand, each would be the largest so far. The sample has one
   // that is nearly the largest of all.
   Samples sampled;
-  ANYMETAL_RETURN_IF_ERROR(measure_group(one, format, spelling, sampled));
+  ANYMETAL_RETURN_IF_ERROR(measure_group(one, format, spelling, executor, sampled));
   const Measurement start = std::move(sampled[0].second);
   const uint64_t total = uint64_t{1} << format.bits;
   std::atomic<uint64_t> next{0};

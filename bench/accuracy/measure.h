@@ -64,12 +64,14 @@ class Judge {
 using Samples = std::vector<std::pair<const Function*, Measurement>>;
 
 /// Samples of all functions to which the spelling applies, in the table's order.
-[[nodiscard]] Result<Samples> measure_samples(const Format& format, const Spelling& spelling);
+[[nodiscard]] Result<Samples> measure_samples(const Format& format, const Spelling& spelling,
+                                              Executor executor);
 
 /// All 2^32 floats (65,536 halves or bfloats) of a function of one operand, on `threads` threads.
 /// `progress` hears of each 64th of the way.
 [[nodiscard]] Result<Measurement> measure_all(const Function& function, const Format& format,
-                                              const Spelling& spelling, unsigned threads,
+                                              const Spelling& spelling, Executor executor,
+                                              unsigned threads,
                                               const std::function<void(int)>& progress);
 
 }  // namespace anymetal::accuracy

@@ -11,7 +11,8 @@
 
 namespace anymetal::accuracy {
 
-/// One function of one type in one spelling. Errors are in ulps, rounded up to four decimals.
+/// One function of one type in one spelling on one executor. Errors are in ulps, rounded up to four
+/// decimals.
 struct Entry {
   std::optional<double> sampled;  ///< over the sample of `./dev test`
   std::optional<double> all;      ///< over all values of the type
@@ -19,16 +20,16 @@ struct Entry {
 
 class Record {
  public:
-  /// Function, type, spelling.
-  using Key = std::tuple<std::string, std::string, std::string>;
+  /// Executor, function, type, spelling.
+  using Key = std::tuple<std::string, std::string, std::string, std::string>;
 
   [[nodiscard]] static Result<Record> read(const std::string& path);
   [[nodiscard]] Result<void> write(const std::string& path) const;
 
   /// Keeps what is known of the other kind of measurement.
-  void set(const Function& function, const Format& format, const Spelling& spelling, bool all,
-           double ulps);
-  [[nodiscard]] Entry find(const Function& function, const Format& format,
+  void set(Executor executor, const Function& function, const Format& format,
+           const Spelling& spelling, bool all, double ulps);
+  [[nodiscard]] Entry find(Executor executor, const Function& function, const Format& format,
                            const Spelling& spelling) const;
 
   /// docs/accuracy.md.

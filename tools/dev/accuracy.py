@@ -23,9 +23,11 @@ def measure(arguments):
     if "--all" in chosen and "--spelling" not in chosen:
         # precise:: and fast:: are the same functions on the reference executor; the sample watches that.
         chosen += ["--spelling", "safe"]
+    if "--all" in chosen and "--executor" not in chosen:
+        chosen += ["--executor", "reference"]
     command = [folder / "bench" / "accuracy" / "anymetal_accuracy", "--record", RECORD, "--page", PAGE, *chosen]
     status = subprocess.run([str(part) for part in command], preexec_fn=lambda: os.nice(10)).returncode
     if status == 2:
-        raise Stop("usage: ./dev bench accuracy [--all] [--type T] [--spelling S] [--threads N] [FUNCTION...]", 2)
+        raise Stop("usage: ./dev bench accuracy [--all] [--executor reference|cpu] [--type T] [--spelling S] [--threads N] [FUNCTION...]", 2)
     print(f"written: {RECORD.relative_to(ROOT)}, {PAGE.relative_to(ROOT)}")
     return status

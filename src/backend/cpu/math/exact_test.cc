@@ -1,0 +1,29 @@
+// rsqrt is correctly rounded: for every significand, by exact integer arithmetic. The exponents are
+// measured in bench/accuracy.
+#include "backend/cpu/math/exact.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace anymetal::cpu_math {
+namespace {
+
+/// Whether 1 / sqrt(x) > m, for x in [1, 4) and m in (1/2, 1] of 26 bits at most.
+bool is_above(float x, double m) {
+  using Integer = unsigned __int128;
+  const auto whole_x = Integer(std::ldexp(double(x), 23)), whole_m = Integer(std::ldexp(m, 26));
+  return whole_x * whole_m * whole_m < Integer(1) << (23 + 52);
+}
+
+TEST(Rsqrt, IsCorrectlyRoundedForEverySignificand) {
+  for (Bits bits = bits_of(1.0f); bits < bits_of(4.0f); ++bits) {
+    const float x = float_of(bits), result = rsqrt<Precision::precise>(x);
+    const double below = (double(result) + double(std::nextafter(result, 0.0f))) / 2;
+    const double above = (double(result) + double(std::nextafter(result, 2.0f))) / 2;
+    ASSERT_TRUE(is_above(x, below) && !is_above(x, above)) << x << " gives " << result;
+  }
+}
+
+}  // namespace
+}  // namespace anymetal::cpu_math
