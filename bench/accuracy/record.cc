@@ -45,8 +45,10 @@ and three operands: special values each with each, and random ones.
 
 **Fast math.** *Fast* is the largest of a bare `exp` in the modes `relaxed` and `fast`, and of `fast::exp` in the mode `safe`; the
 other column is of a bare `exp` under `safe` and of `precise::exp` under `fast`. On the reference executor the two forms are one
-function. Bounds that aren't in ulps are checked operand by operand, and the ulps are shown all the same. Where the specification has no number for a fast form (it names a formula, in *italics* here), the precise form's
-bound is kept; for bfloat it bounds arithmetic alone, and functions are held to 1 ulp.
+function. Bounds that aren't in ulps are checked operand by operand, and the ulps are shown all the same.
+Where the specification has no number for a fast form but a formula (in *italics* here), the precise form's bound is kept, or for
+`pow` and `powr` what the formula gives with the bounds of its parts; for bfloat it bounds arithmetic alone, and functions are held
+to 1 ulp.
 
 )";
 
@@ -157,8 +159,9 @@ Entry Record::find(Executor executor, const Function& function, const Format& fo
 std::string Record::page() const {
   std::string text = kIntroduction;
   text +=
-      "| function | float: bound | ours | fast: bound | ours | floats | half: bound | ours | "
-      "bfloat: bound | ours |\n|---|---|---|---|---|---|---|---|---|---|\n";
+      "| function | float: bound | ref. | cpu | fast: bound | ref. | cpu | half: bound | ref. | cpu "
+      "| bfloat: bound | ref. | cpu | floats |\n"
+      "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
   for (const Function& function : functions()) text += row_of(*this, function);
   text +=
       "\nFor bfloat in fast math the specification allows quotients 0.6 ulp (table 8.5); they are "
