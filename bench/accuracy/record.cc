@@ -159,7 +159,8 @@ Entry Record::find(Executor executor, const Function& function, const Format& fo
 std::string Record::page() const {
   std::string text = kIntroduction;
   text +=
-      "| function | float: bound | ref. | cpu | fast: bound | ref. | cpu | half: bound | ref. | cpu "
+      "| function | float: bound | ref. | cpu | fast: bound | ref. | cpu | half: bound | ref. | "
+      "cpu "
       "| bfloat: bound | ref. | cpu | floats |\n"
       "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
   for (const Function& function : functions()) text += row_of(*this, function);
