@@ -1,5 +1,6 @@
 // `anymetal compile`: what the compiler makes of a text, stage by stage, without running it.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <fstream>
@@ -29,7 +30,9 @@ struct CompileRequest {
   std::vector<std::string> templates;
   std::vector<std::string> macros;
   std::vector<std::string> include_dirs;
+  std::vector<uint32_t> threadgroup = {256};
   bool atomic_outputs = false;
+  bool why = false;
 
   [[nodiscard]] bool is_body() const { return !inputs.empty() || !outputs.empty(); }
 };
@@ -174,13 +177,39 @@ Result<std::string> only_kernel(const language::ParsedLibrary& library, const st
                                   : "which kernel? Say --kernel NAME with one of:" + names);
 }
 
+backend::Extent threadgroup_of(const CompileRequest& request) {
+  std::vector<uint32_t> size = request.threadgroup;
+  size.resize(3, 1);
+  return {size[0], size[1], size[2]};
+}
+
+/// Of the environment; --emit=simt is about the CPU executor, whichever runs kernels.
+runtime::Settings settings_for(const CompileRequest& request) {
+  auto settings = runtime::Settings::from_environment();
+  if (request.emit == "simt") {
+    settings.executor = "cpu";
+    settings.bounds = backend::Bounds::off;
+  }
+  return settings;
+}
+
 Result<std::string> emit_code(language::ParsedLibrary& library, const std::string& wanted,
                               const CompileRequest& request) {
   ANYMETAL_ASSIGN_OR_RETURN(const std::string kernel, only_kernel(library, wanted));
-  const auto settings = runtime::Settings::from_environment();
-  if (request.emit == "asm") return runtime::assembly_text(library, kernel, settings);
-  if (request.stop_after.empty()) return runtime::thread_ir_text(library, kernel);
-  return runtime::ir_text_after(library, kernel, settings, request.stop_after);
+  const auto settings = settings_for(request);
+  if (settings.invalid) return *settings.invalid;
+  const backend::Extent threadgroup = threadgroup_of(request);
+  if (request.why) {
+    ANYMETAL_ASSIGN_OR_RETURN(const auto lines,
+                              runtime::remark_lines(library, kernel, settings, threadgroup));
+    return fmt::format("{}", fmt::join(lines, "\n"));
+  }
+  if (request.emit == "asm") return runtime::assembly_text(library, kernel, settings, threadgroup);
+  if (request.emit == "simt" || !request.stop_after.empty()) {
+    const std::string pass = request.stop_after.empty() ? "vectorize" : request.stop_after;
+    return runtime::ir_text_after(library, kernel, settings, threadgroup, pass);
+  }
+  return runtime::thread_ir_text(library, kernel);
 }
 
 template <class Pass>
@@ -199,7 +228,9 @@ std::string list_passes() {
   return list("of the text's tokens (--emit=tokens --stop-after=NAME):",
               language::rewrite_passes()) +
          list("of the IR, reference executor (--emit=llvm --stop-after=NAME):",
-              runtime::pass_names());
+              runtime::pass_names("reference")) +
+         list("of the IR, CPU executor (--emit=simt --stop-after=NAME):",
+              runtime::pass_names("cpu"));
 }
 
 /// What CLI11 can't check by itself.
@@ -207,11 +238,11 @@ void check_usage(const CompileRequest& request) {
   const std::string& name = request.stop_after;
   if (request.file.empty() && request.emit != "passes") throw CLI::RequiredError("FILE");
   if (name.empty()) return;
-  const bool known =
-      request.emit == "tokens" ? has_name(language::rewrite_passes(), name)
-      : request.emit == "llvm"
-          ? has_name(runtime::pass_names(), name)
-          : throw CLI::ValidationError("--stop-after needs --emit=tokens or --emit=llvm");
+  const bool known = request.emit == "tokens" ? has_name(language::rewrite_passes(), name)
+                     : request.emit == "llvm" || request.emit == "simt"
+                         ? has_name(runtime::pass_names(settings_for(request).executor), name)
+                         : throw CLI::ValidationError(
+                               "--stop-after needs --emit=tokens, --emit=llvm or --emit=simt");
   if (known) return;
   throw CLI::ValidationError(
       fmt::format("--emit={} has no pass '{}'\n\n{}", request.emit, name, list_passes()));
@@ -260,11 +291,20 @@ void add_compile(CLI::App& app, int& status) {
                    "tokens: the text after the rewrite, as Clang sees it\n"
                    "interface: parameters and limits of each kernel (the default)\n"
                    "llvm: the IR of one thread\n"
-                   "asm: machine code of the reference executor\n"
+                   "simt: the CPU executor's vector code, as IR of a threadgroup\n"
+                   "asm: machine code of the chosen executor (ANYMETAL_EXECUTOR)\n"
                    "passes: the names of the passes, for --stop-after (no FILE)")
-      ->check(CLI::IsMember({"signature", "tokens", "interface", "llvm", "asm", "passes"}));
+      ->check(CLI::IsMember({"signature", "tokens", "interface", "llvm", "simt", "asm", "passes"}));
   command->add_option("--stop-after", request->stop_after,
-                      "A pass: with llvm or tokens, shows what there is after it");
+                      "A pass: with tokens, llvm or simt, shows what there is after it");
+  command
+      ->add_option("--threadgroup", request->threadgroup,
+                   "Threads of a threadgroup, for which the CPU executor makes code: 256, or 32,8")
+      ->delimiter(',')
+      ->expected(1, 3)
+      ->check(CLI::Range(1u, 1024u));
+  command->add_flag("--why", request->why,
+                    "With simt or asm: instead of code, what isn't as fast as it looks, and why");
   add_options(*command, *request);
   command->footer(
       "A body's options may also stand in the file, in lines at its top that start with //!\n\n"
@@ -272,6 +312,7 @@ void add_compile(CLI::App& app, int& status) {
       "  anymetal compile kernels.metal\n"
       "  anymetal compile kernels.metal --emit=llvm --kernel scale\n"
       "  anymetal compile kernels.metal --emit=llvm --stop-after=instrument-bounds\n"
+      "  anymetal compile kernels.metal --emit=simt --why --threadgroup 16,16\n"
       "  anymetal compile exp.metal --emit=signature --input x:float32[16] --output y:float32[16]");
   command->callback([request, &status] {
     check_usage(*request);

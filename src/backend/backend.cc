@@ -9,4 +9,11 @@ Result<std::string> Backend::assembly(ThreadIr ir, const CompileOptions& options
                            "' shows no assembly; not supported yet");
 }
 
+Backend* find_backend(std::string_view name) {
+  for (Backend* backend : {&reference_backend(), &cpu_backend()}) {
+    if (backend->name() == name) return backend;
+  }
+  return nullptr;
+}
+
 }  // namespace anymetal::backend

@@ -91,6 +91,14 @@ struct Dispatch {
   uint64_t message_bytes = uint64_t{8} << 20;
 };
 
+/// What people may want to know about the code of a line: where it can't be as fast as it looks,
+/// and why. Line 0: of the whole kernel.
+struct Remark {
+  std::string file;
+  uint32_t line = 0;
+  std::string text;
+};
+
 class CompiledKernel {
  public:
   virtual ~CompiledKernel() = default;
@@ -100,6 +108,7 @@ class CompiledKernel {
   [[nodiscard]] virtual const KernelInterface& interface() const = 0;
   /// Machine code and all that `load` needs, for the disk cache.
   [[nodiscard]] virtual std::string_view object() const = 0;
+  [[nodiscard]] virtual std::vector<Remark> remarks() const { return {}; }
 };
 
 class Backend {
@@ -121,5 +130,9 @@ class Backend {
 
 /// The executors of this process. They live until it ends.
 [[nodiscard]] Backend& reference_backend();
+[[nodiscard]] Backend& cpu_backend();
+
+/// "reference" or "cpu"; null for any other name.
+[[nodiscard]] Backend* find_backend(std::string_view name);
 
 }  // namespace anymetal::backend

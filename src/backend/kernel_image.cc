@@ -1,6 +1,6 @@
 #include "backend/kernel_image.h"
 
-#include <cstring>
+#include "backend/image_bytes.h"
 
 namespace anymetal::backend {
 namespace {
@@ -8,88 +8,19 @@ namespace {
 constexpr uint32_t kMagic = 0x52464d41;  // "AMFR"
 constexpr uint32_t kVersion = 3;
 
-/// FNV-1a over eight bytes at a time: finds damage, not malice.
-uint64_t checksum(std::string_view bytes) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  while (!bytes.empty()) {
-    uint64_t word = 0;
-    const size_t count = bytes.size() < 8 ? bytes.size() : 8;
-    std::memcpy(&word, bytes.data(), count);
-    hash = (hash ^ word) * 0x100000001b3u;
-    hash ^= hash >> 29;
-    bytes.remove_prefix(count);
-  }
-  return hash;
-}
-
-class Writer {
- public:
-  template <class T>
-  void number(T value) {
-    out_.append(reinterpret_cast<const char*>(&value), sizeof value);
-  }
-  void text(std::string_view value) {
-    number<uint64_t>(value.size());
-    out_.append(value);
-  }
-  std::string take() { return std::move(out_); }
-
- private:
-  std::string out_;
-};
-
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
-  template <class T>
-  T number() {
-    T value{};
-    if (bytes_.size() < sizeof value) {
-      ok_ = false;
-      return value;
-    }
-    std::memcpy(&value, bytes_.data(), sizeof value);
-    bytes_.remove_prefix(sizeof value);
-    return value;
-  }
-  std::string text() {
-    const auto size = number<uint64_t>();
-    if (!ok_ || size > bytes_.size()) {
-      ok_ = false;
-      return {};
-    }
-    std::string value(bytes_.substr(0, size));
-    bytes_.remove_prefix(size);
-    return value;
-  }
-  /// The length of a list whose elements take at least one byte each.
-  size_t length() {
-    const auto size = number<uint64_t>();
-    if (size > bytes_.size()) ok_ = false;
-    return ok_ ? size : 0;
-  }
-  [[nodiscard]] bool ok() const { return ok_; }
-  [[nodiscard]] bool at_end() const { return bytes_.empty(); }
-  [[nodiscard]] std::string_view rest() const { return bytes_; }
-
- private:
-  std::string_view bytes_;
-  bool ok_ = true;
-};
-
-void write_place(Writer& out, Place place) {
+void write_place(ImageWriter& out, Place place) {
   out.number(place.file);
   out.number(place.line);
 }
 
-Place read_place(Reader& in) {
+Place read_place(ImageReader& in) {
   Place place;
   place.file = in.number<uint32_t>();
   place.line = in.number<uint32_t>();
   return place;
 }
 
-void write_tables(Writer& out, const KernelImage& image) {
+void write_tables(ImageWriter& out, const KernelImage& image) {
   out.number<uint64_t>(image.files.size());
   for (const auto& file : image.files) out.text(file);
   out.number<uint64_t>(image.accesses.size());
@@ -121,7 +52,7 @@ void write_tables(Writer& out, const KernelImage& image) {
   }
 }
 
-void read_tables(Reader& in, KernelImage& image) {
+void read_tables(ImageReader& in, KernelImage& image) {
   image.files.resize(in.length());
   for (auto& file : image.files) file = in.text();
   image.accesses.resize(in.length());
@@ -164,7 +95,7 @@ std::string KernelImage::place_text(Place place) const {
 }
 
 std::string serialize(const KernelImage& image) {
-  Writer body;
+  ImageWriter body;
   body.text(image.kernel);
   body.number(image.argument_count);
   body.number<uint8_t>(uint8_t(image.bounds));
@@ -174,22 +105,11 @@ std::string serialize(const KernelImage& image) {
   body.number(image.stack_bytes);
   body.number(image.threadgroup_bytes);
   body.text(image.object);
-  const std::string bytes = body.take();
-  Writer out;
-  out.number(kMagic);
-  out.number(kVersion);
-  out.number(checksum(bytes));
-  return out.take() + bytes;
+  return body.seal(kMagic, kVersion);
 }
 
 Result<KernelImage> parse_image(std::string_view bytes) {
-  Reader in(bytes);
-  const auto magic = in.number<uint32_t>();
-  const auto version = in.number<uint32_t>();
-  const auto sum = in.number<uint64_t>();
-  if (!in.ok() || magic != kMagic || version != kVersion || sum != checksum(in.rest())) {
-    return internal_error("a compiled kernel is damaged or of another version");
-  }
+  ANYMETAL_ASSIGN_OR_RETURN(ImageReader in, ImageReader::unseal(bytes, kMagic, kVersion));
   KernelImage image;
   image.kernel = in.text();
   image.argument_count = in.number<uint32_t>();

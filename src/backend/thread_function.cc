@@ -132,16 +132,19 @@ ThreadFunction make_thread_function(llvm::Function& entry) {
   }
   entry.eraseFromParent();
   function.setName(kThreadFunctionName);
-  // Inlined functions have served.
+  drop_other_functions(function);
+  return thread;
+}
+
+void drop_other_functions(llvm::Function& kept) {
   std::vector<llvm::Function*> dead;
-  for (llvm::Function& other : module) {
-    if (&other != &function && !other.isDeclaration()) dead.push_back(&other);
+  for (llvm::Function& other : *kept.getParent()) {
+    if (&other != &kept && !other.isDeclaration()) dead.push_back(&other);
   }
   for (llvm::Function* other : dead) other->deleteBody();
   for (llvm::Function* other : dead) {
     if (other->use_empty()) other->eraseFromParent();
   }
-  return thread;
 }
 
 std::vector<const Parameter*> entry_parameters(const KernelInterface& interface) {

@@ -32,6 +32,9 @@ struct ThreadFunction {
 [[nodiscard]] Result<void> inline_calls(llvm::Function& entry,
                                         const std::function<void(llvm::Function&)>& tidy = {});
 
+/// Takes all functions that have code but `kept` out of the module: inlined, they have served.
+void drop_other_functions(llvm::Function& kept);
+
 /// Replaces the entry by am_thread. `entry` is gone afterwards.
 [[nodiscard]] ThreadFunction make_thread_function(llvm::Function& entry);
 

@@ -2,10 +2,12 @@
 // the library see no LLVM.
 #include "runtime/code_text.h"
 
+#include <fmt/format.h>
 #include <llvm/Support/raw_ostream.h>
 
 #include <chrono>
 
+#include "backend/cpu/pipeline.h"
 #include "backend/reference/pipeline.h"
 #include "ir/thread_ir.h"
 #include "runtime/runtime.h"
@@ -21,21 +23,43 @@ Result<std::string> thread_ir_text(language::ParsedLibrary& library, std::string
 }
 
 Result<std::string> assembly_text(language::ParsedLibrary& library, std::string_view kernel,
-                                  const Settings& settings) {
+                                  const Settings& settings, Extent threadgroup) {
   const Engine engine = Engine::system(settings);
   if (engine.backend == nullptr) return *engine.missing;
   ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, library.emit(kernel));
-  return engine.backend->assembly(std::move(ir), {.bounds = settings.bounds});
+  return engine.backend->assembly(std::move(ir),
+                                  {.bounds = settings.bounds, .threadgroup = threadgroup});
 }
 
-std::vector<PassName> pass_names() {
-  return backend::reference::passes();
+std::vector<PassName> pass_names(std::string_view executor) {
+  return executor == "cpu" ? backend::cpu::passes() : backend::reference::passes();
 }
 
 Result<std::string> ir_text_after(language::ParsedLibrary& library, std::string_view kernel,
-                                  const Settings& settings, std::string_view pass) {
+                                  const Settings& settings, Extent threadgroup,
+                                  std::string_view pass) {
   ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, library.emit(kernel));
+  if (settings.executor == "cpu")
+    return backend::cpu::ir_after(std::move(ir), {threadgroup, threadgroup}, pass);
   return backend::reference::ir_after(std::move(ir), {.bounds = settings.bounds}, pass);
+}
+
+Result<std::vector<std::string>> remark_lines(language::ParsedLibrary& library,
+                                              std::string_view kernel, const Settings& settings,
+                                              Extent threadgroup) {
+  const Engine engine = Engine::system(settings);
+  if (engine.backend == nullptr) return *engine.missing;
+  ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, library.emit(kernel));
+  ANYMETAL_ASSIGN_OR_RETURN(
+      const auto code, engine.backend->compile(
+                           std::move(ir), {.bounds = settings.bounds, .threadgroup = threadgroup}));
+  std::vector<std::string> lines;
+  for (const backend::Remark& remark : code->remarks()) {
+    lines.push_back(remark.line == 0
+                        ? remark.text
+                        : fmt::format("{}:{}: {}", remark.file, remark.line, remark.text));
+  }
+  return lines;
 }
 
 Result<StageTimes> time_stages(const language::Source& source, const language::Options& options,

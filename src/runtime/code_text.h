@@ -11,11 +11,16 @@
 
 namespace anymetal::runtime {
 
-/// The passes over the IR of one thread, in their order, and the IR after one of them.
-[[nodiscard]] ANYMETAL_PRIVATE_API std::vector<PassName> pass_names();
+/// The executors' passes over the IR, in their order, and the IR after one of them.
+[[nodiscard]] ANYMETAL_PRIVATE_API std::vector<PassName> pass_names(std::string_view executor);
 [[nodiscard]] ANYMETAL_PRIVATE_API Result<std::string> ir_text_after(
     language::ParsedLibrary& library, std::string_view kernel, const Settings& settings,
-    std::string_view pass);
+    Extent threadgroup, std::string_view pass);
+
+/// What the chosen executor has to say about the code that it makes: "file:line: text".
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<std::vector<std::string>> remark_lines(
+    language::ParsedLibrary& library, std::string_view kernel, const Settings& settings,
+    Extent threadgroup);
 
 /// Seconds of each stage of a compilation that no cache helps.
 struct StageTimes {

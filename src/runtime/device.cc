@@ -6,8 +6,8 @@
 #include <fstream>
 #include <string>
 
+#include "backend/fork_guard.h"
 #include "runtime/device_state.h"
-#include "runtime/fork_guard.h"
 #include "runtime/validate_launch.h"
 
 namespace anymetal::runtime {
@@ -66,11 +66,11 @@ class SystemDevice final : public Device {
 
   Result<std::shared_ptr<Library>> library(const language::Source& source,
                                            const language::Options& options) override {
-    const ForkGuard guard;
+    const backend::ForkGuard guard;
     return open_library(state_, source, options);
   }
   Result<std::shared_ptr<Pipeline>> pipeline(const std::shared_ptr<Function>& function) override {
-    const ForkGuard guard;
+    const backend::ForkGuard guard;
     return open_pipeline(state_, *this, function);
   }
   std::shared_ptr<CommandQueue> queue() override { return make_queue(state_->limits); }

@@ -10,10 +10,9 @@
 #include <atomic>
 #include <cstring>
 #include <deque>
-#include <map>
-#include <shared_mutex>
-#include <tuple>
+#include <mutex>
 
+#include "backend/fork_guard.h"
 #include "ir/thread_ir.h"
 #include "runtime/content_key.h"
 #include "runtime/coverage.h"
@@ -83,11 +82,9 @@ class CompiledFunction final : public Pipeline {
 
   Result<void> run(const Launch& launch) override {
     ANYMETAL_RETURN_IF_ERROR(validate(launch));
-    std::shared_ptr<CompiledKernel> specialised;
     CompiledKernel* code = code_.get();
     if (!code) {
-      ANYMETAL_ASSIGN_OR_RETURN(specialised, find_code(launch.threadgroup));
-      code = specialised.get();
+      ANYMETAL_ASSIGN_OR_RETURN(code, find_code(launch.threadgroup));
     }
     if (state_->settings.warn_coverage && state_->settings.bounds != Bounds::off)
       return run_watched_outputs(*code, launch);
@@ -187,22 +184,30 @@ class CompiledFunction final : public Pipeline {
     return error;
   }
 
-  // For back ends that specialise.
-  Result<std::shared_ptr<CompiledKernel>> find_code(Extent threadgroup) {
-    auto size = std::tuple(threadgroup.x, threadgroup.y, threadgroup.z);
-    {
-      std::shared_lock lock(mutex_);
-      if (auto found = by_threadgroup_.find(size); found != by_threadgroup_.end())
-        return found->second;
-    }
-    std::unique_lock lock(mutex_);
-    std::shared_ptr<CompiledKernel>& code = by_threadgroup_[size];
-    if (!code) {
-      Result<std::shared_ptr<CompiledKernel>> made = compile(threadgroup);
-      if (!made.ok()) return by_threadgroup_.erase(size), std::move(made).error();
-      code = std::move(made).value();
-    }
-    return code;
+  // For back ends that specialise: the code for each size, in a list that only grows. A launch that
+  // finds its code takes no lock, so that a fork finds none held.
+  struct Specialised {
+    Extent threadgroup;
+    std::shared_ptr<CompiledKernel> code;
+    const Specialised* next = nullptr;
+  };
+
+  CompiledKernel* find_specialised(Extent threadgroup) const {
+    const Specialised* one = specialised_.load(std::memory_order_acquire);
+    while (one && one->threadgroup != threadgroup) one = one->next;
+    return one ? one->code.get() : nullptr;
+  }
+
+  Result<CompiledKernel*> find_code(Extent threadgroup) {
+    if (CompiledKernel* code = find_specialised(threadgroup)) return code;
+    const backend::ForkGuard guard;
+    const std::lock_guard lock(mutex_);
+    if (CompiledKernel* code = find_specialised(threadgroup)) return code;
+    ANYMETAL_ASSIGN_OR_RETURN(auto code, compile(threadgroup));
+    const Specialised* before = specialised_.load(std::memory_order_relaxed);
+    const Specialised& made = storage_.emplace_back(threadgroup, std::move(code), before);
+    specialised_.store(&made, std::memory_order_release);
+    return made.code.get();
   }
 
   std::string code_key(Extent threadgroup) const {
@@ -256,10 +261,10 @@ class CompiledFunction final : public Pipeline {
   const std::shared_ptr<CachedLibrary> library_;
   const std::string key_;
   KernelInterface interface_;
-  std::shared_ptr<CompiledKernel> code_;  // null: by_threadgroup_
-  std::shared_mutex mutex_;
-  std::map<std::tuple<uint32_t, uint32_t, uint32_t>, std::shared_ptr<CompiledKernel>>
-      by_threadgroup_;
+  std::shared_ptr<CompiledKernel> code_;  // null: specialised_
+  std::mutex mutex_;
+  std::deque<Specialised> storage_;
+  std::atomic<const Specialised*> specialised_{nullptr};
 };
 
 std::string function_key(const CachedLibrary& library, const Function& function) {

@@ -108,7 +108,7 @@ Settings Settings::from_environment(const Lookup& get) {
       get ? get : [](const char* name) -> const char* { return std::getenv(name); };
   Settings settings;
   Reader in(lookup, settings.invalid);
-  settings.executor = in.choice("ANYMETAL_EXECUTOR", {"reference"});
+  settings.executor = in.choice("ANYMETAL_EXECUTOR", {"reference", "cpu"});
   std::string bounds = in.choice("ANYMETAL_BOUNDS", {"error", "robust", "off"});
   settings.bounds = bounds == "robust" ? backend::Bounds::robust
                     : bounds == "off"  ? backend::Bounds::off

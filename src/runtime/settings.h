@@ -18,7 +18,7 @@ namespace anymetal::runtime {
 enum class MessageOutput : uint8_t { off, on, threads };
 
 struct Settings {
-  std::string executor = "reference";               ///< ANYMETAL_EXECUTOR
+  std::string executor = "reference";               ///< ANYMETAL_EXECUTOR=reference|cpu
   backend::Bounds bounds = backend::Bounds::error;  ///< ANYMETAL_BOUNDS=error|robust|off
   std::optional<std::chrono::nanoseconds>
       timeout;                                 ///< ANYMETAL_TIMEOUT, in seconds, for each dispatch

@@ -45,7 +45,7 @@ TEST(Settings, WrongValuesAreNamedWithWhatIsRight) {
     return s.invalid ? s.invalid->message : "none";
   };
   EXPECT_EQ(message("ANYMETAL_EXECUTOR", "gpu"),
-            "ANYMETAL_EXECUTOR=gpu is not valid: set it to reference, or unset it");
+            "ANYMETAL_EXECUTOR=gpu is not valid: set it to one of reference, cpu, or unset it");
   EXPECT_EQ(message("ANYMETAL_BOUNDS", "maybe"),
             "ANYMETAL_BOUNDS=maybe is not valid: set it to one of error, robust, off, or unset it");
   EXPECT_EQ(

@@ -32,8 +32,7 @@ Engine Engine::system(const Settings& settings) {
   Engine engine;
   engine.parse = language::parse;
   engine.language_version = fmt::format("{}, {}", language::language_version(), this_build());
-  engine.backend =
-      &backend::reference_backend();  // the only executor so far; Settings refuses others
+  engine.backend = backend::find_backend(settings.executor);  // Settings refuses other names
   return engine;
 }
 

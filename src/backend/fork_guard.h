@@ -3,7 +3,7 @@
 // compiling, and nobody begins meanwhile.
 #pragma once
 
-namespace anymetal::runtime {
+namespace anymetal::backend {
 
 /// Held while a library or a pipeline is looked for or made. Not to be nested.
 class ForkGuard {
@@ -14,4 +14,4 @@ class ForkGuard {
   ForkGuard& operator=(const ForkGuard&) = delete;
 };
 
-}  // namespace anymetal::runtime
+}  // namespace anymetal::backend

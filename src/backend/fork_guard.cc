@@ -1,8 +1,8 @@
-#include "runtime/fork_guard.h"
+#include "backend/fork_guard.h"
 
 #include <pthread.h>
 
-namespace anymetal::runtime {
+namespace anymetal::backend {
 namespace {
 
 // Shared by those who compile; a fork takes it alone. Not std::shared_mutex: there, whoever comes
@@ -37,4 +37,4 @@ ForkGuard::~ForkGuard() {
   pthread_rwlock_unlock(&compilations);
 }
 
-}  // namespace anymetal::runtime
+}  // namespace anymetal::backend

@@ -1,0 +1,239 @@
+// The CPU executor against the reference executor, on LLVM text.
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <thread>
+
+#include "backend/reference/test_kernel.h"
+#include "builtins/builtins.h"
+
+namespace anymetal::backend::cpu {
+namespace {
+
+using reference::argument;
+using reference::make_ir;
+using reference::TestBuffer;
+
+std::unique_ptr<CompiledKernel> compile(Backend& backend, const std::string& text,
+                                        const std::vector<TestBuffer>& buffers, Extent threadgroup,
+                                        Bounds bounds = Bounds::off) {
+  auto kernel =
+      backend.compile(make_ir(text, buffers), {.bounds = bounds, .threadgroup = threadgroup});
+  if (!kernel.ok()) {
+    ADD_FAILURE() << kernel.error().text();
+    return nullptr;
+  }
+  return std::move(kernel).value();
+}
+
+std::vector<std::string> position_names() {
+  std::vector<std::string> names;
+  for (const builtins::Builtin& row : builtins::table()) {
+    if (row.group == builtins::Group::position) names.emplace_back(row.name);
+  }
+  return names;
+}
+
+/// Each thread writes all its positions to its place in the grid.
+std::string position_kernel(const std::vector<std::string>& names) {
+  std::string text = "define void @k(ptr addrspace(1) %out) {\n";
+  for (const std::string& name : names) text += "  %" + name + " = call i32 @am." + name + "()\n";
+  text += R"(
+  %rows = mul i32 %thread_position_in_grid.z, %threads_per_grid.y
+  %row = add i32 %rows, %thread_position_in_grid.y
+  %columns = mul i32 %row, %threads_per_grid.x
+  %place = add i32 %columns, %thread_position_in_grid.x
+)";
+  text += "  %base = mul i32 %place, " + std::to_string(names.size()) + "\n";
+  for (size_t i = 0; i < names.size(); ++i) {
+    const std::string n = std::to_string(i);
+    text += "  %i" + n + " = add i32 %base, " + n + "\n  %w" + n + " = zext i32 %i" + n +
+            " to i64\n  %p" + n + " = getelementptr i32, ptr addrspace(1) %out, i64 %w" + n +
+            "\n  store i32 %" + names[i] + ", ptr addrspace(1) %p" + n + "\n";
+  }
+  text += "  ret void\n}\n";
+  for (const std::string& name : names) text += "declare i32 @am." + name + "() memory(none)\n";
+  return text;
+}
+
+TEST(CpuBackend, ThreadsStandWhereTheReferenceHasThem) {
+  const std::vector<std::string> names = position_names();
+  const std::string text = position_kernel(names);
+  const std::vector<TestBuffer> buffers = {{"out", "uint"}};
+  const std::pair<Extent, Extent> cases[] = {
+      {{1000}, {256}},
+      {{256}, {256}},
+      {{7}, {64}},
+      {{65}, {32}},
+      {{5}, {1}},
+      {{40, 3}, {20, 2}},
+      {{70, 20}, {32, 8}},
+      {{32, 20}, {32, 8}},
+      {{33, 8}, {32, 8}},
+      {{3, 50}, {1, 48}},
+      {{9, 7, 5}, {4, 3, 2}},
+      {{4, 3, 5}, {4, 3, 2}},
+      {{1, 1, 9}, {1, 1, 4}},
+      {{10, 1, 3}, {8, 1, 2}},
+      {{2, 2, 2}, {8, 8, 8}},
+  };
+  auto oracle = compile(reference_backend(), text, buffers, {});
+  ASSERT_TRUE(oracle);
+  for (const auto& [grid, threadgroup] : cases) {
+    auto kernel = compile(cpu_backend(), text, buffers, threadgroup);
+    ASSERT_TRUE(kernel);
+    std::vector<uint32_t> expected(grid.volume() * names.size(), 99), out(expected);
+    ASSERT_TRUE(reference::run(*oracle, grid, threadgroup, {argument(expected)}).ok());
+    const auto result = reference::run(*kernel, grid, threadgroup, {argument(out)});
+    ASSERT_TRUE(result.ok()) << result.error().text();
+    for (size_t i = 0; i < out.size(); ++i) {
+      ASSERT_EQ(out[i], expected[i])
+          << names[i % names.size()] << " of thread " << i / names.size() << ", threadgroup "
+          << threadgroup.x << " " << threadgroup.y << " " << threadgroup.z;
+    }
+  }
+}
+
+// Each thread adds its neighbour's value, through threadgroup memory of both kinds.
+const char* const kNeighbours = R"(
+@am.threadgroup.values = external addrspace(3) global [64 x i32], align 4
+declare i32 @am.thread_position_in_grid.x() memory(none)
+declare i32 @am.thread_index_in_threadgroup() memory(none)
+declare i32 @am.threads_per_threadgroup.x() memory(none)
+declare void @am.threadgroup_barrier(i32) convergent nounwind
+define void @k(ptr addrspace(1) %x, ptr addrspace(1) %out, ptr addrspace(3) %more) {
+  %id = call i32 @am.thread_position_in_grid.x()
+  %at = call i32 @am.thread_index_in_threadgroup()
+  %count = call i32 @am.threads_per_threadgroup.x()
+  %wide = zext i32 %id to i64
+  %local = zext i32 %at to i64
+  %from = getelementptr i32, ptr addrspace(1) %x, i64 %wide
+  %v = load i32, ptr addrspace(1) %from
+  %mine = getelementptr i32, ptr addrspace(3) @am.threadgroup.values, i64 %local
+  store i32 %v, ptr addrspace(3) %mine
+  %mine2 = getelementptr i32, ptr addrspace(3) %more, i64 %local
+  %double = shl i32 %v, 1
+  store i32 %double, ptr addrspace(3) %mine2
+  call void @am.threadgroup_barrier(i32 2)
+  %next = add i32 %at, 1
+  %n = urem i32 %next, %count
+  %nwide = zext i32 %n to i64
+  %theirs = getelementptr i32, ptr addrspace(3) @am.threadgroup.values, i64 %nwide
+  %a = load i32, ptr addrspace(3) %theirs
+  %theirs2 = getelementptr i32, ptr addrspace(3) %more, i64 %nwide
+  %b = load i32, ptr addrspace(3) %theirs2
+  %sum = add i32 %a, %b
+  %result = add i32 %sum, %v
+  %to = getelementptr i32, ptr addrspace(1) %out, i64 %wide
+  store i32 %result, ptr addrspace(1) %to
+  ret void
+}
+)";
+
+const std::vector<TestBuffer> kNeighbourBuffers = {
+    {"x", "int", 4, true}, {"out", "int"}, {"more", "int", 4, false, ParameterKind::threadgroup}};
+
+TEST(CpuBackend, ThreadgroupMemoryBelongsToTheThreadgroup) {
+  auto kernel = compile(cpu_backend(), kNeighbours, kNeighbourBuffers, {64});
+  ASSERT_TRUE(kernel);
+  const uint32_t count = 64 * 500 + 17;
+  std::vector<int32_t> x(count), out(count);
+  std::iota(x.begin(), x.end(), 5);
+  const auto result = reference::run(*kernel, {count}, {64},
+                                     {argument(x), argument(out), {nullptr, 64 * sizeof(int)}});
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t group = i / 64 * 64, size = std::min(64u, count - group);
+    const int32_t next = x[group + (i - group + 1) % size];
+    ASSERT_EQ(out[i], x[i] + 3 * next) << i;
+  }
+}
+
+TEST(CpuBackend, SeveralThreadsRunOneKernel) {
+  auto kernel = compile(cpu_backend(), kNeighbours, kNeighbourBuffers, {64});
+  ASSERT_TRUE(kernel);
+  const auto body = [&](uint32_t count) {
+    std::vector<int32_t> x(count), out(count);
+    std::iota(x.begin(), x.end(), 1);
+    for (int turn = 0; turn < 20; ++turn) {
+      ASSERT_TRUE(reference::run(*kernel, {count}, {64},
+                                 {argument(x), argument(out), {nullptr, 64 * sizeof(int)}})
+                      .ok());
+      ASSERT_EQ(out[0], x[0] + 3 * x[1]);
+      ASSERT_EQ(out[count - 1], x[count - 1] + 3 * x[(count - 1) / 64 * 64]);
+    }
+  };
+  // The first to come compile the variant for the grid's end.
+  std::vector<std::thread> threads;
+  for (const uint32_t count : {70u, 1000u, 30'000u, 30'001u}) threads.emplace_back(body, count);
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(CpuBackend, LoadsWhatItCompiled) {
+  auto kernel = compile(cpu_backend(), kNeighbours, kNeighbourBuffers, {64});
+  ASSERT_TRUE(kernel);
+  const std::string object(kernel->object());
+  const KernelInterface interface = kernel->interface();
+  const size_t remarks = kernel->remarks().size();
+  kernel.reset();
+  const CompileOptions options{.bounds = Bounds::off, .threadgroup = {64}};
+  auto loaded = cpu_backend().load(object, interface, options);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().text();
+  EXPECT_EQ((*loaded)->remarks().size(), remarks);
+  // 70 isn't a multiple: the code for the rest is made of what was stored.
+  std::vector<int32_t> x(70), out(70);
+  std::iota(x.begin(), x.end(), 0);
+  ASSERT_TRUE(reference::run(**loaded, {70}, {64},
+                             {argument(x), argument(out), {nullptr, 64 * sizeof(int)}})
+                  .ok());
+  EXPECT_EQ(out[10], 10 + 3 * 11);
+  EXPECT_EQ(out[69], 69 + 3 * 64);
+}
+
+TEST(CpuBackend, RefusesDamagedObjects) {
+  auto kernel = compile(cpu_backend(), kNeighbours, kNeighbourBuffers, {64});
+  ASSERT_TRUE(kernel);
+  const std::string object(kernel->object());
+  const CompileOptions options{.bounds = Bounds::off, .threadgroup = {64}};
+  for (size_t length = 0; length < object.size(); length += length < 64 ? 1 : 397) {
+    EXPECT_FALSE(cpu_backend().load(object.substr(0, length), kernel->interface(), options).ok())
+        << length;
+  }
+  for (size_t at = 0; at < object.size(); at += 353) {
+    std::string damaged = object;
+    damaged[at] = char(damaged[at] ^ 0x20);
+    EXPECT_FALSE(cpu_backend().load(damaged, kernel->interface(), options).ok()) << at;
+  }
+  for (const CompileOptions& other :
+       {CompileOptions{Bounds::error, {64}}, CompileOptions{Bounds::off, {32}}}) {
+    EXPECT_FALSE(cpu_backend().load(object, kernel->interface(), other).ok());
+  }
+}
+
+TEST(CpuBackend, SaysWhyItFallsBack) {
+  auto kernel = compile(cpu_backend(), kNeighbours, kNeighbourBuffers, {64}, Bounds::error);
+  ASSERT_TRUE(kernel);
+  ASSERT_EQ(kernel->remarks().size(), 1u);
+  EXPECT_NE(kernel->remarks()[0].text.find("runs on the reference executor"), std::string::npos);
+  std::vector<int32_t> x(60), out(64);
+  const auto result = reference::run(*kernel, {64}, {64},
+                                     {argument(x), argument(out), {nullptr, 64 * sizeof(int)}});
+  ASSERT_FALSE(result.ok());
+  EXPECT_NE(result.error().message.find("outside buffer 'x'"), std::string::npos)
+      << result.error().message;
+}
+
+TEST(CpuBackend, StopsBetweenThreadgroups) {
+  auto kernel = compile(cpu_backend(), kNeighbours, kNeighbourBuffers, {64});
+  ASSERT_TRUE(kernel);
+  StopFlag stop;
+  stop.request(1);
+  std::vector<int32_t> x(6400), out(6400);
+  const auto result = reference::run(
+      *kernel, {6400}, {64}, {argument(x), argument(out), {nullptr, 64 * sizeof(int)}}, 0, &stop);
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().kind, ErrorKind::stopped);
+}
+
+}  // namespace
+}  // namespace anymetal::backend::cpu

@@ -1,0 +1,173 @@
+#include "backend/cpu/pipeline.h"
+
+#include <llvm/IR/DebugInfo.h>
+#include <llvm/Support/raw_ostream.h>
+
+#include <chrono>
+#include <cstddef>
+#include <iterator>
+
+#include "backend/code_generation.h"
+#include "backend/cpu/fix_positions.h"
+#include "backend/cpu/scalar_passes.h"
+#include "backend/define_behaviour.h"
+#include "backend/llvm_passes.h"
+#include "backend/lower_threadgroup_memory.h"
+#include "backend/thread_function.h"
+#include "simt/simt.h"
+#include "simt/threadgroup_frame.h"
+
+namespace anymetal::backend::cpu {
+namespace {
+
+// A threadgroup's code runs on the stack of whoever runs it; 8 MiB is usual, and 512 KiB is what
+// some systems give to a thread that isn't the first.
+constexpr uint32_t kMaxStackBytes = 256u << 10;
+
+/// What a pass may look at and change.
+struct Compilation {
+  llvm::Module& module;
+  llvm::Function* function;  ///< the entry, then am_threadgroup
+  VariantImage image;
+  LlvmPasses passes;
+};
+
+struct Pass {
+  std::string_view name;
+  std::string_view what;
+  Result<void> (*run)(Compilation& compilation);
+};
+
+/// For a pass that can't fail.
+template <auto Change>
+Result<void> plain(Compilation& compilation) {
+  Change(compilation);
+  return {};
+}
+
+Result<void> vectorize(Compilation& c) {
+  const Variant& variant = c.image.variant;
+  simt::Options options;
+  for (unsigned axis = 0; axis < 3; ++axis)
+    options.threadgroup[axis] = along(variant.threadgroup, axis);
+  options.is_partial = variant.is_partial;
+  options.chunk = vector_register_bytes() / 4;
+  ANYMETAL_ASSIGN_OR_RETURN(const simt::Report report, simt::vectorize(*c.function, options));
+  c.function = report.function;
+  c.image.scratch_bytes = report.scratch_bytes;
+  for (const simt::Remark& remark : report.remarks)
+    c.image.remarks.push_back({remark.file, remark.line, remark.text});
+  return {};
+}
+
+void prepare_code_generation(llvm::Function& function) {
+  // LLVM would take narrower registers than the vectors that the code is made of.
+  const std::string bits = std::to_string(vector_register_bytes() * 8);
+  function.addFnAttr("prefer-vector-width", bits);
+  function.addFnAttr("min-legal-vector-width", bits);
+  function.addFnAttr(llvm::Attribute::NoUnwind);
+}
+
+// The order, and why. STYLE of a name: the function's, with dashes.
+constexpr Pass kPasses[] = {
+    // All calls go first: later passes then see one function.
+    {"inline-calls", "puts all functions that the kernel calls into it",
+     [](Compilation& c) {
+       auto result = inline_calls(*c.function);
+       drop_other_functions(*c.function);
+       return result;
+     }},
+    // Before LLVM's own passes, so that code does here what it does on the reference executor.
+    {"define-behaviour", "gives a meaning to all that LLVM leaves undefined",
+     plain<[](Compilation& c) { define_behaviour(*c.function); }>},
+    // Right before LLVM's passes, which make most of constants and limits.
+    {"fix-positions", "makes constants of the sizes that this code is made for",
+     plain<[](Compilation& c) { fix_positions(*c.function, c.image.variant); }>},
+    {"optimise-thread", "simplifies the code of one thread (LLVM's)",
+     plain<[](Compilation& c) { optimise_thread(*c.function, c.passes); }>},
+    {"vectorize", "makes threads the lanes of vectors", vectorize},
+    // Debug locations have served: the remarks are written.
+    {"lower-frame-positions", "reads from the frame what all threads have in common",
+     [](Compilation& c) {
+       llvm::StripDebugInfo(c.module);
+       return lower_frame_positions(*c.function, c.image.variant);
+     }},
+    // After vectorizing, which tells threadgroup memory from other memory by its variables.
+    {"lower-threadgroup-memory", "gives threadgroup variables their places",
+     plain<[](Compilation& c) {
+       c.image.threadgroup_bytes = lower_threadgroup_memory(
+           *c.function, offsetof(simt::ThreadgroupFrame, threadgroup_memory), /*alignment=*/64);
+     }>},
+    {"optimise-threadgroup", "simplifies the code of the threadgroup (LLVM's)",
+     plain<[](Compilation& c) {
+       optimise_threadgroup(*c.function, c.passes);
+       prepare_code_generation(*c.function);
+     }>},
+};
+
+/// All but code generation: changes the module of `ir`. Ends after the pass `last`; empty: after
+/// all.
+Result<VariantImage> transform(ThreadIr& ir, const Variant& variant, std::string_view last = {}) {
+  llvm::Module& module = *ir.module;
+  llvm::Function* entry = module.getFunction(ir.entry);
+  if (!entry || entry->isDeclaration())
+    return internal_error("the IR has no entry '" + ir.entry + "'");
+  ANYMETAL_RETURN_IF_ERROR(set_host_target(module));
+  BorrowedMachine machine;
+  Compilation compilation{.module = module,
+                          .function = entry,
+                          .image = {.variant = variant},
+                          .passes = LlvmPasses(machine.get())};
+  for (const Pass& pass : kPasses) {
+    ANYMETAL_RETURN_IF_ERROR(pass.run(compilation));
+    // Our passes change the function without saying what they keep.
+    compilation.passes.clear();
+    const bool is_last = pass.name == last || &pass == &std::end(kPasses)[-1];
+    if (is_last || verifies_each_pass()) ANYMETAL_RETURN_IF_ERROR(verify(module, pass.name));
+    if (is_last) break;
+  }
+  return std::move(compilation.image);
+}
+
+}  // namespace
+
+Result<VariantImage> compile_variant(ThreadIr ir, const Variant& variant, CompileTimes* times) {
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
+  ANYMETAL_ASSIGN_OR_RETURN(VariantImage image, transform(ir, variant));
+  const auto middle = Clock::now();
+  ANYMETAL_ASSIGN_OR_RETURN(ObjectCode code, generate_code(*ir.module, Effort::full));
+  if (times) {
+    times->passes = std::chrono::duration<double>(middle - start).count();
+    times->code_generation = std::chrono::duration<double>(Clock::now() - middle).count();
+  }
+  if (code.stack_bytes > kMaxStackBytes) {
+    return unsupported_error("the variables of a simdgroup take " +
+                             std::to_string(code.stack_bytes) +
+                             " bytes of stack; more than 256 KiB are not supported yet");
+  }
+  image.object = std::move(code.bytes);
+  image.stack_bytes = code.stack_bytes;
+  return image;
+}
+
+Result<std::string> compile_assembly(ThreadIr ir, const Variant& variant) {
+  ANYMETAL_RETURN_IF_ERROR(transform(ir, variant));
+  return generate_assembly(*ir.module, Effort::full);
+}
+
+std::vector<PassName> passes() {
+  std::vector<PassName> names;
+  for (const Pass& pass : kPasses) names.push_back({pass.name, pass.what});
+  return names;
+}
+
+Result<std::string> ir_after(ThreadIr ir, const Variant& variant, std::string_view pass) {
+  ANYMETAL_RETURN_IF_ERROR(transform(ir, variant, pass));
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  ir.module->print(stream, nullptr);
+  return text;
+}
+
+}  // namespace anymetal::backend::cpu

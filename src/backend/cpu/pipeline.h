@@ -1,0 +1,43 @@
+// The CPU executor's compiler: the IR of one thread in, code for threadgroups of one size out.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backend/backend.h"
+#include "backend/cpu/variant.h"
+#include "ir/thread_ir.h"
+#include "support/pass_name.h"
+
+namespace anymetal::backend::cpu {
+
+/// Code for one variant, and what it needs to run.
+struct VariantImage {
+  Variant variant;
+  uint64_t threadgroup_bytes = 0;  ///< of static threadgroup variables
+  uint64_t scratch_bytes = 0;
+  uint32_t stack_bytes = 0;
+  std::vector<Remark> remarks;
+  std::string object;  ///< an object file for the host, with the function am_threadgroup
+};
+
+/// Where the time of a compilation went, in seconds.
+struct CompileTimes {
+  double passes = 0;
+  double code_generation = 0;
+};
+
+/// Errors: `unsupported` says what has no vector form. `times` may be null.
+[[nodiscard]] Result<VariantImage> compile_variant(ThreadIr ir, const Variant& variant,
+                                                   CompileTimes* times = nullptr);
+[[nodiscard]] Result<std::string> compile_assembly(ThreadIr ir, const Variant& variant);
+
+/// All passes, in their order.
+[[nodiscard]] std::vector<PassName> passes();
+
+/// The IR as text, as it is after this pass; `pass` must be one of `passes`.
+[[nodiscard]] Result<std::string> ir_after(ThreadIr ir, const Variant& variant,
+                                           std::string_view pass);
+
+}  // namespace anymetal::backend::cpu

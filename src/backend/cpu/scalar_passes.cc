@@ -1,0 +1,93 @@
+// Which of LLVM's passes run, and in which order.
+#include "backend/cpu/scalar_passes.h"
+
+#include <llvm/Transforms/InstCombine/InstCombine.h>
+#include <llvm/Transforms/Scalar/ADCE.h>
+#include <llvm/Transforms/Scalar/BDCE.h>
+#include <llvm/Transforms/Scalar/CorrelatedValuePropagation.h>
+#include <llvm/Transforms/Scalar/DeadStoreElimination.h>
+#include <llvm/Transforms/Scalar/EarlyCSE.h>
+#include <llvm/Transforms/Scalar/GVN.h>
+#include <llvm/Transforms/Scalar/IndVarSimplify.h>
+#include <llvm/Transforms/Scalar/InferAddressSpaces.h>
+#include <llvm/Transforms/Scalar/LICM.h>
+#include <llvm/Transforms/Scalar/LoopDeletion.h>
+#include <llvm/Transforms/Scalar/LoopPassManager.h>
+#include <llvm/Transforms/Scalar/LoopRotation.h>
+#include <llvm/Transforms/Scalar/LoopUnrollPass.h>
+#include <llvm/Transforms/Scalar/SCCP.h>
+#include <llvm/Transforms/Scalar/SROA.h>
+#include <llvm/Transforms/Scalar/SimplifyCFG.h>
+#include <llvm/Transforms/Utils/LCSSA.h>
+#include <llvm/Transforms/Utils/LoopSimplify.h>
+
+#include "ir/thread_ir.h"
+
+namespace anymetal::backend::cpu {
+namespace {
+
+using llvm::FunctionPassManager;
+
+template <class... Pass>
+auto loop_passes(bool memory_ssa, Pass... pass) {
+  llvm::LoopPassManager loops;
+  (loops.addPass(std::move(pass)), ...);
+  return llvm::createFunctionToLoopPassAdaptor(std::move(loops), memory_ssa);
+}
+
+void clean(FunctionPassManager& all) {
+  all.addPass(llvm::SROAPass(llvm::SROAOptions::ModifyCFG));
+  all.addPass(llvm::EarlyCSEPass(/*UseMemorySSA=*/true));
+  all.addPass(llvm::InstCombinePass());
+  // As it is by default: nothing is hoisted out of or sunk from branches, for calls that concern
+  // several threads must stay among those.
+  all.addPass(llvm::SimplifyCFGPass());
+}
+
+}  // namespace
+
+void optimise_thread(llvm::Function& entry, LlvmPasses& passes) {
+  FunctionPassManager all;
+  clean(all);
+  // Pointers that were passed on as plain ones: threadgroup memory is threadgroup memory again.
+  all.addPass(llvm::InferAddressSpacesPass(kThreadSpace));
+  all.addPass(llvm::SCCPPass());
+  // Knows from the positions' limits which numbers are small or not negative.
+  all.addPass(llvm::CorrelatedValuePropagationPass());
+  all.addPass(llvm::SimplifyCFGPass());
+  all.addPass(llvm::InstCombinePass());
+  all.addPass(loop_passes(/*memory_ssa=*/true, llvm::LoopRotatePass(),
+                          llvm::LICMPass(llvm::LICMOptions())));
+  all.addPass(llvm::SimplifyCFGPass());
+  all.addPass(llvm::InstCombinePass());
+  all.addPass(loop_passes(/*memory_ssa=*/false, llvm::IndVarSimplifyPass(/*WidenIndVars=*/false),
+                          llvm::LoopDeletionPass(), llvm::LoopFullUnrollPass(/*OptLevel=*/3)));
+  // Arrays whose indices are constants now.
+  clean(all);
+  all.addPass(llvm::GVNPass());
+  all.addPass(llvm::SCCPPass());
+  all.addPass(llvm::BDCEPass());
+  all.addPass(llvm::InstCombinePass());
+  all.addPass(llvm::DSEPass());
+  all.addPass(loop_passes(/*memory_ssa=*/true, llvm::LICMPass(llvm::LICMOptions())));
+  all.addPass(llvm::ADCEPass());
+  all.addPass(llvm::SimplifyCFGPass());
+  all.addPass(llvm::InstCombinePass());
+  passes.run(entry, std::move(all));
+}
+
+void optimise_threadgroup(llvm::Function& threadgroup, LlvmPasses& passes) {
+  FunctionPassManager all;
+  clean(all);
+  all.addPass(loop_passes(/*memory_ssa=*/true, llvm::LoopRotatePass(),
+                          llvm::LICMPass(llvm::LICMOptions())));
+  all.addPass(llvm::GVNPass());
+  all.addPass(llvm::DSEPass());
+  all.addPass(llvm::InstCombinePass());
+  all.addPass(loop_passes(/*memory_ssa=*/true, llvm::LICMPass(llvm::LICMOptions())));
+  all.addPass(llvm::ADCEPass());
+  all.addPass(llvm::SimplifyCFGPass());
+  passes.run(threadgroup, std::move(all));
+}
+
+}  // namespace anymetal::backend::cpu
