@@ -76,6 +76,8 @@ class CompiledFunction final : public Pipeline {
     if (!state_->engine.backend->specializes_threadgroup()) {
       ANYMETAL_ASSIGN_OR_RETURN(code_, compile({}));
       interface_ = code_->interface();
+    } else if (!library_->constants().empty()) {
+      ANYMETAL_ASSIGN_OR_RETURN(interface_, find_interface());
     }
     return validate_interface(interface_, state_->limits);
   }
@@ -208,6 +210,20 @@ class CompiledFunction final : public Pipeline {
     const Specialised& made = storage_.emplace_back(threadgroup, std::move(code), before);
     specialised_.store(&made, std::memory_order_release);
     return made.code.get();
+  }
+
+  // What the kernel looks like with these constants; an error if one that it needs has no value.
+  Result<KernelInterface> find_interface() {
+    const std::string key =
+        library_->may_be_stored() ? ContentKey().add("interface").add(key_).hex() : std::string();
+    if (!key.empty())
+      if (std::optional<std::string> bytes = state_->disk.load("kernel", key))
+        if (auto stored = split_stored(*bytes)) return std::move(stored->first);
+    ANYMETAL_ASSIGN_OR_RETURN(std::shared_ptr<language::ParsedLibrary> tree, library_->tree());
+    ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, tree->emit(function_->name(), function_->constants()));
+    if (!key.empty())
+      state_->disk.store("kernel", key, function_->name(), join_stored(ir.interface, {}));
+    return std::move(ir.interface);
   }
 
   std::string code_key(Extent threadgroup) const {

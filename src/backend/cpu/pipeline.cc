@@ -70,10 +70,14 @@ void prepare_code_generation(llvm::Function& function) {
 
 // The order, and why. STYLE of a name: the function's, with dashes.
 constexpr Pass kPasses[] = {
-    // All calls go first: later passes then see one function.
+    // All calls go first: later passes then see one function. As in the reference executor, where
+    // the reasons stand.
     {"inline-calls", "puts all functions that the kernel calls into it",
      [](Compilation& c) {
-       auto result = inline_calls(*c.function);
+       auto result = inline_calls(*c.function, [&](llvm::Function& callee) {
+         define_callee(callee);
+         make_values(c.passes, callee);
+       });
        drop_other_functions(*c.function);
        return result;
      }},
