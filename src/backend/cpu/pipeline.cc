@@ -9,6 +9,7 @@
 
 #include "backend/code_generation.h"
 #include "backend/cpu/fix_positions.h"
+#include "backend/cpu/math/math_library.h"
 #include "backend/cpu/scalar_passes.h"
 #include "backend/define_behaviour.h"
 #include "backend/llvm_passes.h"
@@ -84,6 +85,15 @@ constexpr Pass kPasses[] = {
     // Before LLVM's own passes, so that code does here what it does on the reference executor.
     {"define-behaviour", "gives a meaning to all that LLVM leaves undefined",
      plain<[](Compilation& c) { define_behaviour(*c.function); }>},
+    // As scalar code, of which lanes are made like of the kernel's own. What isn't undefined there
+    // needs no definition.
+    {"link-math", "puts the code of math functions into it",
+     [](Compilation& c) -> Result<void> {
+       ANYMETAL_RETURN_IF_ERROR(link_math(c.module));
+       ANYMETAL_RETURN_IF_ERROR(inline_calls(*c.function));
+       drop_other_functions(*c.function);
+       return {};
+     }},
     // Right before LLVM's passes, which make most of constants and limits.
     {"fix-positions", "makes constants of the sizes that this code is made for",
      plain<[](Compilation& c) { fix_positions(*c.function, c.image.variant); }>},
