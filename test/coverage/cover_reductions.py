@@ -1,12 +1,14 @@
-"""Reductions: reduce.h with reduction/*.h; and hadamard.h."""
+"""Reductions: reduce.h with reduction/*.h."""
 
 import math
 
 import numpy as np
 
 from framework import FLOATS, INTEGERS, METAL, covers, decode, encode
-from values import EPSILON, anything, complexes, floats, integers, outputs, rounded
+from matrices import ints, strides
+from values import EPSILON, complexes, floats, integers, outputs
 
+WIDE = {"complex64": np.complex128}
 FUNCTIONS = {"Sum": np.add, "Prod": np.multiply, "Min": np.minimum, "Max": np.maximum}
 WIDER = {"uint8": "int32", "int8": "int32", "int16": "int32", "uint16": "uint32"}  # what MLX sums small integers in
 
@@ -21,14 +23,28 @@ def cases():
             yield op, dtype, "bool"
 
 
-def inputs(op, dtype, size):
+def inputs(op, dtype, shape, which):
+    """With NaN (which = 1) or infinity (which = 2) at one place, if the type has them."""
+    size = math.prod(shape)
     if op in ("And", "Or"):
-        return encode((np.arange(size) % 97 != 5) if op == "And" else (np.arange(size) % 97 == 5), dtype)
+        true = np.arange(size) % 97 == 5
+        x = encode(~true if op == "And" else true, dtype)
+        if dtype in FLOATS and which == 1:
+            x[size // 2] = encode([np.nan], dtype)[0]  # is true
+        return x.reshape(shape)
     if op == "Prod" and dtype in EPSILON:  # exact products, in any order
-        return encode(np.resize([2.0, 0.5, -1.0, 1.0], size), dtype)
-    if dtype in FLOATS:
-        return floats(size, dtype, special=False)
-    return complexes(size) if dtype == "complex64" else integers(size, dtype)
+        signs = np.random.default_rng(size).choice([-1.0, 1.0], size)
+        signs[size // 3], signs[size // 5] = 2, -0.5
+        x = encode(signs, dtype)
+    elif dtype in FLOATS:
+        x = floats(size, dtype, special=False)
+    else:
+        x = complexes(size) if dtype == "complex64" else integers(size, dtype)
+    if dtype in FLOATS and which:
+        x[size // 2] = encode([np.nan if which == 1 else np.inf], dtype)[0]
+    if op == "Sum" and dtype == "complex64" and which:
+        x[size // 2] = complex(np.nan if which == 1 else np.inf, 1)
+    return x.reshape(shape)
 
 
 def reduced(op, x, dtype, result, axis):
@@ -36,76 +52,124 @@ def reduced(op, x, dtype, result, axis):
     a = decode(x, dtype)
     if op in ("And", "Or"):
         return (np.all if op == "And" else np.any)(a != 0, axis=axis), 0.0
-    wide = (np.complex128 if dtype == "complex64" else np.float64) if dtype in EPSILON else np.dtype(result)
+    wide = np.dtype(result) if dtype not in EPSILON else WIDE.get(dtype, np.float64)
     a = a.astype(wide)
-    off = 24 * EPSILON[dtype] * np.abs(a).sum(axis) if op == "Sum" and dtype in EPSILON else 0.0
-    return FUNCTIONS[op].reduce(a, axis=axis, **({"dtype": wide} if op in ("Sum", "Prod") else {})), off
+    off = 0.0
+    if op == "Sum" and dtype in EPSILON:
+        off = 24 * EPSILON[dtype] * np.nan_to_num(np.abs(a), posinf=0).sum(axis)
+    kind = {"dtype": wide} if op in ("Sum", "Prod") else {}
+    return FUNCTIONS[op].reduce(a, axis=axis, **kind), off
 
 
-def check(run, name, op, dtype, result, x, y, axis):
-    wanted, off = reduced(op, x, dtype, result, axis)
-    run.check(f"{name}<{op}>", dtype, x.shape, decode(y, result).reshape(np.shape(wanted)), wanted, atol=off, oracle="NumPy")
+class Reductions:
+    """The kernels for one type of input: {operation: type of the result}."""
 
+    FORMS = {"all": "all_reduce<{}>", "simple": "row_reduce_simple<{}>",
+             "small": "row_reduce_small<{}, int, 1>", "looped": "row_reduce_looped<{}, int, 1>",
+             "col_small": "col_reduce_small<{}, int, 1>",
+             "col_long": "col_reduce_longcolumn<{}, int, 1>",
+             "col_looped": "col_reduce_looped<{}, int, 1, 32, 32>",
+             "col_2pass": "col_reduce_2pass<{}, int, 1, 32, 32>"}
 
-def one(number, kind):
-    return np.array([number], kind)
+    def __init__(self, run, dtype, results):
+        self.run, self.dtype, self.results = run, dtype, results
+        made = {}
+        for op, result in results.items():
+            u = METAL[result]
+            made |= {op + form: text.format(f"{METAL[dtype]}, {u}, {op}<{u}>")
+                     for form, text in self.FORMS.items()}
+            made[op + "init"] = f"init_reduce<{u}, {op}<{u}>>"
+        self.library = run.library(made)
+
+    def check(self, form, op, x, y, axis):
+        name, result = self.FORMS[form].split("<")[0], self.results[op]
+        wanted, off = reduced(op, x, self.dtype, result, axis)
+        self.run.check(f"{name}<{op}>", self.dtype, x.shape,
+                       decode(y, result).reshape(np.shape(wanted)), wanted, atol=off, oracle="NumPy",
+                       special=self.dtype in FLOATS)
+
+    def finish(self, op, parts):
+        """What MLX's second pass makes of what the first has left."""
+        result = self.results[op]
+        values, _ = reduced(op, parts, result, result, 0)
+        return encode(values, result)
+
+    def whole(self, op):
+        for at, size in enumerate((1, 128, 1003)):
+            x, y = inputs(op, self.dtype, (size,), at), outputs(1, self.results[op])
+            self.library.kernel(op + "all")(x, y, size, size, threadgroups=1,
+                                            threadgroup=-(-size // 128) * 32)
+            self.check("all", op, x, y, 0)
+
+    def rows(self, op):
+        result = self.results[op]
+        for at, shape in enumerate([(4, 64), (5, 129), (7, 403)]):
+            x, y = inputs(op, self.dtype, shape, at), outputs(shape[0], result)
+            self.library.kernel(op + "simple")(
+                x, y, shape[1], shape[0], threadgroups=(1, -(-shape[0] // 4)),
+                threadgroup=-(-shape[1] // 128) * 32)
+            self.check("simple", op, x, y, 1)
+        for at, shape in enumerate([(3, 6, 8), (4, 5, 7), (2, 3, 63)]):
+            # The first and the last axis are reduced.
+            x = inputs(op, self.dtype, shape, at)
+            for form in ("small", "looped"):
+                y = outputs(shape[1], result)
+                sizes = {"grid": shape[1]} if form == "small" else {"threadgroups": (1, shape[1]),
+                                                                    "threadgroup": 32}
+                self.library.kernel(op + form)(
+                    x, y, shape[2], shape[0], ints(shape[1]), strides(shape[2]), 1, ints(shape[0]),
+                    strides(shape[1] * shape[2]), 1, **sizes)
+                self.check(form, op, x, y, (0, 2))
+
+    def columns(self, op):
+        """The middle axis is reduced; by two passes, if the outputs are few."""
+        result = self.results[op]
+        for at, shape in enumerate([(2, 8, 32), (3, 9, 37), (1, 70, 65)]):
+            x = inputs(op, self.dtype, shape, at)
+            blocks = -(-shape[2] // 4)
+            wide = min(blocks, 32)
+            sizes = {"col_small": ((-(-blocks // wide), shape[0]), (wide, 8)),
+                     "col_looped": ((-(-shape[2] // 32), shape[0]), 256)}
+            for form, (groups, group) in sizes.items():
+                y = outputs((shape[0], shape[2]), result)
+                self.column(op + form, x, y, [0] if form == "col_looped" else [], groups, group)
+                self.check(form, op, x, y, 1)
+        for at, shape in enumerate([(1, 64, 8), (2, 71, 5), (1, 133, 3)]):
+            x = inputs(op, self.dtype, shape, at)
+            parts = outputs((4, shape[0], shape[2]), result)
+            self.column(op + "col_long", x, parts, [shape[0] * shape[2]], (shape[0], 1, 4),
+                        (shape[2], min(32, -(-shape[1] // 4))))
+            self.check("col_long", op, x, self.finish(op, parts), 1)
+        for at, shape in enumerate([(1, 64, 32), (1, 41, 5), (1, 1100, 3)]):
+            x = inputs(op, self.dtype, shape, at)
+            parts = outputs((32, shape[0], shape[2]), result)
+            self.column(op + "col_2pass", x, parts, [0, shape[0]],
+                        (-(-shape[2] // 32), 32 * shape[0]), 256)
+            self.check("col_2pass", op, x, self.finish(op, parts), 1)
+
+    def column(self, kernel, x, y, more, groups, group):
+        before, length, after = x.shape
+        self.library.kernel(kernel)(x, y, length, after, ints(before), strides(length * after), 1,
+                                    ints(length), strides(after), 1, 1, *more, threadgroups=groups,
+                                    threadgroup=group)
+
+    def start(self, op):
+        first = {"Sum": 0, "Prod": 1, "And": 1, "Or": 0}
+        result = self.results[op]
+        for size in (1, 8, 33):
+            y = outputs(size, result)
+            self.library.kernel(op + "init")(y, grid=size)
+            if op in first:
+                self.run.check(f"init_reduce<{op}>", self.dtype, [size], decode(y, result),
+                               np.full(size, first[op]), oracle="the operation's neutral element")
 
 
 @covers("reduce.h", "defines.h", "atomic.h", "reduction/ops.h")
 def reductions(run):
-    for op, dtype, result in cases():
-        t, u = METAL[dtype], METAL[result]
-        tail = f"<{t}, {u}, {op}<{u}>"
-        library = run.library({"all": f"all_reduce{tail}>", "simple": f"row_reduce_simple{tail}>", "small": f"row_reduce_small{tail}, int, 1>",
-                               "looped": f"row_reduce_looped{tail}, int, 1>", "col_small": f"col_reduce_small{tail}, int, 1>",
-                               "col_looped": f"col_reduce_looped{tail}, int, 1, 32, 32>", "init": f"init_reduce<{u}, {op}<{u}>>"})
-        for size in (1, 128, 1003):
-            x, y = inputs(op, dtype, size), outputs(1, result)
-            library.kernel("all")(x, y, size, size, threadgroups=1, threadgroup=-(-size // 128) * 32)
-            check(run, "all_reduce", op, dtype, result, x, y, 0)
-        for shape in [(4, 64), (5, 129), (7, 1003)]:
-            x, y = inputs(op, dtype, math.prod(shape)).reshape(shape), outputs(shape[0], result)
-            library.kernel("simple")(x, y, shape[1], shape[0], threadgroups=(1, -(-shape[0] // 4)), threadgroup=-(-shape[1] // 128) * 32)
-            check(run, "row_reduce_simple", op, dtype, result, x, y, 1)
-        shape_of = lambda *sizes: np.array(sizes, np.int32)
-        for shape in [(3, 6, 8), (4, 5, 7), (2, 3, 63)]:  # the first and the last axis are reduced
-            x = inputs(op, dtype, math.prod(shape)).reshape(shape)
-            for name in ("small", "looped"):
-                y = outputs(shape[1], result)
-                sizes = {"grid": shape[1]} if name == "small" else {"threadgroups": (1, shape[1]), "threadgroup": 32}
-                library.kernel(name)(x, y, shape[2], shape[0], shape_of(shape[1]), one(shape[2], np.int64), 1, shape_of(shape[0]),
-                                     one(shape[1] * shape[2], np.int64), 1, **sizes)
-                check(run, f"row_reduce_{name}", op, dtype, result, x, y, (0, 2))
-        for shape in [(2, 8, 32), (3, 9, 37), (1, 100, 65)]:  # the middle axis is reduced
-            x = inputs(op, dtype, math.prod(shape)).reshape(shape)
-            for name in ("col_small", "col_looped"):
-                y = outputs((shape[0], shape[2]), result)
-                more = [0] if name == "col_looped" else []
-                blocks = -(-shape[2] // 4)
-                wide = min(blocks, 32)
-                sizes = ({"threadgroups": (-(-blocks // wide), shape[0]), "threadgroup": (wide, 8)} if name == "col_small" else
-                         {"threadgroups": (-(-shape[2] // 32), shape[0]), "threadgroup": 256})
-                library.kernel(name)(x, y, shape[1], shape[2], shape_of(shape[0]), one(shape[1] * shape[2], np.int64), 1, shape_of(shape[1]),
-                                     one(shape[2], np.int64), 1, 1, *more, **sizes)
-                check(run, f"col_reduce_{name[4:]}", op, dtype, result, x, y, 1)
-        for size in (1, 8, 33):
-            y, first = outputs(size, result), {"Sum": 0, "Prod": 1, "And": 1, "Or": 0}
-            library.kernel("init")(y, grid=size)
-            if op in first:
-                run.check(f"init_reduce<{op}>", dtype, [size], decode(y, result), np.full(size, first[op]), oracle="the operation's neutral element")
-
-
-@covers("hadamard.h")
-def hadamard(run):
-    for dtype in FLOATS:
-        for n, radix, width in [(8, 8, 2), (64, 16, 4), (512, 16, 4)]:
-            library = run.library({"n": f"hadamard_n<{METAL[dtype]}, {n}, {min(radix, n)}, {width}>"})
-            matrix = np.ones((1, 1))
-            while len(matrix) < n:
-                matrix = np.block([[matrix, matrix], [matrix, -matrix]])
-            for batch in (1, 3, 5):
-                x, y = floats(batch * n, dtype, special=False).reshape(batch, n), outputs((batch, n), dtype)
-                library.kernel("n")(x, y, 0.5, grid=(n // min(radix, n), batch), threadgroup=n // min(radix, n))
-                a = decode(x, dtype).astype(np.float64)
-                off = 4 * EPSILON[dtype] * np.abs(a).sum(-1, keepdims=True)
-                run.check(f"hadamard_n<{n}>", dtype, [batch, n], decode(y, dtype), 0.5 * a @ matrix, atol=off * np.ones((1, n)), oracle="NumPy's product with the matrix")
+    for dtype in METAL:
+        each = Reductions(run, dtype, {op: result for op, kind, result in cases() if kind == dtype})
+        for op in each.results:
+            each.whole(op)
+            each.rows(op)
+            each.columns(op)
+            each.start(op)

@@ -131,35 +131,52 @@ class Run:
         self.includes = ("utils.h", *also, header)
         self.rows = {}
 
-    def library(self, instances, text="", macros=()):
-        """Kernels {host name: "template<arguments>"} of this header; `text` comes after the headers, before the kernels."""
-        head = "#include <metal_stdlib>\nusing namespace metal;\n"  # as most of MLX's .metal files begin
+    def library(self, instances, text="", macros=(), before=""):
+        """Kernels {host name: "template<arguments>"} of this header. `before` comes before the headers,
+        `text` after them."""
+        # As most of MLX's .metal files begin.
+        head = "#include <metal_stdlib>\nusing namespace metal;\n" + before
         head += "".join(f'#include "{KERNELS}{name}"\n' for name in self.includes)
         kernels = "".join(f'template [[host_name("{name}")]] [[kernel]] decltype({what}) {what};\n' for name, what in instances.items())
         return Kernels(_library(head + text + kernels, tuple(macros)))
 
-    def check(self, kernel, dtype, shape, actual, expected, rtol=0.0, atol=0.0, oracle=None):
-        """Compares; exact unless said otherwise, NaN equal to NaN, infinities exact. Keeps the row."""
+    def check(self, kernel, dtype, shape, actual, expected, rtol=0.0, atol=0.0, oracle=None,
+              special=False):
+        """Compares; exact unless said otherwise, NaN equal to NaN, infinities exact. Keeps the row.
+        `special`: NaN or infinity was among the inputs, though the result doesn't show it."""
         actual, expected = np.asarray(actual), np.asarray(expected)
         row = self.rows.setdefault((kernel, dtype), Row(kernel, dtype))
         row.oracle = oracle or row.oracle
+        row.special |= special
         row.shapes.append(tuple(shape))
         assert actual.shape == expected.shape, f"{kernel} {dtype} {shape}: {actual.shape} against {expected.shape}"
         if expected.dtype.kind in "fc":
-            row.special |= bool((~np.isfinite(expected)).any())
-            finite = np.isfinite(expected)
-            with np.errstate(all="ignore"):
-                error = np.abs(np.where(finite, actual, 0).astype(np.complex128) - np.where(finite, expected, 0))
-                allowed = np.broadcast_to(atol, expected.shape) + rtol * np.abs(np.where(finite, expected, 0).astype(np.complex128))
-            same = np.where(finite, error <= allowed, (actual == expected) | (np.isnan(actual) & np.isnan(expected)))
-            if error.size and (allowed > 0).any():
-                row.worst = max(row.worst, float(np.max(error[allowed > 0] / allowed[allowed > 0], initial=0)))
+            same = self._compare(row, actual, expected, rtol, atol)
         else:
             same = actual == expected
         if not np.all(same):
             at = np.unravel_index(np.argmin(same), same.shape)
             raise AssertionError(f"{kernel} {dtype} {shape} at {tuple(map(int, at))}: got {actual[at]!r}, expected {expected[at]!r}; "
                                  f"{int((~same).sum())} of {same.size} differ")
+
+    @staticmethod
+    def _compare(row, actual, expected, rtol, atol):
+        """Where they agree. A complex number is NaN if a part is; else its parts are compared."""
+        nan = np.isnan(expected)
+        row.special |= bool((~np.isfinite(expected)).any())
+        with np.errstate(all="ignore"):
+            allowed = atol + rtol * np.where(np.isfinite(expected), np.abs(expected), 0)
+            allowed = np.broadcast_to(np.nan_to_num(allowed, posinf=0), expected.shape)
+        same = np.where(nan, np.isnan(actual), True)
+        for part, wanted in ((actual.real, expected.real), (actual.imag, expected.imag)):
+            finite = np.isfinite(wanted)
+            with np.errstate(all="ignore"):
+                error = np.abs(np.where(finite, part, 0).astype(np.float64) - np.where(finite, wanted, 0))
+            same &= nan | np.where(finite, error <= allowed, part == wanted)
+            judged = (allowed > 0) & ~nan
+            if judged.any():
+                row.worst = max(row.worst, float(np.max(error[judged] / allowed[judged])))
+        return same
 
 
 FAMILIES = []  # (header, function)
