@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "../executor_under_test.h"
 #include "backend/backend.h"
 #include "ir/thread_ir.h"
 #include "language/language.h"
@@ -57,7 +58,7 @@ TEST_P(Language, ComputesWhatItMust) {
   const auto buffers = static_cast<size_t>(
       std::count_if(ir->interface.parameters.begin(), ir->interface.parameters.end(),
                     [](const Parameter& p) { return p.kind == ParameterKind::buffer; }));
-  auto kernel = backend::reference_backend().compile(std::move(*ir), {.threadgroup = {1}});
+  auto kernel = executor_under_test().compile(std::move(*ir), options_under_test({1}));
   ASSERT_TRUE(kernel.ok()) << kernel.error().text();
   std::vector<int32_t> out(1024, kUnwritten), in(16, 12);
   std::vector<float> other(256, 12.0f), last(256, 12.0f);

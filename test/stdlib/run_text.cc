@@ -1,5 +1,6 @@
 #include "run_text.h"
 
+#include "../executor_under_test.h"
 #include "ir/thread_ir.h"
 
 namespace anymetal {
@@ -33,8 +34,7 @@ bool run_text(const std::string& text, std::vector<backend::Argument> arguments,
     ADD_FAILURE() << ir.error().text();
     return false;
   }
-  auto kernel =
-      backend::reference_backend().compile(std::move(*ir), {.threadgroup = {threadgroup}});
+  auto kernel = executor_under_test().compile(std::move(*ir), options_under_test({threadgroup}));
   if (!kernel) {
     ADD_FAILURE() << kernel.error().text();
     return false;

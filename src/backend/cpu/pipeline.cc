@@ -47,6 +47,9 @@ Result<void> plain(Compilation& compilation) {
 }
 
 Result<void> vectorize(Compilation& c) {
+  if (const llvm::Function* message = c.module.getFunction("am.message");
+      message && !message->use_empty())
+    return unsupported_error("messages (os_log, printf) in vector code are not supported yet");
   const Variant& variant = c.image.variant;
   simt::Options options;
   for (unsigned axis = 0; axis < 3; ++axis)
