@@ -127,12 +127,14 @@ def gather_axis(run):
 
 @covers("indexing/scatter_axis.h", "reduce_utils.h")
 def scatter_axis(run):
-    for dtype in [d for d in METAL if d not in ("int64", "uint64", "complex64")]:
-        ops = {"None": "None"} if dtype == "bool" else {"None": "None", "Sum": f"Sum<{METAL[dtype]}>"}
+    for dtype in [d for d in METAL if d not in ("int64", "uint64")]:  # MLX refuses these
+        ops = {"None": "None", "Sum": f"Sum<{METAL[dtype]}>"}
+        for op in {"bool": ["Sum"], "complex64": ["None"]}.get(dtype, []):
+            del ops[op]
         library = run.library({op: f"scatter_axis<{METAL[dtype]}, int32_t, int, {text}, true, true>" for op, text in ops.items()})
         for before, length, after, count in [(2, 8, 4, 3), (3, 5, 7, 5), (1, 34, 6, 17)]:
-            out = anything(before * length * after, dtype) if dtype not in FLOATS else encode(np.arange(before * length * after) % 13 - 6, dtype)
-            update = encode(np.arange(before * count * after) % 5, dtype) if dtype in FLOATS else integers(before * count * after, dtype)
+            out = anything(before * length * after, dtype) if dtype not in EPSILON else encode(np.arange(before * length * after) % 13 - 6, dtype)
+            update = encode(np.arange(before * count * after) % 5, dtype) if dtype in EPSILON else integers(before * count * after, dtype)
             at = np.argsort(np.random.default_rng(length).random((before, length, after)), 1)[:, :count].astype(np.int32)  # each place once
             at = np.where(at % 2 == 0, at, at - length).astype(np.int32)
             for op in ops:
@@ -163,3 +165,37 @@ def masked_scatter(run):
                 y = out.copy()
                 library.kernel(contiguous)(mask, offsets, source, y, np.array([size], np.int32), np.array([1], np.int64), 1, size, size, grid=size)
                 run.check(f"masked_assign<{contiguous}>", dtype, [size], decode(y, dtype), decode(wanted, dtype), oracle="NumPy")
+
+
+@covers("indexing/scatter.h", "reduce_utils.h")
+def slice_update(run):
+    """A part of an array by an operation: dense, with steps, and by one number."""
+    operations = {"Sum": np.add, "Prod": np.multiply, "Max": np.maximum, "Min": np.minimum}
+    for dtype in METAL:
+        if dtype == "bool":
+            continue
+        uses = [(op, *each) for each in ((True, True, False, 4, 1), (False, True, False, 2, 2),
+                                         (False, False, False, 1, 0), (False, False, True, 1, 3))
+                for op in (operations if dtype == "float32" else ["Sum", "Max"])]
+        library = run.library({f"k{at}": f"slice_update_op_impl<{METAL[dtype]}, int, "
+                               f"{op}<{METAL[dtype]}>, {', '.join(str(each).lower() for each in rest)}>"
+                               for at, (op, *rest) in enumerate(uses)})
+        for at, (op, dense, contiguous, scalar, work, dims) in enumerate(uses):
+            for shape in [(2, 3, 4), (1, 5, 8), (3, 7, 12)]:
+                size, steps = math.prod(shape), 1 if dense else 2
+                out = anything(size * steps, dtype).reshape(*shape[:-1], -1)
+                update = anything(1 if scalar else size * (1 if contiguous else 3), dtype, seed=1)
+                part = update[0] if scalar else update[::1 if contiguous else 3].reshape(shape)
+                wanted = decode(out, dtype).copy()
+                with np.errstate(all="ignore"):
+                    made = operations[op](wanted[..., ::steps], decode(np.asarray(part), dtype))
+                wanted[..., ::steps] = rounded(made, dtype) if dtype in FLOATS else made
+                # Dimensions that lie densely are one to MLX's host code.
+                extent = {1: (size,), 2: (size // shape[-1], shape[-1])}.get(dims, shape)
+                spread = np.array(np.empty(extent, np.int8).strides, np.int64)
+                library.kernel(f"k{at}")(
+                    update, out, np.array(extent, np.int32), spread * (1 if contiguous else 3),
+                    len(extent), size, spread * steps, 0,
+                    grid=(extent[-1] // work, *reversed(extent[-3:-1])))
+                run.check(f"slice_update_op_impl<{op}>", dtype, shape, decode(out, dtype), wanted,
+                          rtol=2 * EPSILON[dtype] if dtype == "complex64" else 0, oracle="NumPy")
