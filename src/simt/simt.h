@@ -22,6 +22,8 @@ inline constexpr unsigned kSimdgroupSize = 32;
 struct Options {
   /// Size of the threadgroup that positions and indices count in.
   uint32_t threadgroup[3] = {1, 1, 1};
+  /// Size that the dispatch gave: threadgroups at the edge of the grid may be smaller.
+  uint32_t dispatch_threadgroup[3] = {1, 1, 1};
   /// Only the first ThreadgroupFrame::active_threads threads, in the order of
   /// thread_index_in_threadgroup, exist: a threadgroup at the end of the grid, cut in its last axis.
   /// Else all of them.

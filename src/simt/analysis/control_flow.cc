@@ -1,0 +1,234 @@
+#include "simt/analysis/control_flow.h"
+
+#include <llvm/IR/InstIterator.h>
+
+#include "builtins/builtins.h"
+
+namespace anymetal::simt {
+
+llvm::StringRef callee_name(const llvm::Value* value) {
+  if (const auto* call = llvm::dyn_cast<llvm::CallBase>(value)) {
+    if (const llvm::Function* callee = call->getCalledFunction()) return callee->getName();
+  }
+  return {};
+}
+
+namespace {
+
+bool differs_between_lanes(const llvm::Value* value, const Geometry& geometry) {
+  if (llvm::isa<llvm::AtomicRMWInst, llvm::AtomicCmpXchgInst, llvm::AllocaInst>(value)) return true;
+  const llvm::StringRef name = callee_name(value);
+  if (!name.starts_with("am.")) return false;
+  if (const auto rule = find_position_rule(name.drop_front(3), geometry))
+    return !position_shape(*rule, geometry).is_uniform();
+  const auto reference = builtins::find(name.str());
+  if (!reference) return true;
+  switch (reference->builtin->uniformity) {
+    case builtins::Uniformity::varying: return true;
+    case builtins::Uniformity::simdgroup: return geometry.together != 1;
+    default: return reference->builtin->memory == builtins::Memory::texture;
+  }
+}
+
+bool is_same_in_lanes(const llvm::Value* value, const Geometry& geometry) {
+  const llvm::StringRef name = callee_name(value);
+  if (!name.starts_with("am.")) return false;
+  if (const auto rule = find_position_rule(name.drop_front(3), geometry))
+    return position_shape(*rule, geometry).is_uniform();
+  const auto reference = builtins::find(name.str());
+  return reference && reference->builtin->uniformity == builtins::Uniformity::simdgroup &&
+         geometry.together == 1;
+}
+
+}  // namespace
+
+ControlFlow::ControlFlow(llvm::Function& function, const Geometry& geometry)
+    : geometry_(geometry),
+      dominators_(function),
+      post_dominators_(function),
+      loops_(dominators_),
+      uniformity_(std::make_unique<Uniformity>(
+          function,
+          [this](const llvm::Value* value) { return differs_between_lanes(value, geometry_); },
+          [this](const llvm::Value* value) { return is_same_in_lanes(value, geometry_); })) {
+  lay_out(nullptr, &function.getEntryBlock(), order_);
+  for (unsigned i = 0; i < order_.size(); ++i) index_[order_[i]] = i;
+  find_barriers(function);
+  find_divergence();
+  find_leaders();
+}
+
+bool ControlFlow::is_uniform(const llvm::Instruction* instruction) const {
+  return uniformity_->is_uniform(instruction);
+}
+
+/// Reverse postorder of the blocks of `loop`, each loop in it as if it were one block.
+void ControlFlow::lay_out(llvm::Loop* loop, llvm::BasicBlock* entry,
+                          std::vector<llvm::BasicBlock*>& out) {
+  const auto inner_loop = [&](llvm::BasicBlock* block) -> llvm::Loop* {
+    llvm::Loop* found = loops_.getLoopFor(block);
+    if (found == loop) return nullptr;
+    while (found && found->getParentLoop() != loop) found = found->getParentLoop();
+    return found;
+  };
+  const auto targets = [&](llvm::BasicBlock* block) {
+    llvm::SmallVector<llvm::BasicBlock*, 4> found;
+    if (llvm::Loop* inner = inner_loop(block))
+      inner->getUniqueExitBlocks(found);
+    else
+      found.append(llvm::succ_begin(block), llvm::succ_end(block));
+    llvm::erase_if(found, [&](llvm::BasicBlock* target) {
+      return loop && (target == loop->getHeader() || !loop->contains(target));
+    });
+    return found;
+  };
+  // Without recursion over blocks: kernels may have tens of thousands.
+  struct Visit {
+    llvm::BasicBlock* block;
+    llvm::SmallVector<llvm::BasicBlock*, 4> left;
+  };
+  std::vector<Visit> stack;
+  std::vector<llvm::BasicBlock*> postorder;
+  llvm::DenseSet<llvm::BasicBlock*> seen{entry};
+  stack.push_back({entry, targets(entry)});
+  while (!stack.empty()) {
+    Visit& visit = stack.back();
+    if (visit.left.empty()) {
+      postorder.push_back(visit.block);
+      stack.pop_back();
+      continue;
+    }
+    llvm::BasicBlock* next = visit.left.pop_back_val();
+    if (seen.insert(next).second) stack.push_back({next, targets(next)});
+  }
+  for (auto block = postorder.rbegin(); block != postorder.rend(); ++block) {
+    if (llvm::Loop* inner = inner_loop(*block))
+      lay_out(inner, *block, out);
+    else
+      out.push_back(*block);
+  }
+}
+
+/// The blocks that lanes may be in while others, which left `branch` in the other direction, are
+/// elsewhere: all from its targets up to where every way comes together again.
+llvm::DenseSet<llvm::BasicBlock*> ControlFlow::influence(llvm::BasicBlock* branch,
+                                                         bool over_back_edges) const {
+  const auto* node = post_dominators_.getNode(branch);
+  llvm::BasicBlock* join = node && node->getIDom() ? node->getIDom()->getBlock() : nullptr;
+  llvm::Loop* loop = loops_.getLoopFor(branch);
+  llvm::DenseSet<llvm::BasicBlock*> found;
+  llvm::SmallVector<llvm::BasicBlock*, 16> work;
+  // A join that is reached by going round a loop joins nothing within an iteration.
+  bool joins_later = false;
+  const auto visit = [&](llvm::BasicBlock* block) {
+    if (block == join) return;
+    for (llvm::Loop* around = loop; around; around = around->getParentLoop()) {
+      if (around->getHeader() != block) continue;
+      joins_later |= join && around->contains(join);
+      if (!over_back_edges) return;
+    }
+    if (found.insert(block).second) work.push_back(block);
+  };
+  const auto search = [&] {
+    for (llvm::BasicBlock* target : llvm::successors(branch)) visit(target);
+    while (!work.empty()) {
+      for (llvm::BasicBlock* target : llvm::successors(work.pop_back_val())) visit(target);
+    }
+  };
+  search();
+  if (joins_later) {
+    join = nullptr;
+    found.clear();
+    search();
+  }
+  return found;
+}
+
+void ControlFlow::find_divergence() {
+  std::vector<llvm::BasicBlock*> work;
+  for (llvm::BasicBlock* block : order_) {
+    auto* branch = llvm::dyn_cast<llvm::BranchInst>(block->getTerminator());
+    if (branch && branch->isConditional() &&
+        uniformity_->has_divergent_end(*block)) {
+      divergent_.insert(block);
+      work.push_back(block);
+    }
+  }
+  while (!work.empty()) {
+    llvm::BasicBlock* branch = work.back();
+    work.pop_back();
+    for (llvm::BasicBlock* block : influence(branch, true)) masked_.insert(block);
+    // Whoever leaves a loop from where only some lanes are leaves the others behind; and once lanes
+    // leave in different iterations, every way out has to wait for all.
+    llvm::SmallVector<llvm::Loop*, 4> left;
+    for (llvm::BasicBlock* block : influence(branch, false)) {
+      for (llvm::Loop* loop = loops_.getLoopFor(block); loop; loop = loop->getParentLoop())
+        if (loop->contains(branch) && loop->isLoopExiting(block)) left.push_back(loop);
+    }
+    for (llvm::Loop* loop = loops_.getLoopFor(branch); loop; loop = loop->getParentLoop())
+      if (loop->isLoopExiting(branch)) left.push_back(loop);
+    for (llvm::Loop* loop : left) {
+      llvm::SmallVector<llvm::BasicBlock*, 8> exiting;
+      loop->getExitingBlocks(exiting);
+      for (llvm::BasicBlock* block : exiting) {
+        auto* jump = llvm::dyn_cast<llvm::BranchInst>(block->getTerminator());
+        if (jump && jump->isConditional() && divergent_.insert(block).second)
+          work.push_back(block);
+      }
+    }
+  }
+  if (!geometry_.is_full()) {
+    for (llvm::BasicBlock* block : order_) masked_.insert(block);
+  }
+}
+
+/// Whether every way from `from` comes to `to` before it goes round a loop that holds both.
+bool ControlFlow::always_reaches(llvm::BasicBlock* from, llvm::BasicBlock* to) const {
+  if (!post_dominators_.dominates(to, from)) return false;
+  llvm::SmallVector<llvm::BasicBlock*, 16> work{from};
+  llvm::DenseSet<llvm::BasicBlock*> seen{from};
+  while (!work.empty()) {
+    for (llvm::BasicBlock* target : llvm::successors(work.pop_back_val())) {
+      if (target == to) continue;
+      for (llvm::Loop* loop = loops_.getLoopFor(from); loop; loop = loop->getParentLoop())
+        if (loop->getHeader() == target) return false;
+      if (seen.insert(target).second) work.push_back(target);
+    }
+  }
+  return true;
+}
+
+void ControlFlow::find_leaders() {
+  for (llvm::BasicBlock* block : order_) {
+    leader_[block] = block;
+    const auto* node = dominators_.getNode(block);
+    if (!node || !node->getIDom()) continue;
+    llvm::BasicBlock* before = node->getIDom()->getBlock();
+    if (masked_.contains(block) && masked_.contains(before) &&
+        loops_.getLoopFor(before) == loops_.getLoopFor(block) && always_reaches(before, block))
+      leader_[block] = before;
+  }
+}
+
+void ControlFlow::find_barriers(llvm::Function& function) {
+  llvm::SmallVector<llvm::BasicBlock*, 8> blocks;
+  for (llvm::Instruction& instruction : llvm::instructions(function)) {
+    if (callee_name(&instruction) == "am.threadgroup_barrier" &&
+        with_barrier_.insert(instruction.getParent()).second)
+      blocks.push_back(instruction.getParent());
+  }
+  for (llvm::BasicBlock* block : order_) {
+    for (llvm::BasicBlock* barrier : blocks) {
+      if (dominators_.dominates(block, barrier)) aligned_.insert(block);
+    }
+  }
+}
+
+bool ControlFlow::has_divergent_exit(const llvm::Loop* loop) const {
+  llvm::SmallVector<llvm::BasicBlock*, 8> exiting;
+  loop->getExitingBlocks(exiting);
+  return llvm::any_of(exiting,
+                      [&](llvm::BasicBlock* block) { return divergent_.contains(block); });
+}
+
+}  // namespace anymetal::simt

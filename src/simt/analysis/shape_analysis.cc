@@ -1,0 +1,391 @@
+#include "simt/analysis/shape_analysis.h"
+
+#include <llvm/IR/InstIterator.h>
+#include <llvm/IR/IntrinsicInst.h>
+
+#include <bit>
+#include <functional>
+
+#include "builtins/builtins.h"
+
+namespace anymetal::simt {
+namespace {
+
+unsigned trailing_zeros(uint64_t value) {
+  return value == 0 ? 63 : unsigned(std::countr_zero(value));
+}
+
+template <class Function>
+Shape map_offsets(const Shape& shape, unsigned chunk, unsigned zeros, Function function) {
+  Offsets offsets(chunk);
+  bool flat = true;
+  for (unsigned lane = 0; lane < chunk; ++lane) {
+    offsets[lane] = function(shape.offset(lane));
+    flat &= offsets[lane] == 0;
+  }
+  if (flat && shape.is_uniform()) return Shape::uniform(zeros);
+  return Shape::pattern(std::move(offsets), zeros);
+}
+
+/// a op b lane by lane, of operations that offsets go through unchanged.
+template <class Function>
+Shape combine(const Shape& a, const Shape& b, unsigned chunk, unsigned zeros, Function function) {
+  if (a.is_uniform() && b.is_uniform()) return Shape::uniform(zeros);
+  Offsets offsets(chunk);
+  for (unsigned lane = 0; lane < chunk; ++lane)
+    offsets[lane] = function(a.offset(lane), b.offset(lane));
+  return Shape::pattern(std::move(offsets), zeros);
+}
+
+const llvm::AllocaInst* find_variable(const llvm::Value* pointer) {
+  while (true) {
+    if (const auto* address = llvm::dyn_cast<llvm::GEPOperator>(pointer)) {
+      if (address->getType()->isVectorTy()) return nullptr;
+      pointer = address->getPointerOperand();
+    } else {
+      return llvm::dyn_cast<llvm::AllocaInst>(pointer);
+    }
+  }
+}
+
+}  // namespace
+
+ShapeAnalysis::ShapeAnalysis(llvm::Function& function, const ControlFlow& flow,
+                             const Geometry& geometry)
+    : layout_(function.getDataLayout()), flow_(flow), geometry_(geometry) {
+  find_signed_indices(function);
+  find_interleaved(function);
+  // Offsets can grow for ever round a loop; whoever changes that often is varying.
+  constexpr int kPatience = 12;
+  for (int round = 0, changed = 1; changed; ++round) {
+    changed = 0;
+    for (llvm::BasicBlock* block : flow.order()) {
+      for (llvm::Instruction& instruction : *block) {
+        Shape shape = derive(instruction);
+        Shape& known = shapes_[&instruction];
+        if (shape == known) continue;
+        if (round > kPatience && !known.is_uniform()) {
+          if (known.is_varying()) continue;
+          shape = flow_.is_uniform(&instruction) ? Shape::uniform() : Shape::varying();
+          if (shape == known) continue;
+        }
+        known = std::move(shape);
+        changed = 1;
+      }
+    }
+  }
+}
+
+Shape ShapeAnalysis::of(const llvm::Value* value) const {
+  if (const auto* number = llvm::dyn_cast<llvm::ConstantInt>(value)) {
+    return Shape::uniform(number->getBitWidth() <= 64 ? trailing_zeros(number->getZExtValue()) : 0);
+  }
+  if (llvm::isa<llvm::Instruction>(value)) {
+    const auto found = shapes_.find(value);
+    return found == shapes_.end() ? Shape() : found->second;
+  }
+  return Shape::uniform();
+}
+
+uint64_t ShapeAnalysis::scale(const llvm::Value* pointer) const {
+  const llvm::AllocaInst* variable = find_variable(pointer);
+  return variable && interleaved_.contains(variable) ? geometry_.chunk : 1;
+}
+
+Shape ShapeAnalysis::derive(const llvm::Instruction& instruction) const {
+  if (instruction.isTerminator()) return Shape::uniform();
+  if (const auto* phi = llvm::dyn_cast<llvm::PHINode>(&instruction)) return of_phi(*phi);
+  for (const llvm::Use& operand : instruction.operands()) {
+    if (of(operand).is_unknown()) return {};
+  }
+  const bool uniform =
+      !instruction.getType()->isVoidTy() && flow_.is_uniform(&instruction);
+  Shape shape = Shape::varying();
+  if (const auto* operation = llvm::dyn_cast<llvm::BinaryOperator>(&instruction)) {
+    shape = of_binary(*operation);
+  } else if (const auto* cast = llvm::dyn_cast<llvm::CastInst>(&instruction)) {
+    shape = of_cast(*cast);
+  } else if (const auto* address = llvm::dyn_cast<llvm::GetElementPtrInst>(&instruction)) {
+    shape = of_address(*address);
+  } else if (const auto* call = llvm::dyn_cast<llvm::CallInst>(&instruction)) {
+    shape = of_call(*call);
+  } else if (const auto* variable = llvm::dyn_cast<llvm::AllocaInst>(&instruction)) {
+    shape = of_variable(*variable);
+  } else if (const auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction)) {
+    if (of(load->getPointerOperand()).is_flat()) shape = Shape::affine(geometry_.chunk, 0);
+  } else if (const auto* select = llvm::dyn_cast<llvm::SelectInst>(&instruction)) {
+    const Shape yes = of(select->getTrueValue()), no = of(select->getFalseValue());
+    if (of(select->getCondition()).is_flat() && yes.has_base() && no.has_base()) {
+      bool same = true;
+      for (unsigned lane = 0; lane < geometry_.chunk; ++lane)
+        same &= yes.offset(lane) == no.offset(lane);
+      if (same) {
+        shape = map_offsets(yes, geometry_.chunk, std::min(yes.zeros(), no.zeros()),
+                            [](int64_t o) { return o; });
+        if (shape.is_uniform()) shape = Shape::affine(geometry_.chunk, 0, shape.zeros());
+      }
+    }
+  } else if (!instruction.mayReadOrWriteMemory() &&
+             llvm::all_of(instruction.operands(),
+                          [&](const llvm::Use& operand) { return of(operand).is_flat(); })) {
+    shape = Shape::affine(geometry_.chunk, 0);
+  }
+  if (uniform) return Shape::uniform(shape.zeros());
+  // What LLVM calls divergent may differ between chunks, even if its shape has no offsets.
+  if (shape.is_uniform()) return Shape::affine(geometry_.chunk, 0, shape.zeros());
+  return shape;
+}
+
+Shape ShapeAnalysis::of_phi(const llvm::PHINode& phi) const {
+  Shape joined;
+  for (const llvm::Value* incoming : phi.incoming_values()) {
+    const Shape shape = of(incoming);
+    if (shape.is_unknown()) continue;
+    if (joined.is_unknown()) {
+      joined = shape;
+      continue;
+    }
+    if (shape.is_varying() || joined.is_varying()) {
+      joined = Shape::varying();
+      continue;
+    }
+    for (unsigned lane = 0; lane < geometry_.chunk; ++lane) {
+      if (shape.offset(lane) != joined.offset(lane)) {
+        joined = Shape::varying();
+        break;
+      }
+    }
+    if (joined.is_varying()) continue;
+    const unsigned zeros = std::min(shape.zeros(), joined.zeros());
+    joined = combine(shape, joined, geometry_.chunk, zeros,
+                     [](int64_t a, int64_t) { return a; });
+  }
+  if (joined.is_unknown()) return joined;
+  if (flow_.is_uniform(&phi)) return Shape::uniform(joined.is_varying() ? 0 : joined.zeros());
+  // Where lanes come from different blocks, or not all at once, one scalar can't tell.
+  const llvm::BasicBlock* block = phi.getParent();
+  if (!flow_.loops().isLoopHeader(block)) {
+    if (flow_.is_masked(block)) return Shape::varying();
+    for (const llvm::BasicBlock* before : llvm::predecessors(block)) {
+      if (flow_.is_masked(before) || flow_.is_divergent(before)) return Shape::varying();
+    }
+  }
+  if (phi.getType()->isVectorTy() && !joined.is_flat()) return Shape::varying();
+  if (joined.is_uniform()) return Shape::affine(geometry_.chunk, 0, joined.zeros());
+  return joined;
+}
+
+Shape ShapeAnalysis::of_binary(const llvm::BinaryOperator& operation) const {
+  const Shape a = of(operation.getOperand(0)), b = of(operation.getOperand(1));
+  const unsigned chunk = geometry_.chunk;
+  if (!a.has_base() || !b.has_base()) return Shape::varying();
+  if (!operation.getType()->isIntegerTy() || operation.getType()->getIntegerBitWidth() > 64) {
+    return a.is_flat() && b.is_flat() ? Shape::affine(chunk, 0) : Shape::varying();
+  }
+  const auto* number = llvm::dyn_cast<llvm::ConstantInt>(operation.getOperand(1));
+  const unsigned less = std::min(a.zeros(), b.zeros());
+  const bool flat = a.is_flat() && b.is_flat();
+  switch (operation.getOpcode()) {
+    case llvm::Instruction::Or:
+      if (!flat && !llvm::cast<llvm::PossiblyDisjointInst>(operation).isDisjoint()) {
+        // Bits that lane 0 has not, and no lane beyond them.
+        if (b.is_flat() && number && a.stays_below_zeros() &&
+            number->getZExtValue() < (uint64_t{1} << a.zeros())) {
+          const int64_t bits = int64_t(number->getZExtValue());
+          return map_offsets(a, chunk, 0, [bits](int64_t o) { return (o | bits) - bits; });
+        }
+        return Shape::varying();
+      }
+      [[fallthrough]];
+    case llvm::Instruction::Add:
+      return combine(a, b, chunk, less, [](int64_t x, int64_t y) { return x + y; });
+    case llvm::Instruction::Sub:
+      return combine(a, b, chunk, less, [](int64_t x, int64_t y) { return x - y; });
+    case llvm::Instruction::Mul:
+      if (number) {
+        const int64_t factor = number->getSExtValue();
+        return map_offsets(a, chunk, a.zeros() + b.zeros(),
+                           [factor](int64_t o) { return o * factor; });
+      }
+      return flat ? Shape::affine(chunk, 0, a.zeros() + b.zeros()) : Shape::varying();
+    case llvm::Instruction::Shl:
+      if (number && number->getZExtValue() < 63) {
+        const auto amount = number->getZExtValue();
+        return map_offsets(a, chunk, unsigned(a.zeros() + amount),
+                           [amount](int64_t o) { return int64_t(uint64_t(o) << amount); });
+      }
+      return flat ? Shape::affine(chunk, 0) : Shape::varying();
+    case llvm::Instruction::And:
+      if (flat) return Shape::affine(chunk, 0, std::max(a.zeros(), b.zeros()));
+      if (number && a.stays_below_zeros()) {
+        const auto bits = int64_t(number->getZExtValue());
+        return map_offsets(a, chunk, std::max(a.zeros(), b.zeros()),
+                           [bits](int64_t o) { return o & bits; });
+      }
+      return Shape::varying();
+    case llvm::Instruction::LShr:
+    case llvm::Instruction::AShr:
+      if (number && a.stays_below_zeros() && number->getZExtValue() < 63) {
+        const auto amount = number->getZExtValue();
+        return map_offsets(a, chunk, a.zeros() > amount ? unsigned(a.zeros() - amount) : 0,
+                           [amount](int64_t o) { return o >> amount; });
+      }
+      return flat ? Shape::affine(chunk, 0) : Shape::varying();
+    default: return flat ? Shape::affine(chunk, 0) : Shape::varying();
+  }
+}
+
+Shape ShapeAnalysis::of_cast(const llvm::CastInst& cast) const {
+  const Shape shape = of(cast.getOperand(0));
+  const unsigned chunk = geometry_.chunk;
+  if (!shape.has_base()) return Shape::varying();
+  switch (cast.getOpcode()) {
+    case llvm::Instruction::Trunc:
+      if (cast.getType()->isIntegerTy() && cast.getType()->getIntegerBitWidth() >= 8) return shape;
+      break;
+    case llvm::Instruction::SExt:
+    case llvm::Instruction::ZExt: {
+      if (cast.getType()->isVectorTy()) break;
+      if (shape.is_flat() || shape.stays_below_zeros() || is_signed_index(&cast)) return shape;
+      const auto* sum = llvm::dyn_cast<llvm::OverflowingBinaryOperator>(cast.getOperand(0));
+      if (sum && (cast.getOpcode() == llvm::Instruction::SExt ? sum->hasNoSignedWrap()
+                                                              : sum->hasNoUnsignedWrap()))
+        return shape;
+      break;
+    }
+    case llvm::Instruction::AddrSpaceCast:
+    case llvm::Instruction::PtrToInt:
+      if (scale(cast.getOperand(0)) == 1) return shape;
+      break;
+    case llvm::Instruction::IntToPtr: return shape;
+    default: break;
+  }
+  return shape.is_flat() ? Shape::affine(chunk, 0) : Shape::varying();
+}
+
+Shape ShapeAnalysis::of_address(const llvm::GetElementPtrInst& address) const {
+  if (address.getType()->isVectorTy()) return Shape::varying();
+  const unsigned bits = layout_.getIndexTypeSizeInBits(address.getType());
+  llvm::MapVector<llvm::Value*, llvm::APInt> variables;
+  llvm::APInt constant(bits, 0);
+  const Shape base = of(address.getPointerOperand());
+  if (!base.has_base() || !address.collectOffset(layout_, bits, variables, constant))
+    return Shape::varying();
+  const auto factor = int64_t(scale(address.getPointerOperand()));
+  Shape sum = base;
+  for (const auto& [index, size] : variables) {
+    const Shape shape = of(index);
+    if (!shape.has_base()) return Shape::varying();
+    const int64_t bytes = size.getSExtValue() * factor;
+    sum = combine(sum, shape, geometry_.chunk, 0,
+                  [bytes](int64_t a, int64_t b) { return a + b * bytes; });
+  }
+  return sum;
+}
+
+Shape ShapeAnalysis::of_call(const llvm::CallInst& call) const {
+  const llvm::StringRef name = callee_name(&call);
+  if (name.starts_with("am.")) {
+    if (const auto rule = find_position_rule(name.drop_front(3), geometry_))
+      return position_shape(*rule, geometry_);
+    // A simdgroup is a whole number of chunks.
+    if (const auto reference = builtins::find(name.str())) {
+      if (reference->builtin->uniformity == builtins::Uniformity::simdgroup)
+        return Shape::affine(geometry_.chunk, 0);
+      if (reference->builtin->uniformity != builtins::Uniformity::operands ||
+          reference->builtin->memory != builtins::Memory::none)
+        return Shape::varying();
+    }
+  } else if (!call.getCalledFunction() || !call.getCalledFunction()->isIntrinsic()) {
+    return Shape::varying();
+  }
+  if (call.mayReadOrWriteMemory()) return Shape::varying();
+  const bool flat = llvm::all_of(call.args(),
+                                 [&](const llvm::Use& argument) { return of(argument).is_flat(); });
+  return flat ? Shape::affine(geometry_.chunk, 0) : Shape::varying();
+}
+
+/// Lane 0's part of the variable, with the others' behind it or between it.
+Shape ShapeAnalysis::of_variable(const llvm::AllocaInst& variable) const {
+  const uint64_t bytes = interleaved_bytes(&variable);
+  if (bytes != 0) return Shape::affine(geometry_.chunk, int64_t(bytes));
+  const uint64_t size = layout_.getTypeAllocSize(variable.getAllocatedType());
+  return Shape::affine(geometry_.chunk, int64_t(size));
+}
+
+void ShapeAnalysis::find_signed_indices(llvm::Function& function) {
+  std::function<bool(const llvm::Value*, int)> feeds_addresses = [&](const llvm::Value* value,
+                                                                    int depth) {
+    if (depth > 6 || value->use_empty()) return false;
+    return llvm::all_of(value->users(), [&](const llvm::User* user) {
+      if (const auto* address = llvm::dyn_cast<llvm::GetElementPtrInst>(user))
+        return address->getPointerOperand() != value;
+      const auto* operation = llvm::dyn_cast<llvm::BinaryOperator>(user);
+      if (!operation) return false;
+      switch (operation->getOpcode()) {
+        case llvm::Instruction::Add:
+        case llvm::Instruction::Sub:
+        case llvm::Instruction::Mul: return feeds_addresses(user, depth + 1);
+        case llvm::Instruction::Shl:
+          return operation->getOperand(0) == value && feeds_addresses(user, depth + 1);
+        default: return false;
+      }
+    });
+  };
+  for (llvm::Instruction& instruction : llvm::instructions(function)) {
+    if (!llvm::isa<llvm::ZExtInst, llvm::SExtInst>(instruction)) continue;
+    if (instruction.getOperand(0)->getType()->isIntegerTy(32) && feeds_addresses(&instruction, 0))
+      signed_indices_.insert(&instruction);
+  }
+}
+
+/// Only loads and stores of elements of one size, at multiples of it, by addresses computed from
+/// the variable itself.
+void ShapeAnalysis::find_interleaved(llvm::Function& function) {
+  for (llvm::Instruction& instruction : llvm::instructions(function)) {
+    auto* variable = llvm::dyn_cast<llvm::AllocaInst>(&instruction);
+    if (!variable || variable->isArrayAllocation()) continue;
+    uint64_t bytes = 0;
+    bool fits = true;
+    llvm::SmallVector<const llvm::Value*, 16> work{variable};
+    const auto accept = [&](llvm::Type* type) {
+      const uint64_t size = layout_.getTypeStoreSize(type->getScalarType());
+      fits &= !llvm::isa<llvm::StructType, llvm::ArrayType>(type) &&
+              (bytes == 0 || bytes == size) && std::has_single_bit(size) &&
+              layout_.getTypeSizeInBits(type->getScalarType()) == size * 8;
+      bytes = size;
+    };
+    llvm::SmallVector<const llvm::GetElementPtrInst*, 16> addresses;
+    while (fits && !work.empty()) {
+      const llvm::Value* pointer = work.pop_back_val();
+      for (const llvm::User* user : pointer->users()) {
+        if (const auto* load = llvm::dyn_cast<llvm::LoadInst>(user)) {
+          fits &= load->isSimple();
+          accept(load->getType());
+        } else if (const auto* store = llvm::dyn_cast<llvm::StoreInst>(user)) {
+          fits &= store->isSimple() && store->getPointerOperand() == pointer &&
+                  store->getValueOperand() != pointer;
+          accept(store->getValueOperand()->getType());
+        } else if (const auto* address = llvm::dyn_cast<llvm::GetElementPtrInst>(user)) {
+          addresses.push_back(address);
+          work.push_back(address);
+        } else {
+          const auto* intrinsic = llvm::dyn_cast<llvm::IntrinsicInst>(user);
+          fits &= intrinsic && intrinsic->isLifetimeStartOrEnd();
+        }
+      }
+    }
+    if (!fits || bytes == 0) continue;
+    for (const llvm::GetElementPtrInst* address : addresses) {
+      const unsigned bits = layout_.getIndexTypeSizeInBits(address->getType());
+      llvm::MapVector<llvm::Value*, llvm::APInt> variables;
+      llvm::APInt constant(bits, 0);
+      fits &= address->collectOffset(layout_, bits, variables, constant) &&
+              constant.urem(bytes) == 0;
+      for (const auto& [index, size] : variables) fits &= size.urem(bytes) == 0;
+    }
+    if (fits) interleaved_[variable] = bytes;
+  }
+}
+
+}  // namespace anymetal::simt

@@ -1,0 +1,53 @@
+// Shapes of all values of a function: what they start from (positions, arguments, memory) and how
+// operations change them.
+#pragma once
+
+#include <llvm/ADT/DenseMap.h>
+#include <llvm/ADT/DenseSet.h>
+#include <llvm/IR/Instructions.h>
+#include <llvm/IR/Operator.h>
+
+#include "simt/analysis/control_flow.h"
+#include "simt/analysis/shape.h"
+
+namespace anymetal::simt {
+
+class ShapeAnalysis {
+ public:
+  ShapeAnalysis(llvm::Function& function, const ControlFlow& flow, const Geometry& geometry);
+
+  [[nodiscard]] Shape of(const llvm::Value* value) const;
+  /// A conversion of an index that may be taken as signed: it feeds addresses alone, and no buffer
+  /// has 2^31 elements. So an index that wraps below 0 is outside either way.
+  [[nodiscard]] bool is_signed_index(const llvm::Value* value) const {
+    return signed_indices_.contains(value);
+  }
+  /// Variables whose elements of all lanes lie together: element k of lane l is at (k * chunk + l).
+  /// Their value is the size of the elements in bytes.
+  [[nodiscard]] uint64_t interleaved_bytes(const llvm::AllocaInst* variable) const {
+    return interleaved_.lookup(variable);
+  }
+  /// How far a byte of the thread's memory is from the next one of the same thread: `chunk` in
+  /// interleaved variables, else 1.
+  [[nodiscard]] uint64_t scale(const llvm::Value* pointer) const;
+
+ private:
+  [[nodiscard]] Shape derive(const llvm::Instruction& instruction) const;
+  [[nodiscard]] Shape of_phi(const llvm::PHINode& phi) const;
+  [[nodiscard]] Shape of_binary(const llvm::BinaryOperator& operation) const;
+  [[nodiscard]] Shape of_cast(const llvm::CastInst& cast) const;
+  [[nodiscard]] Shape of_address(const llvm::GetElementPtrInst& address) const;
+  [[nodiscard]] Shape of_call(const llvm::CallInst& call) const;
+  [[nodiscard]] Shape of_variable(const llvm::AllocaInst& variable) const;
+  void find_signed_indices(llvm::Function& function);
+  void find_interleaved(llvm::Function& function);
+
+  const llvm::DataLayout& layout_;
+  const ControlFlow& flow_;
+  const Geometry& geometry_;
+  llvm::DenseMap<const llvm::Value*, Shape> shapes_;
+  llvm::DenseSet<const llvm::Value*> signed_indices_;
+  llvm::DenseMap<const llvm::AllocaInst*, uint64_t> interleaved_;
+};
+
+}  // namespace anymetal::simt

@@ -1,0 +1,28 @@
+// LLVM's uniformity analysis with our own idea of where threads begin to differ.
+#pragma once
+
+#include <llvm/Analysis/UniformityAnalysis.h>
+#include <llvm/IR/PassManager.h>
+
+#include <functional>
+
+namespace anymetal::simt {
+
+class Uniformity {
+ public:
+  using Test = std::function<bool(const llvm::Value*)>;
+  /// `is_source`: values that differ by themselves. `is_same`: values that never differ.
+  Uniformity(llvm::Function& function, Test is_source, Test is_same);
+
+  [[nodiscard]] bool is_uniform(const llvm::Value* value) const;
+  [[nodiscard]] bool has_divergent_end(const llvm::BasicBlock& block) const {
+    return info_->hasDivergentTerminator(block);
+  }
+
+ private:
+  Test is_source_, is_same_;
+  llvm::FunctionAnalysisManager manager_;
+  llvm::UniformityInfo* info_;
+};
+
+}  // namespace anymetal::simt

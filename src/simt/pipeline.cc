@@ -1,0 +1,156 @@
+// The order of things: the thread's code gets the form that analyses and masks want; the geometry
+// is chosen; lanes; regions. What LLVM can clean up is left to it.
+#include <llvm/IR/InstIterator.h>
+#include <llvm/IR/IntrinsicInst.h>
+#include <llvm/IR/Verifier.h>
+#include <llvm/Passes/PassBuilder.h>
+#include <llvm/Support/raw_ostream.h>
+#include <llvm/Transforms/InstCombine/InstCombine.h>
+#include <llvm/Transforms/Scalar/EarlyCSE.h>
+#include <llvm/Transforms/Scalar/SROA.h>
+#include <llvm/Transforms/Scalar/Scalarizer.h>
+#include <llvm/Transforms/Scalar/SimplifyCFG.h>
+#include <llvm/Transforms/Utils/FixIrreducible.h>
+#include <llvm/Transforms/Utils/LCSSA.h>
+#include <llvm/Transforms/Utils/LoopSimplify.h>
+#include <llvm/Transforms/Utils/LowerMemIntrinsics.h>
+#include <llvm/Transforms/Utils/LowerSwitch.h>
+#include <llvm/Transforms/Utils/UnifyFunctionExitNodes.h>
+
+#include <utility>
+
+#include "simt/analysis/control_flow.h"
+#include "simt/analysis/geometry.h"
+#include "simt/analysis/shape_analysis.h"
+#include "simt/simt.h"
+#include "simt/transform/repair_dominance.h"
+#include "simt/transform/split_regions.h"
+#include "simt/transform/vectorizer.h"
+
+namespace anymetal::simt {
+namespace {
+
+class Passes {
+ public:
+  Passes() {
+    llvm::PassBuilder builder;
+    builder.registerModuleAnalyses(modules_);
+    builder.registerCGSCCAnalyses(cgscc_);
+    builder.registerFunctionAnalyses(functions_);
+    builder.registerLoopAnalyses(loops_);
+    builder.crossRegisterProxies(loops_, functions_, cgscc_, modules_);
+  }
+
+  template <class... Pass>
+  void run(llvm::Function& function, Pass... pass) {
+    llvm::FunctionPassManager manager;
+    (manager.addPass(std::move(pass)), ...);
+    manager.run(function, functions_);
+    functions_.clear();
+  }
+
+  llvm::FunctionAnalysisManager& functions() { return functions_; }
+
+ private:
+  llvm::LoopAnalysisManager loops_;
+  llvm::FunctionAnalysisManager functions_;
+  llvm::CGSCCAnalysisManager cgscc_;
+  llvm::ModuleAnalysisManager modules_;
+};
+
+/// Copies become loops, which go the way of all loops.
+void expand_memory_intrinsics(llvm::Function& function, Passes& passes) {
+  llvm::SmallVector<llvm::MemIntrinsic*, 4> found;
+  for (llvm::Instruction& instruction : llvm::instructions(function)) {
+    if (auto* copy = llvm::dyn_cast<llvm::MemIntrinsic>(&instruction)) found.push_back(copy);
+  }
+  for (llvm::MemIntrinsic* intrinsic : found) {
+    if (auto* copy = llvm::dyn_cast<llvm::MemCpyInst>(intrinsic)) {
+      llvm::expandMemCpyAsLoop(
+          copy, passes.functions().getResult<llvm::TargetIRAnalysis>(function));
+    } else if (auto* move = llvm::dyn_cast<llvm::MemMoveInst>(intrinsic)) {
+      if (!llvm::expandMemMoveAsLoop(
+              move, passes.functions().getResult<llvm::TargetIRAnalysis>(function)))
+        continue;
+    } else {
+      llvm::expandMemSetAsLoop(llvm::cast<llvm::MemSetInst>(intrinsic));
+    }
+    intrinsic->eraseFromParent();
+    passes.functions().clear();
+  }
+}
+
+/// Loops with one entry and one latch, closed; branches with two targets; one exit; no operations
+/// on vectors of a thread's own.
+void prepare(llvm::Function& function, Passes& passes) {
+  expand_memory_intrinsics(function, passes);
+  passes.run(function, llvm::ScalarizerPass(), llvm::SROAPass(llvm::SROAOptions::PreserveCFG),
+             llvm::EarlyCSEPass(), llvm::LowerSwitchPass(), llvm::UnifyFunctionExitNodesPass(),
+             llvm::FixIrreduciblePass(), llvm::LoopSimplifyPass(), llvm::LCSSAPass());
+}
+
+/// Branches whose targets are one, and others that are constant, are no branches.
+void fold_branches(llvm::Function& function) {
+  for (llvm::BasicBlock& block : function) {
+    auto* branch = llvm::dyn_cast<llvm::BranchInst>(block.getTerminator());
+    if (!branch || !branch->isConditional() || branch->getSuccessor(0) != branch->getSuccessor(1))
+      continue;
+    llvm::BasicBlock* target = branch->getSuccessor(0);
+    for (llvm::PHINode& phi : target->phis()) {
+      phi.removeIncomingValue(phi.getBasicBlockIndex(&block), false);
+    }
+    llvm::BranchInst::Create(target, branch->getIterator());
+    branch->eraseFromParent();
+  }
+}
+
+Result<void> verify(const llvm::Function& function, const char* after) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  if (!llvm::verifyFunction(function, &stream)) return {};
+  return internal_error(std::string("the code of a threadgroup is broken after ") + after + ": " +
+                        stream.str());
+}
+
+Geometry choose_geometry(const Options& options) {
+  Geometry geometry;
+  for (int axis = 0; axis < 3; ++axis) {
+    geometry.size[axis] = options.threadgroup[axis];
+    geometry.dispatch_size[axis] = options.dispatch_threadgroup[axis];
+  }
+  geometry.is_partial = options.is_partial;
+  geometry.chunk = options.chunk;
+  geometry.together = options.simdgroups_together == 0 ? 1 : options.simdgroups_together;
+  return geometry;
+}
+
+}  // namespace
+
+Result<Report> vectorize(llvm::Function& entry, const Options& options) {
+  Passes passes;
+  fold_branches(entry);
+  prepare(entry, passes);
+  fold_branches(entry);
+  const Geometry geometry = choose_geometry(options);
+  Report report;
+  {
+    const ControlFlow flow(entry, geometry);
+    const ShapeAnalysis shapes(entry, flow, geometry);
+    Vectorizer vectorizer(entry, geometry, flow, shapes);
+    ANYMETAL_ASSIGN_OR_RETURN(report.function, vectorizer.run());
+    report.remarks = vectorizer.remarks();
+  }
+  entry.eraseFromParent();
+  llvm::Function*& function = report.function;
+  repair_dominance(*function);
+  ANYMETAL_RETURN_IF_ERROR(verify(*function, "vectorize"));
+  passes.run(*function, llvm::SROAPass(llvm::SROAOptions::ModifyCFG), llvm::EarlyCSEPass(true),
+             llvm::InstCombinePass(), llvm::SimplifyCFGPass(), llvm::LoopSimplifyPass());
+  ANYMETAL_ASSIGN_OR_RETURN(report.regions, split_regions(function, geometry));
+  ANYMETAL_RETURN_IF_ERROR(verify(*function, "split-regions"));
+  passes.run(*function, llvm::SROAPass(llvm::SROAOptions::ModifyCFG));
+  report.scratch_bytes = move_to_scratch(*function);
+  return report;
+}
+
+}  // namespace anymetal::simt

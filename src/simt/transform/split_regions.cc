@@ -1,0 +1,505 @@
+// A barrier ends a region, and so do the header and the exits of a loop that holds one: each
+// region is a piece of code with one entry, without a barrier in it, that all steps run one after
+// the other before the next region begins. What a step needs later is kept in slots, an array with
+// an element for each step; what is the same for all steps needs one.
+#include "simt/transform/split_regions.h"
+
+#include <llvm/ADT/MapVector.h>
+#include <llvm/ADT/SetVector.h>
+#include <llvm/Analysis/LoopInfo.h>
+#include <llvm/IR/CFG.h>
+#include <llvm/IR/Dominators.h>
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/InstIterator.h>
+#include <llvm/Transforms/Utils/BasicBlockUtils.h>
+#include <llvm/Transforms/Utils/Cloning.h>
+
+#include <map>
+#include <set>
+#include <vector>
+
+#include "simt/analysis/control_flow.h"
+#include "simt/analysis/uniformity.h"
+#include "simt/threadgroup_frame.h"
+
+namespace anymetal::simt {
+namespace {
+
+bool is_barrier(const llvm::Instruction& instruction) {
+  return callee_name(&instruction) == "am.threadgroup_barrier";
+}
+
+class RegionSplitter {
+ public:
+  RegionSplitter(llvm::Function& function, const Geometry& geometry)
+      : function_(function), geometry_(geometry), context_(function.getContext()) {}
+
+  Result<uint32_t> run() {
+    split_entry();
+    split_at_barriers();
+    find_heads();
+    isolate_heads();
+    find_regions();
+    const Uniformity uniformity(
+        function_,
+        [this](const llvm::Value* value) {
+          return value == step() || llvm::isa<llvm::AllocaInst, llvm::AtomicRMWInst,
+                                              llvm::AtomicCmpXchgInst>(value);
+        },
+        [](const llvm::Value*) { return false; });
+    ANYMETAL_RETURN_IF_ERROR(check_ways(uniformity));
+    place_slots(uniformity);
+    widen_private_variables();
+    make_loops();
+    return uint32_t(heads_.size());
+  }
+
+ private:
+  [[nodiscard]] llvm::Argument* step() const { return function_.getArg(1); }
+
+  /// Variables, members of the frame and what follows from them alone stay in a block of their own,
+  /// which runs once.
+  void split_entry() {
+    body_ = &function_.getEntryBlock();
+    entry_ = llvm::BasicBlock::Create(context_, "once", &function_, body_);
+    llvm::Instruction* jump = llvm::BranchInst::Create(body_, entry_);
+    for (llvm::Instruction& instruction : llvm::make_early_inc_range(*body_)) {
+      if (runs_once(instruction)) instruction.moveBefore(jump);
+    }
+  }
+
+  [[nodiscard]] bool runs_once(const llvm::Instruction& instruction) const {
+    if (llvm::isa<llvm::AllocaInst>(instruction)) return true;
+    if (instruction.isTerminator() || llvm::isa<llvm::PHINode>(instruction) ||
+        instruction.mayHaveSideEffects() ||
+        (instruction.mayReadFromMemory() &&
+         !instruction.hasMetadata(llvm::LLVMContext::MD_invariant_load)))
+      return false;
+    // A load from a buffer runs only when its block does, so it is the frame's alone that move.
+    if (const auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction)) {
+      const llvm::Value* from = load->getPointerOperand()->stripInBoundsConstantOffsets();
+      const auto* table = llvm::dyn_cast<llvm::LoadInst>(from);
+      if (from != function_.getArg(0) &&
+          !(table && table->getPointerOperand()->stripInBoundsConstantOffsets() ==
+                         function_.getArg(0)))
+        return false;
+    }
+    return llvm::all_of(instruction.operands(), [&](const llvm::Use& operand) {
+      if (operand == step()) return false;
+      const auto* made = llvm::dyn_cast<llvm::Instruction>(operand);
+      return !made || made->getParent() == entry_;
+    });
+  }
+
+  void split_at_barriers() {
+    std::vector<llvm::Instruction*> barriers;
+    for (llvm::Instruction& instruction : llvm::instructions(function_)) {
+      if (is_barrier(instruction)) barriers.push_back(&instruction);
+    }
+    for (llvm::Instruction* barrier : barriers) {
+      llvm::BasicBlock* block = barrier->getParent();
+      heads_.insert(block->splitBasicBlock(barrier->getNextNode(), "after.barrier"));
+      with_barrier_.insert(block);
+      barrier->eraseFromParent();
+    }
+  }
+
+  void find_heads() {
+    const llvm::DominatorTree dominators(function_);
+    const llvm::LoopInfo loops(dominators);
+    for (const llvm::Loop* loop : loops.getLoopsInPreorder()) {
+      if (llvm::none_of(loop->blocks(),
+                        [&](llvm::BasicBlock* block) { return with_barrier_.contains(block); }))
+        continue;
+      heads_.insert(loop->getHeader());
+      llvm::SmallVector<llvm::BasicBlock*, 4> exits;
+      loop->getUniqueExitBlocks(exits);
+      heads_.insert(exits.begin(), exits.end());
+    }
+    heads_.insert(body_);
+    // What two regions lead to is a region of its own.
+    for (bool changed = true; changed;) {
+      changed = false;
+      find_regions();
+      for (llvm::BasicBlock* block : shared_) changed |= heads_.insert(block);
+    }
+  }
+
+  /// A head's phis are read from slots that its predecessors write: each needs a block for that
+  /// alone.
+  void isolate_heads() {
+    for (llvm::BasicBlock* head : heads_) {
+      if (head->phis().empty()) continue;
+      const llvm::SetVector<llvm::BasicBlock*> before(llvm::pred_begin(head),
+                                                     llvm::pred_end(head));
+      for (llvm::BasicBlock* block : before) {
+        if (llvm::succ_size(block) > 1)
+          llvm::SplitBlockPredecessors(head, {block}, ".edge");
+      }
+    }
+  }
+
+  void find_regions() {
+    region_.clear();
+    shared_.clear();
+    for (llvm::BasicBlock* head : heads_) {
+      llvm::SmallVector<llvm::BasicBlock*, 16> work{head};
+      std::set<llvm::BasicBlock*> seen{head};
+      while (!work.empty()) {
+        llvm::BasicBlock* block = work.pop_back_val();
+        const auto [found, is_new] = region_.try_emplace(block, head);
+        if (!is_new && found->second != head) {
+          shared_.insert(block);
+          continue;
+        }
+        for (llvm::BasicBlock* next : llvm::successors(block)) {
+          if (!heads_.contains(next) && seen.insert(next).second) work.push_back(next);
+        }
+      }
+    }
+  }
+
+  using Ways = std::set<llvm::BasicBlock*>;
+
+  /// All steps must go from a region to the same next one.
+  Result<void> check_ways(const Uniformity& uniformity) {
+    std::map<llvm::BasicBlock*, Ways> ways;  // heads that a block leads to; null: the end
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (llvm::BasicBlock& block : function_) {
+        if (&block == entry_) continue;
+        Ways& mine = ways[&block];
+        const size_t before = mine.size();
+        if (llvm::succ_empty(&block)) mine.insert(nullptr);
+        for (llvm::BasicBlock* next : llvm::successors(&block)) {
+          if (heads_.contains(next))
+            mine.insert(next);
+          else
+            mine.insert(ways[next].begin(), ways[next].end());
+        }
+        changed |= mine.size() != before;
+      }
+    }
+    for (llvm::BasicBlock& block : function_) {
+      if (llvm::succ_size(&block) < 2 || !uniformity.has_divergent_end(block)) continue;
+      std::set<Ways> different;
+      for (llvm::BasicBlock* next : llvm::successors(&block))
+        different.insert(heads_.contains(next) ? Ways{next} : ways[next]);
+      if (different.size() > 1 || different.begin()->size() > 1) {
+        return unsupported_error(
+            "no form in vectors for a barrier that simdgroups may come to differently");
+      }
+    }
+    return {};
+  }
+
+  [[nodiscard]] llvm::BasicBlock* region_of(llvm::BasicBlock* block) const {
+    return region_.lookup(block);
+  }
+
+  /// Where a use reads its value.
+  static llvm::BasicBlock* block_of(const llvm::Use& use) {
+    auto* user = llvm::cast<llvm::Instruction>(use.getUser());
+    if (auto* phi = llvm::dyn_cast<llvm::PHINode>(user)) return phi->getIncomingBlock(use);
+    return user->getParent();
+  }
+
+  struct Slot {
+    llvm::AllocaInst* memory = nullptr;
+    bool one_for_all = false;
+  };
+
+  Slot make_slot(llvm::Type* type, bool one_for_all, const llvm::Twine& name) {
+    llvm::IRBuilder<> builder(entry_->getTerminator());
+    llvm::Type* stored = one_for_all ? type : llvm::ArrayType::get(type, geometry_.steps());
+    llvm::AllocaInst* memory = builder.CreateAlloca(stored, nullptr, name);
+    return {memory, one_for_all};
+  }
+
+  llvm::Value* address(llvm::IRBuilder<>& builder, const Slot& slot) {
+    if (slot.one_for_all) return slot.memory;
+    return builder.CreateInBoundsGEP(
+        slot.memory->getAllocatedType(), slot.memory,
+        {builder.getInt32(0), builder.CreateZExt(step(), builder.getInt64Ty())});
+  }
+
+  void place_slots(const Uniformity& uniformity) {
+    // Everything is asked before anything changes.
+    std::vector<llvm::PHINode*> phis;
+    std::set<const llvm::Value*> head_phis;
+    for (llvm::BasicBlock* head : heads_) {
+      for (llvm::PHINode& phi : head->phis()) {
+        phis.push_back(&phi);
+        head_phis.insert(&phi);
+      }
+    }
+    std::vector<llvm::Instruction*> values;
+    llvm::DenseMap<llvm::Instruction*, bool> same;
+    for (llvm::Instruction& instruction : llvm::instructions(function_)) {
+      if (instruction.getParent() == entry_ || instruction.getType()->isVoidTy()) continue;
+      same[&instruction] = uniformity.is_uniform(&instruction);
+      if (!head_phis.contains(&instruction)) values.push_back(&instruction);
+    }
+    share_slots(phis, head_phis, same);
+    for (llvm::PHINode* phi : phis)
+      slots_[phi] = make_slot(phi->getType(), same.lookup(phi), phi->getName() + ".carried");
+    for (auto& [value, phi] : shared_with_) slots_[value] = slots_[phi];
+    // Edges write what the phis of the next head become.
+    for (llvm::PHINode* phi : phis) {
+      for (unsigned i = 0; i < phi->getNumIncomingValues(); ++i) {
+        llvm::Value* incoming = phi->getIncomingValue(i);
+        auto* made = llvm::dyn_cast<llvm::Instruction>(incoming);
+        if (made && shared_with_.count(made) && shared_with_[made] == phi) continue;
+        if (llvm::isa<llvm::UndefValue>(incoming)) continue;
+        llvm::IRBuilder<> builder(phi->getIncomingBlock(i)->getTerminator());
+        builder.CreateStore(incoming, address(builder, slots_[phi]));
+      }
+    }
+    for (llvm::PHINode* phi : phis) {
+      llvm::IRBuilder<> builder(&*phi->getParent()->getFirstInsertionPt());
+      llvm::LoadInst* load = builder.CreateLoad(phi->getType(), address(builder, slots_[phi]));
+      load->takeName(phi);
+      phi->replaceAllUsesWith(load);
+      slots_[load] = slots_[phi];
+      is_phi_load_.insert(load);
+      values.push_back(load);
+      same[load] = same.lookup(phi);
+    }
+    for (llvm::Instruction* value : values) carry(value, same.lookup(value));
+    for (llvm::PHINode* phi : phis) {
+      slots_.erase(phi);
+      phi->eraseFromParent();
+    }
+  }
+
+  /// A loop's variable and its next value can have one slot, if nobody needs the old value after
+  /// the new one is there.
+  void share_slots(const std::vector<llvm::PHINode*>& phis,
+                   const std::set<const llvm::Value*>& head_phis,
+                   const llvm::DenseMap<llvm::Instruction*, bool>& same) {
+    const llvm::DominatorTree dominators(function_);
+    const llvm::LoopInfo loops(dominators);
+    for (llvm::PHINode* phi : phis) {
+      if (same.lookup(phi)) continue;
+      std::set<llvm::BasicBlock*> used_in;
+      for (const llvm::Use& use : phi->uses()) used_in.insert(region_of(block_of(use)));
+      used_in.erase(region_of(phi->getParent()));
+      const llvm::Loop* loop = loops.getLoopFor(phi->getParent());
+      for (llvm::Value* incoming : phi->incoming_values()) {
+        auto* value = llvm::dyn_cast<llvm::Instruction>(incoming);
+        if (!value || value->getParent() == entry_ || same.lookup(value) ||
+            shared_with_.count(value) || head_phis.contains(value) || !loop ||
+            !loop->contains(value->getParent()))
+          continue;
+        llvm::BasicBlock* made_in = region_of(value->getParent());
+        if (loops.getLoopFor(made_in) != loop) continue;
+        if (llvm::all_of(used_in, [&](llvm::BasicBlock* head) { return head == made_in; }))
+          shared_with_[value] = phi;
+      }
+    }
+  }
+
+  /// Stores a value where it is made, and loads it at the head of every other region that uses it.
+  void carry(llvm::Instruction* value, bool same_for_all) {
+    llvm::MapVector<llvm::BasicBlock*, std::vector<llvm::Use*>> elsewhere;
+    for (llvm::Use& use : value->uses()) {
+      llvm::BasicBlock* block = block_of(use);
+      if (auto* phi = llvm::dyn_cast<llvm::PHINode>(use.getUser());
+          phi && heads_.contains(phi->getParent()))
+        continue;  // about to go
+      if (region_of(block) != region_of(value->getParent()))
+        elsewhere[region_of(block)].push_back(&use);
+    }
+    const bool is_shared = shared_with_.count(value) != 0;
+    if (elsewhere.empty() && !is_shared) return;
+    if (!slots_.count(value))
+      slots_[value] = make_slot(value->getType(), same_for_all, value->getName() + ".kept");
+    const Slot& slot = slots_[value];
+    if (!is_phi_load_.contains(value)) {
+      llvm::BasicBlock::iterator after =
+          llvm::isa<llvm::PHINode>(value) ? value->getParent()->getFirstInsertionPt()
+                                          : std::next(value->getIterator());
+      llvm::IRBuilder<> builder(value->getParent(), after);
+      builder.CreateStore(value, address(builder, slot));
+    }
+    for (auto& [head, uses] : elsewhere) {
+      llvm::IRBuilder<> builder(&*head->getFirstInsertionPt());
+      llvm::LoadInst* load = builder.CreateLoad(value->getType(), address(builder, slot),
+                                                value->getName());
+      for (llvm::Use* use : uses) use->set(load);
+    }
+  }
+
+  /// Each step has its own, unless nothing is carried from region to region.
+  void widen_private_variables() {
+    if (heads_.size() == 1) return;
+    std::vector<llvm::AllocaInst*> variables;
+    for (llvm::Instruction& instruction : *entry_) {
+      auto* variable = llvm::dyn_cast<llvm::AllocaInst>(&instruction);
+      if (variable && variable->hasMetadata(kPrivateVariable)) variables.push_back(variable);
+    }
+    for (llvm::AllocaInst* variable : variables) {
+      llvm::IRBuilder<> builder(variable);
+      auto* type = llvm::ArrayType::get(variable->getAllocatedType(), geometry_.steps());
+      llvm::AllocaInst* wide = builder.CreateAlloca(type, nullptr, variable->getName());
+      wide->setAlignment(variable->getAlign());
+      llvm::SmallVector<llvm::Use*, 16> uses;
+      for (llvm::Use& use : variable->uses()) uses.push_back(&use);
+      for (llvm::Use* use : uses) {
+        auto* user = llvm::cast<llvm::Instruction>(use->getUser());
+        llvm::Instruction* before = user;
+        if (auto* phi = llvm::dyn_cast<llvm::PHINode>(user))
+          before = phi->getIncomingBlock(*use)->getTerminator();
+        llvm::IRBuilder<> at(before);
+        use->set(at.CreateInBoundsGEP(type, wide,
+                                      {at.getInt32(0), at.CreateZExt(step(), at.getInt64Ty())}));
+      }
+      variable->eraseFromParent();
+    }
+  }
+
+  void make_loops() {
+    llvm::IRBuilder<> prologue(entry_->getTerminator());
+    llvm::AllocaInst* counter = prologue.CreateAlloca(prologue.getInt32Ty(), nullptr, "step");
+    llvm::Value* steps = prologue.getInt32(geometry_.steps());
+    if (geometry_.is_partial) {
+      llvm::Value* active = prologue.CreateLoad(
+          prologue.getInt32Ty(),
+          prologue.CreateConstInBoundsGEP1_64(prologue.getInt8Ty(), function_.getArg(0),
+                                              offsetof(ThreadgroupFrame, active_threads)));
+      steps = prologue.CreateUDiv(
+          prologue.CreateAdd(active, prologue.getInt32(geometry_.threads_of_step() - 1)),
+          prologue.getInt32(geometry_.threads_of_step()));
+    }
+    llvm::SmallVector<llvm::Use*, 32> uses;
+    for (llvm::Use& use : step()->uses()) uses.push_back(&use);
+    for (llvm::Use* use : uses) {
+      auto* user = llvm::cast<llvm::Instruction>(use->getUser());
+      llvm::Instruction* before = user;
+      if (auto* phi = llvm::dyn_cast<llvm::PHINode>(user))
+        before = phi->getIncomingBlock(*use)->getTerminator();
+      llvm::IRBuilder<> builder(before);
+      use->set(builder.CreateLoad(builder.getInt32Ty(), counter, "step"));
+    }
+    llvm::DenseMap<llvm::BasicBlock*, llvm::BasicBlock*> starts;
+    for (llvm::BasicBlock* head : heads_) {
+      starts[head] = llvm::BasicBlock::Create(context_, "region", &function_, head);
+      llvm::IRBuilder<> builder(starts[head]);
+      builder.CreateStore(builder.getInt32(0), counter);
+      builder.CreateBr(head);
+    }
+    llvm::BasicBlock* end = llvm::BasicBlock::Create(context_, "end", &function_);
+    llvm::IRBuilder<>(end).CreateRetVoid();
+    const auto make_latch = [&](llvm::BasicBlock* head, llvm::BasicBlock* next) {
+      auto* latch = llvm::BasicBlock::Create(context_, "next.step", &function_);
+      llvm::IRBuilder<> builder(latch);
+      llvm::Value* following = builder.CreateAdd(
+          builder.CreateLoad(builder.getInt32Ty(), counter), builder.getInt32(1), "", true, true);
+      builder.CreateStore(following, counter);
+      builder.CreateCondBr(builder.CreateICmpULT(following, steps), head, next);
+      return latch;
+    };
+    std::vector<llvm::BasicBlock*> blocks;
+    for (llvm::BasicBlock& block : function_) {
+      if (region_.count(&block)) blocks.push_back(&block);
+    }
+    for (llvm::BasicBlock* block : blocks) {
+      llvm::Instruction* jump = block->getTerminator();
+      if (llvm::isa<llvm::ReturnInst>(jump)) {
+        llvm::BranchInst::Create(make_latch(region_of(block), end), jump->getIterator());
+        jump->eraseFromParent();
+        continue;
+      }
+      llvm::DenseMap<llvm::BasicBlock*, llvm::BasicBlock*> latches;
+      for (unsigned i = 0; i < jump->getNumSuccessors(); ++i) {
+        llvm::BasicBlock* next = jump->getSuccessor(i);
+        if (!heads_.contains(next)) continue;
+        llvm::BasicBlock*& latch = latches[next];
+        if (!latch) latch = make_latch(region_of(block), starts[next]);
+        jump->setSuccessor(i, latch);
+      }
+    }
+    entry_->getTerminator()->setSuccessor(0, starts[body_]);
+  }
+
+  llvm::Function& function_;
+  const Geometry& geometry_;
+  llvm::LLVMContext& context_;
+  llvm::BasicBlock* entry_ = nullptr;
+  llvm::BasicBlock* body_ = nullptr;
+  llvm::SetVector<llvm::BasicBlock*> heads_;
+  std::set<llvm::BasicBlock*> with_barrier_, shared_;
+  llvm::DenseMap<llvm::BasicBlock*, llvm::BasicBlock*> region_;
+  std::map<llvm::Value*, Slot> slots_;
+  std::map<llvm::Instruction*, llvm::PHINode*> shared_with_;
+  std::set<llvm::Instruction*> is_phi_load_;
+};
+
+/// The same function without its second parameter.
+llvm::Function* drop_step(llvm::Function& function) {
+  auto* type = llvm::FunctionType::get(function.getReturnType(),
+                                       {function.getArg(0)->getType()}, false);
+  auto* made =
+      llvm::Function::Create(type, function.getLinkage(), "", function.getParent());
+  made->takeName(&function);
+  made->splice(made->begin(), &function);
+  made->addFnAttr(llvm::Attribute::NoUnwind);
+  made->addParamAttr(0, llvm::Attribute::NoAlias);
+  made->addParamAttr(0, llvm::Attribute::ReadOnly);
+  function.getArg(0)->replaceAllUsesWith(made->getArg(0));
+  made->getArg(0)->setName("frame");
+  llvm::DISubprogram* program = function.getSubprogram();
+  function.setSubprogram(nullptr);
+  made->setSubprogram(program);
+  function.eraseFromParent();
+  return made;
+}
+
+}  // namespace
+
+Result<uint32_t> split_regions(llvm::Function*& function, const Geometry& geometry) {
+  uint32_t regions = 1;
+  if (geometry.steps() == 1) {
+    // One step runs as it is, and meets nobody.
+    std::vector<llvm::Instruction*> barriers;
+    for (llvm::Instruction& instruction : llvm::instructions(*function)) {
+      if (is_barrier(instruction)) barriers.push_back(&instruction);
+    }
+    for (llvm::Instruction* barrier : barriers) barrier->eraseFromParent();
+    function->getArg(1)->replaceAllUsesWith(
+        llvm::ConstantInt::get(function->getArg(1)->getType(), 0));
+  } else {
+    ANYMETAL_ASSIGN_OR_RETURN(regions, RegionSplitter(*function, geometry).run());
+    llvm::DominatorTree dominators(*function);
+  }
+  function = drop_step(*function);
+  return regions;
+}
+
+uint64_t move_to_scratch(llvm::Function& function) {
+  constexpr uint64_t kLarge = 2048;
+  const llvm::DataLayout& layout = function.getDataLayout();
+  std::vector<llvm::AllocaInst*> large;
+  for (llvm::Instruction& instruction : function.getEntryBlock()) {
+    auto* variable = llvm::dyn_cast<llvm::AllocaInst>(&instruction);
+    if (variable && layout.getTypeAllocSize(variable->getAllocatedType()) >= kLarge)
+      large.push_back(variable);
+  }
+  if (large.empty()) return 0;
+  llvm::IRBuilder<> builder(&*function.getEntryBlock().getFirstInsertionPt());
+  llvm::Value* scratch = builder.CreateLoad(
+      builder.getPtrTy(),
+      builder.CreateConstInBoundsGEP1_64(builder.getInt8Ty(), function.getArg(0),
+                                         offsetof(ThreadgroupFrame, scratch)),
+      "scratch");
+  uint64_t bytes = 0;
+  for (llvm::AllocaInst* variable : large) {
+    variable->replaceAllUsesWith(
+        builder.CreateConstInBoundsGEP1_64(builder.getInt8Ty(), scratch, bytes));
+    bytes += llvm::alignTo(layout.getTypeAllocSize(variable->getAllocatedType()), 64);
+    variable->eraseFromParent();
+  }
+  return bytes;
+}
+
+}  // namespace anymetal::simt

@@ -1,0 +1,375 @@
+// Control flow under masks. Blocks are laid out in an order in which, back edges aside, every block
+// stands behind all that lead to it. A block that lanes may come to at different times has a mask,
+// to which every edge adds the lanes that took it. At a divergent branch nobody jumps: lanes wait
+// for two blocks, and the code goes on with the one that stands first; the other stays pending and
+// its turn comes in order. So the code visits every block that a lane waits for, perhaps some that
+// none waits for, and those must do no harm: what is costly or could do harm is jumped over when
+// its mask is empty, and the rest writes nothing under an empty mask.
+//
+// The method is partial linearisation (S. Moll, S. Hack, "Partial Control-Flow Linearization",
+// PLDI 2018), with masks in variables and values repaired afterwards (repair_dominance.cc).
+#include "simt/transform/vectorizer.h"
+
+#include <llvm/IR/CFG.h>
+#include <llvm/IR/Verifier.h>
+
+#include "simt/threadgroup_frame.h"
+
+namespace anymetal::simt {
+
+Vectorizer::Vectorizer(llvm::Function& source, const Geometry& geometry, const ControlFlow& flow,
+                       const ShapeAnalysis& shapes)
+    : source_(source),
+      module_(*source.getParent()),
+      context_(source.getContext()),
+      layout_(source.getDataLayout()),
+      geometry_(geometry),
+      flow_(flow),
+      shapes_(shapes),
+      chunks_(geometry.chunks()),
+      width_(geometry.chunk),
+      builder_(context_) {}
+
+Result<llvm::Function*> Vectorizer::run() {
+  make_function();
+  make_slots();
+  for (llvm::BasicBlock* block : flow_.order()) emit_block(*block);
+  if (error_) return *error_;
+  builder_.SetInsertPoint(start_);
+  builder_.SetCurrentDebugLocation({});
+  make_first_masks();
+  builder_.CreateBr(blocks_.lookup(&source_.getEntryBlock()));
+  builder_.SetInsertPoint(entry_end_);
+  builder_.CreateBr(start_);
+  entry_end_->eraseFromParent();
+  return target_;
+}
+
+void Vectorizer::make_function() {
+  auto* type = llvm::FunctionType::get(
+      llvm::Type::getVoidTy(context_),
+      {llvm::PointerType::get(context_, 0), llvm::Type::getInt32Ty(context_)}, false);
+  target_ = llvm::Function::Create(type, llvm::Function::ExternalLinkage, kThreadgroupFunctionName,
+                                   &module_);
+  target_->addFnAttr(llvm::Attribute::NoUnwind);
+  target_->getArg(0)->setName("frame");
+  target_->addParamAttr(0, llvm::Attribute::NoAlias);
+  target_->addParamAttr(0, llvm::Attribute::ReadOnly);
+  target_->getArg(1)->setName("step");
+  target_->setSubprogram(source_.getSubprogram());
+  entry_ = llvm::BasicBlock::Create(context_, "entry", target_);
+  entry_end_ = new llvm::UnreachableInst(context_, entry_);
+  start_ = llvm::BasicBlock::Create(context_, "start", target_);
+  for (llvm::BasicBlock* block : flow_.order())
+    blocks_[block] = llvm::BasicBlock::Create(context_, block->getName(), target_);
+  builder_.SetInsertPoint(entry_end_);
+  auto* word = llvm::ArrayType::get(builder_.getInt64Ty(), 16);
+  nowhere_ = builder_.CreateAlloca(word, nullptr, "nowhere");
+  builder_.CreateStore(llvm::Constant::getNullValue(word), nowhere_);
+  if (source_.arg_size() == 0) return;
+  llvm::Value* arguments =
+      load_frame(builder_.getPtrTy(), offsetof(ThreadgroupFrame, arguments), "arguments");
+  builder_.SetInsertPoint(entry_end_);
+  for (llvm::Argument& argument : source_.args()) {
+    llvm::Value* slot = builder_.CreateConstInBoundsGEP1_64(
+        builder_.getInt8Ty(), arguments, argument.getArgNo() * sizeof(FrameArgument));
+    llvm::LoadInst* pointer = builder_.CreateLoad(argument.getType(), slot, argument.getName());
+    pointer->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(context_, {}));
+    values_[&argument] = {pointer};
+  }
+}
+
+void Vectorizer::make_slots() {
+  builder_.SetInsertPoint(entry_end_);
+  for (llvm::BasicBlock* block : flow_.order()) {
+    if (flow_.is_masked(block)) {
+      auto& slots = mask_slots_[block];
+      for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
+        slots.push_back(make_slot(lane_type(builder_.getInt1Ty()), block->getName() + ".mask"));
+      }
+      if (flow_.leader(block) != block) led_[flow_.leader(block)].push_back(block);
+    }
+    for (llvm::PHINode& phi : block->phis()) {
+      auto& slots = phi_slots_[&phi].slots;
+      const Shape shape = shapes_.of(&phi);
+      if (shape.is_varying()) {
+        for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
+          for (unsigned component = 0; component < component_count(phi.getType()); ++component)
+            slots.push_back(make_slot(lane_type(component_type(phi.getType(), component)),
+                                      phi.getName() + ".slot"));
+        }
+      } else {
+        for (unsigned chunk = 0; chunk < (shape.is_uniform() ? 1 : chunks_); ++chunk)
+          slots.push_back(make_slot(phi.getType(), phi.getName() + ".slot"));
+      }
+    }
+  }
+}
+
+/// Lanes that exist wait for the first block.
+void Vectorizer::make_first_masks() {
+  if (geometry_.is_full()) return;
+  llvm::Value* threads =
+      geometry_.is_partial
+          ? load_frame(builder_.getInt32Ty(), offsetof(ThreadgroupFrame, active_threads), "active")
+          : builder_.getInt32(geometry_.threads());
+  for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
+    llvm::Value* index = builder_.CreateAdd(splat(first_index(chunk)),
+                                            iota(builder_.getInt32Ty(), Shape::affine(width_, 1)));
+    builder_.CreateStore(builder_.CreateICmpULT(index, splat(threads)),
+                         mask_slots_[&source_.getEntryBlock()][chunk]);
+  }
+}
+
+void Vectorizer::load_masks(llvm::BasicBlock& block) {
+  mask_.clear();
+  if (!flow_.is_masked(&block)) return;
+  for (llvm::AllocaInst* slot : mask_slots_[&block]) {
+    mask_.push_back(builder_.CreateLoad(slot->getAllocatedType(), slot, "mask"));
+    builder_.CreateStore(llvm::Constant::getNullValue(slot->getAllocatedType()), slot);
+  }
+  const auto led = led_.find(&block);
+  if (led == led_.end()) return;
+  for (llvm::BasicBlock* other : led->second) {
+    for (unsigned chunk = 0; chunk < chunks_; ++chunk)
+      builder_.CreateStore(mask_[chunk], mask_slots_[other][chunk]);
+  }
+}
+
+void Vectorizer::load_phis(llvm::BasicBlock& block) {
+  for (llvm::PHINode& phi : block.phis()) {
+    Values values;
+    for (llvm::AllocaInst* slot : phi_slots_[&phi].slots)
+      values.push_back(builder_.CreateLoad(slot->getAllocatedType(), slot, phi.getName()));
+    define(phi, std::move(values));
+  }
+}
+
+void Vectorizer::emit_block(llvm::BasicBlock& block) {
+  builder_.SetInsertPoint(blocks_[&block]);
+  builder_.SetCurrentDebugLocation({});
+  load_masks(block);
+  load_phis(block);
+  maybe_empty_ = may_be_empty(block);
+  for (llvm::Instruction& instruction : block) {
+    if (llvm::isa<llvm::PHINode>(instruction) || instruction.isTerminator()) continue;
+    builder_.SetCurrentDebugLocation(instruction.getDebugLoc());
+    emit(instruction);
+    if (error_) return;
+  }
+  emit_terminator(block);
+}
+
+bool Vectorizer::is_back_edge(const llvm::BasicBlock& from, const llvm::BasicBlock& to) const {
+  const llvm::Loop* loop = flow_.loops().getLoopFor(&to);
+  return loop && loop->getHeader() == &to && loop->contains(&from);
+}
+
+/// Whether it pays, or is necessary, to ask for lanes before the block.
+bool Vectorizer::is_costly(const llvm::BasicBlock& block) const {
+  constexpr unsigned kCheap = 12;
+  const llvm::Instruction* end = block.getTerminator();
+  // Loops are entered with a lane at least.
+  for (const llvm::BasicBlock* next : llvm::successors(&block)) {
+    if (flow_.loops().isLoopHeader(next) && !is_back_edge(block, *next)) return true;
+  }
+  unsigned cost = 0;
+  for (const llvm::Instruction& instruction : block) {
+    if (&instruction == end) break;
+    if (llvm::isa<llvm::CallInst>(instruction)) {
+      if (llvm::isa<llvm::IntrinsicInst>(instruction)) {
+        cost += 1;
+        continue;
+      }
+      return true;
+    }
+    if (instruction.isAtomic()) return true;
+    if (instruction.mayReadOrWriteMemory()) cost += 4;
+    if (const auto* operation = llvm::dyn_cast<llvm::BinaryOperator>(&instruction)) {
+      if (operation->isIntDivRem()) cost += 8;
+      if (operation->getOpcode() == llvm::Instruction::FDiv) cost += 6;
+    }
+    cost += 1;
+  }
+  return cost > kCheap;
+}
+
+/// Whether the code may jump from before `block` to the next of `others`: not if there could be a
+/// barrier in between, to which all steps must come.
+bool Vectorizer::can_skip(unsigned block, const Pending& others) const {
+  if (!flow_.has_barriers()) return true;
+  const unsigned next = *others.begin();
+  for (unsigned index = block; index < next; ++index) {
+    if (flow_.has_barrier(flow_.order()[index])) return false;
+  }
+  return true;
+}
+
+bool Vectorizer::may_be_empty(const llvm::BasicBlock& block) const {
+  return flow_.is_masked(&block) && (!is_costly(block) || flow_.has_barriers());
+}
+
+/// Code that goes on with the first of the pending blocks that a lane waits for. `certain`: one
+/// for which lanes are known to wait.
+llvm::BasicBlock* Vectorizer::go_to(Pending pending, std::optional<unsigned> certain) {
+  const unsigned first = *pending.begin();
+  pending.erase(pending.begin());
+  llvm::BasicBlock* block = flow_.order()[first];
+  pending_[block].insert(pending.begin(), pending.end());
+  if (pending.empty() || certain == first || !flow_.is_masked(block) || !is_costly(*block) ||
+      !can_skip(first, pending))
+    return blocks_[block];
+  llvm::BasicBlock* ask = llvm::BasicBlock::Create(context_, "ask", target_);
+  llvm::BasicBlock* otherwise = go_to(pending, certain);
+  llvm::IRBuilder<>::InsertPointGuard guard(builder_);
+  builder_.SetInsertPoint(ask);
+  Values masks;
+  for (llvm::AllocaInst* slot : mask_slots_[block])
+    masks.push_back(builder_.CreateLoad(slot->getAllocatedType(), slot));
+  builder_.CreateCondBr(any_lane(masks), blocks_[block], otherwise);
+  return ask;
+}
+
+/// What an edge tells the block behind it: which lanes come, and the values of its phis. `mask` is
+/// empty if all lanes do. `splits_lanes`: others may come to the same block another way.
+void Vectorizer::emit_edge(llvm::BasicBlock& from, llvm::BasicBlock& to, const Values& mask,
+                           bool splits_lanes) {
+  const bool back = is_back_edge(from, to);
+  if (flow_.is_masked(&to) && flow_.leader(&to) == &to) {
+    auto& slots = mask_slots_[&to];
+    for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
+      llvm::Value* lanes = mask.empty() ? all_lanes() : mask[chunk];
+      if (!back && !mask.empty()) {
+        llvm::Value* others = builder_.CreateLoad(slots[chunk]->getAllocatedType(), slots[chunk]);
+        lanes = builder_.CreateOr(others, lanes);
+      }
+      builder_.CreateStore(lanes, slots[chunk]);
+    }
+  }
+  if (to.phis().empty()) return;
+  llvm::Value* any = nullptr;
+  const bool blends = !mask.empty() && !back;
+  for (llvm::PHINode& phi : to.phis()) {
+    const llvm::Value* incoming = phi.getIncomingValueForBlock(&from);
+    auto& slots = phi_slots_[&phi].slots;
+    const Shape shape = shapes_.of(&phi);
+    const unsigned components = component_count(phi.getType());
+    for (unsigned index = 0; index < slots.size(); ++index) {
+      llvm::AllocaInst* slot = slots[index];
+      if (shape.is_varying()) {
+        const unsigned chunk = index / components;
+        llvm::Value* value = vector(incoming, chunk, index % components);
+        if (blends && !llvm::isa<llvm::UndefValue>(incoming)) {
+          llvm::Value* others = builder_.CreateLoad(slot->getAllocatedType(), slot);
+          value = builder_.CreateSelect(mask[chunk], value, others);
+        } else if (blends) {
+          continue;
+        }
+        builder_.CreateStore(value, slot);
+        continue;
+      }
+      llvm::Value* value = scalar(incoming, index);
+      // Where barriers are, steps without lanes go the way of all others, and need its values.
+      if (blends && (splits_lanes || (maybe_empty_ && !flow_.is_aligned(&from)))) {
+        if (!any) any = any_lane(mask);
+        llvm::Value* others = builder_.CreateLoad(slot->getAllocatedType(), slot);
+        value = builder_.CreateSelect(any, value, others);
+      }
+      builder_.CreateStore(value, slot);
+    }
+  }
+}
+
+void Vectorizer::emit_terminator(llvm::BasicBlock& block) {
+  llvm::Instruction* end = block.getTerminator();
+  builder_.SetCurrentDebugLocation({});
+  if (llvm::isa<llvm::ReturnInst>(end)) {
+    builder_.CreateRetVoid();
+    return;
+  }
+  if (llvm::isa<llvm::UnreachableInst>(end)) {
+    // Nobody comes here; lanes that are elsewhere go on.
+    const Pending pending = pending_.lookup(&block);
+    if (pending.empty())
+      builder_.CreateRetVoid();
+    else
+      builder_.CreateBr(go_to(pending, std::nullopt));
+    return;
+  }
+  auto* branch = llvm::dyn_cast<llvm::BranchInst>(end);
+  if (!branch) return fail(*end, "this kind of jump");
+  if (branch->isConditional() && branch->getSuccessor(0) == branch->getSuccessor(1))
+    return fail(*end, "a branch with one target");
+  if (flow_.is_divergent(&block))
+    emit_divergent_branch(block, *branch);
+  else
+    emit_uniform_branch(block, *branch);
+}
+
+/// Goes round the loop again if a lane wants to, else on with whatever lanes wait for.
+void Vectorizer::emit_back_edge(llvm::BasicBlock& from, llvm::BasicBlock& header,
+                                const Values& mask, Pending pending) {
+  const llvm::Loop* loop = flow_.loop_of(&header);
+  emit_edge(from, header, mask, false);
+  if (mask.empty() || !flow_.has_divergent_exit(loop)) {
+    builder_.CreateBr(blocks_[&header]);
+    return;
+  }
+  llvm::SmallVector<llvm::BasicBlock*, 4> exits;
+  loop->getUniqueExitBlocks(exits);
+  for (llvm::BasicBlock* exit : exits) pending.insert(flow_.index(exit));
+  llvm::Value* any = any_lane(mask);
+  builder_.CreateCondBr(any, blocks_[&header], go_to(pending, std::nullopt));
+}
+
+void Vectorizer::emit_uniform_branch(llvm::BasicBlock& block, llvm::BranchInst& branch) {
+  const Pending pending = pending_.lookup(&block);
+  const auto leave = [&](llvm::BasicBlock& target) {
+    if (is_back_edge(block, target)) return emit_back_edge(block, target, mask_, pending);
+    emit_edge(block, target, mask_, false);
+    Pending waiting = pending;
+    waiting.insert(flow_.index(&target));
+    const auto certain =
+        maybe_empty_ ? std::nullopt : std::optional<unsigned>(flow_.index(&target));
+    builder_.CreateBr(go_to(waiting, certain));
+  };
+  if (!branch.isConditional()) return leave(*branch.getSuccessor(0));
+  llvm::Value* condition = scalar(branch.getCondition(), 0);
+  llvm::BasicBlock* ways[2];
+  for (llvm::BasicBlock*& way : ways) way = llvm::BasicBlock::Create(context_, "way", target_);
+  if (maybe_empty_ && !llvm::isa<llvm::Constant>(condition)) {
+    condition = builder_.CreateFreeze(condition);
+  }
+  builder_.CreateCondBr(condition, ways[0], ways[1]);
+  for (unsigned i = 0; i < 2; ++i) {
+    builder_.SetInsertPoint(ways[i]);
+    leave(*branch.getSuccessor(i));
+  }
+}
+
+void Vectorizer::emit_divergent_branch(llvm::BasicBlock& block, llvm::BranchInst& branch) {
+  Values masks[2];
+  for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
+    llvm::Value* condition = vector(branch.getCondition(), chunk);
+    if (!llvm::isa<llvm::Constant>(condition)) condition = builder_.CreateFreeze(condition);
+    masks[0].push_back(and_mask(mask(chunk), condition));
+    masks[1].push_back(and_mask(mask(chunk), builder_.CreateNot(condition)));
+  }
+  llvm::BasicBlock* targets[2] = {branch.getSuccessor(0), branch.getSuccessor(1)};
+  Pending waiting = pending_.lookup(&block);
+  std::optional<unsigned> back;
+  for (unsigned i = 0; i < 2; ++i) {
+    if (is_back_edge(block, *targets[i]))
+      back = i;
+    else
+      emit_edge(block, *targets[i], masks[i], true);
+  }
+  if (back) {
+    waiting.insert(flow_.index(targets[1 - *back]));
+    return emit_back_edge(block, *targets[*back], masks[*back], waiting);
+  }
+  for (llvm::BasicBlock* target : targets) waiting.insert(flow_.index(target));
+  builder_.CreateBr(go_to(waiting, std::nullopt));
+}
+
+}  // namespace anymetal::simt

@@ -1,0 +1,155 @@
+// The code of one thread → the code of one step: `void (ptr frame, i32 step)`, in which the threads
+// of a step's simdgroups are lanes of chunks. Values keep their shape: uniform ones stay scalars,
+// patterns have a scalar for each chunk, varying ones a vector for each chunk. Divergent branches
+// become masks (vectorizer.cc); everything else stays as it was.
+#pragma once
+
+#include <llvm/ADT/DenseMap.h>
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/Instructions.h>
+#include <llvm/IR/IntrinsicInst.h>
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "builtins/builtins.h"
+#include "simt/analysis/control_flow.h"
+#include "simt/analysis/geometry.h"
+#include "simt/analysis/shape_analysis.h"
+#include "simt/simt.h"
+#include "support/result.h"
+
+namespace anymetal::simt {
+
+/// One for each chunk, or for each chunk and component.
+using Values = llvm::SmallVector<llvm::Value*, 8>;
+
+class Vectorizer {
+ public:
+  Vectorizer(llvm::Function& source, const Geometry& geometry, const ControlFlow& flow,
+             const ShapeAnalysis& shapes);
+
+  /// The source isn't changed.
+  [[nodiscard]] Result<llvm::Function*> run();
+
+  [[nodiscard]] const std::vector<Remark>& remarks() const { return remarks_; }
+
+ private:
+  // Control flow: vectorizer.cc.
+  using Pending = std::set<unsigned>;  ///< blocks that lanes may wait for, by index
+  void make_function();
+  void make_slots();
+  void make_first_masks();
+  void emit_block(llvm::BasicBlock& block);
+  void load_masks(llvm::BasicBlock& block);
+  void load_phis(llvm::BasicBlock& block);
+  void emit_terminator(llvm::BasicBlock& block);
+  void emit_uniform_branch(llvm::BasicBlock& block, llvm::BranchInst& branch);
+  void emit_divergent_branch(llvm::BasicBlock& block, llvm::BranchInst& branch);
+  void emit_edge(llvm::BasicBlock& from, llvm::BasicBlock& to, const Values& mask,
+                 bool splits_lanes);
+  void emit_back_edge(llvm::BasicBlock& from, llvm::BasicBlock& header, const Values& mask,
+                      Pending pending);
+  llvm::BasicBlock* go_to(Pending pending, std::optional<unsigned> certain);
+  [[nodiscard]] bool is_back_edge(const llvm::BasicBlock& from, const llvm::BasicBlock& to) const;
+  [[nodiscard]] bool is_costly(const llvm::BasicBlock& block) const;
+  [[nodiscard]] bool can_skip(unsigned block, const Pending& others) const;
+  [[nodiscard]] bool may_be_empty(const llvm::BasicBlock& block) const;
+
+  // Values: vectorizer_values.cc.
+  [[nodiscard]] llvm::Type* lane_type(llvm::Type* type) const;
+  [[nodiscard]] llvm::Value* splat(llvm::Value* value);
+  [[nodiscard]] llvm::Value* scalar(const llvm::Value* value, unsigned chunk);
+  [[nodiscard]] llvm::Value* vector(const llvm::Value* value, unsigned chunk,
+                                    unsigned component = 0);
+  [[nodiscard]] llvm::Value* iota(llvm::Type* element, const Shape& shape) const;
+  void define(const llvm::Instruction& instruction, Values values);
+  [[nodiscard]] bool has_mask() const { return !mask_.empty(); }
+  [[nodiscard]] llvm::Value* mask(unsigned chunk);
+  [[nodiscard]] llvm::Value* all_lanes() const;
+  [[nodiscard]] llvm::Value* any_lane(llvm::Value* mask);
+  [[nodiscard]] llvm::Value* any_lane(const Values& masks);
+  [[nodiscard]] llvm::Value* and_mask(llvm::Value* mask, llvm::Value* condition);
+  [[nodiscard]] llvm::AllocaInst* make_slot(llvm::Type* type, const llvm::Twine& name);
+  [[nodiscard]] llvm::Value* mask_bits(llvm::Value* mask);
+  [[nodiscard]] llvm::Value* first_index(unsigned chunk);
+  [[nodiscard]] llvm::Value* load_frame(llvm::Type* type, size_t offset, const char* name);
+  void fail(const llvm::Instruction& instruction, const std::string& what);
+  void remark(const llvm::Instruction& instruction, std::string text);
+
+  // Instructions: vectorizer_instructions.cc.
+  void emit(llvm::Instruction& instruction);
+  llvm::Value* clone_scalar(llvm::Instruction& instruction, unsigned chunk);
+  void emit_vector(llvm::Instruction& instruction);
+  llvm::Value* emit_lanewise(llvm::Instruction& instruction, unsigned chunk);
+  llvm::Value* emit_division(llvm::BinaryOperator& operation, unsigned chunk);
+  void emit_bitcast(llvm::Instruction& instruction);
+  void emit_components(llvm::Instruction& instruction);
+  void emit_variable(llvm::AllocaInst& variable);
+  bool emit_position(llvm::CallInst& call, llvm::StringRef name);
+  void emit_call(llvm::CallInst& call);
+  void emit_intrinsic(llvm::IntrinsicInst& call);
+  void emit_lane_calls(llvm::CallInst& call);
+
+  // Memory: vectorizer_memory.cc.
+  void emit_load(llvm::LoadInst& load);
+  void emit_store(llvm::StoreInst& store);
+  void emit_atomic(llvm::Instruction& instruction);
+  bool emit_reduced_atomic(llvm::AtomicRMWInst& atomic);
+  llvm::Value* safe_pointer(llvm::Value* pointer, llvm::Value* any);
+  [[nodiscard]] Values load_components(llvm::LoadInst& load, unsigned chunk);
+  void store_components(llvm::StoreInst& store, unsigned chunk);
+  llvm::Value* element_pointer(const llvm::Value* pointer, unsigned chunk, uint64_t bytes);
+  llvm::Value* element_pointers(const llvm::Value* pointer, unsigned chunk, uint64_t bytes);
+  /// Runs `body` for each active lane of a chunk, in ascending order; its results are collected.
+  using LaneBody = llvm::function_ref<llvm::Value*(llvm::Value* lane)>;
+  llvm::Value* for_each_lane(llvm::Value* mask, llvm::Type* result, LaneBody body);
+
+  // Simdgroups: vectorizer_simdgroup.cc.
+  void emit_simdgroup(llvm::CallInst& call, const builtins::Reference& reference);
+  [[nodiscard]] Values simdgroup_values(const llvm::Value* value, unsigned simdgroup);
+  llvm::Value* concatenate(llvm::ArrayRef<llvm::Value*> parts);
+  void split(llvm::Value* whole, Values& parts);
+  llvm::Value* permute(llvm::Value* whole, llvm::Value* lanes);
+  llvm::Value* simdgroup_mask(unsigned simdgroup);
+
+  llvm::Function& source_;
+  llvm::Module& module_;
+  llvm::LLVMContext& context_;
+  const llvm::DataLayout& layout_;
+  const Geometry& geometry_;
+  const ControlFlow& flow_;
+  const ShapeAnalysis& shapes_;
+  unsigned chunks_;
+  unsigned width_;
+
+  llvm::Function* target_ = nullptr;
+  llvm::IRBuilder<> builder_;
+  llvm::BasicBlock* entry_ = nullptr;  ///< variables, and what the frame says
+  llvm::BasicBlock* start_ = nullptr;
+  llvm::Instruction* entry_end_ = nullptr;
+  llvm::AllocaInst* nowhere_ = nullptr;  ///< what no lane wants is read from or written to
+  llvm::DenseMap<const llvm::Value*, Values> values_;
+  llvm::DenseMap<const llvm::BasicBlock*, llvm::BasicBlock*> blocks_;
+  struct PhiSlots {
+    llvm::SmallVector<llvm::AllocaInst*, 8> slots;
+  };
+  llvm::DenseMap<const llvm::PHINode*, PhiSlots> phi_slots_;
+  llvm::DenseMap<const llvm::BasicBlock*, llvm::SmallVector<llvm::AllocaInst*, 8>> mask_slots_;
+  llvm::DenseMap<const llvm::BasicBlock*, Pending> pending_;
+  llvm::DenseMap<const llvm::BasicBlock*, llvm::SmallVector<llvm::BasicBlock*, 2>> led_;
+  std::map<std::pair<size_t, llvm::Type*>, llvm::Value*> frame_values_;
+  Values mask_;  ///< of the block at hand; empty: all lanes
+  bool maybe_empty_ = false;
+  std::vector<Remark> remarks_;
+  std::optional<Error> error_;
+};
+
+/// Fields of a vector or struct, else 1.
+[[nodiscard]] unsigned component_count(const llvm::Type* type);
+[[nodiscard]] llvm::Type* component_type(llvm::Type* type, unsigned component);
+
+}  // namespace anymetal::simt

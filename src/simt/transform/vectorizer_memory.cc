@@ -1,0 +1,496 @@
+// Loads, stores and atomics of all lanes: one scalar access where lanes share an address, one
+// vector where they lie side by side, a wide vector and a permutation where they are a few elements
+// apart, and gathers and scatters only for the rest.
+#include <llvm/IR/Intrinsics.h>
+
+#include "ir/thread_ir.h"
+#include "simt/transform/vectorizer.h"
+
+namespace anymetal::simt {
+
+namespace {
+
+constexpr unsigned kMaxInterleave = 4;
+
+/// Elements between neighbours, 2 to 4, or 0.
+unsigned find_interleave(const Shape& shape, uint64_t bytes) {
+  if (shape.kind() != Shape::Kind::pattern) return 0;
+  for (unsigned factor = 2; factor <= kMaxInterleave; ++factor) {
+    if (shape.has_stride(int64_t(factor * bytes))) return factor;
+  }
+  return 0;
+}
+
+/// Lanes in a row that lie side by side, the same number everywhere: 8x8 threads over 16 lanes
+/// have two rows of 8. 0: fewer than 4.
+unsigned find_run(const Shape& shape, uint64_t bytes, unsigned chunk) {
+  if (shape.kind() != Shape::Kind::pattern) return 0;
+  for (unsigned run = chunk / 2; run >= 4; run /= 2) {
+    bool fits = true;
+    for (unsigned lane = 0; lane < chunk; ++lane) {
+      const unsigned start = lane / run * run;
+      fits &= shape.offset(lane) == shape.offset(start) + int64_t((lane - start) * bytes);
+    }
+    if (fits) return run;
+  }
+  return 0;
+}
+
+bool is_constant_ones(const llvm::Value* mask) {
+  const auto* constant = llvm::dyn_cast<llvm::Constant>(mask);
+  return constant && constant->isAllOnesValue();
+}
+
+}  // namespace
+
+/// Where a lane may read or write if no lane wants to.
+llvm::Value* Vectorizer::safe_pointer(llvm::Value* pointer, llvm::Value* any) {
+  const auto* constant = llvm::dyn_cast<llvm::ConstantInt>(any);
+  if (constant && constant->isOne()) return pointer;
+  llvm::Value* nowhere = nowhere_;
+  if (nowhere->getType() != pointer->getType())
+    nowhere = builder_.CreateAddrSpaceCast(nowhere, pointer->getType());
+  return builder_.CreateSelect(any, pointer, nowhere);
+}
+
+llvm::Value* Vectorizer::element_pointer(const llvm::Value* pointer, unsigned chunk,
+                                         uint64_t bytes) {
+  llvm::Value* base = scalar(pointer, chunk);
+  return bytes == 0 ? base : builder_.CreateConstGEP1_64(builder_.getInt8Ty(), base, bytes);
+}
+
+llvm::Value* Vectorizer::element_pointers(const llvm::Value* pointer, unsigned chunk,
+                                          uint64_t bytes) {
+  llvm::Value* base = vector(pointer, chunk);
+  return bytes == 0 ? base
+                    : builder_.CreateGEP(builder_.getInt8Ty(), base, builder_.getInt64(bytes));
+}
+
+void Vectorizer::emit_load(llvm::LoadInst& load) {
+  const Shape shape = shapes_.of(&load);
+  const llvm::Value* pointer = load.getPointerOperand();
+  llvm::MDNode* invariant = load.getPointerAddressSpace() == kConstantSpace
+                                ? llvm::MDNode::get(context_, {})
+                                : nullptr;
+  const auto note = [&](llvm::LoadInst* made) {
+    if (invariant) made->setMetadata(llvm::LLVMContext::MD_invariant_load, invariant);
+    return made;
+  };
+  Values values;
+  if (shape.is_uniform()) {
+    llvm::Value* from = scalar(pointer, 0);
+    const bool needed = flow_.is_aligned(load.getParent());
+    if (maybe_empty_ && !needed) from = safe_pointer(from, any_lane(mask_));
+    values.push_back(note(builder_.CreateAlignedLoad(load.getType(), from, load.getAlign(),
+                                                     load.isVolatile())));
+  } else if (shape.has_base()) {
+    for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
+      llvm::Value* from = scalar(pointer, chunk);
+      if (has_mask()) from = safe_pointer(from, any_lane(mask(chunk)));
+      values.push_back(note(builder_.CreateAlignedLoad(load.getType(), from, load.getAlign(),
+                                                       load.isVolatile())));
+    }
+  } else {
+    for (unsigned chunk = 0; chunk < chunks_; ++chunk)
+      values.append(load_components(load, chunk));
+  }
+  define(load, std::move(values));
+}
+
+Values Vectorizer::load_components(llvm::LoadInst& load, unsigned chunk) {
+  const llvm::Value* pointer = load.getPointerOperand();
+  const Shape shape = shapes_.of(pointer);
+  llvm::Type* element = load.getType()->getScalarType();
+  const unsigned components = component_count(load.getType());
+  const uint64_t bytes = layout_.getTypeStoreSize(element);
+  const uint64_t scale = shapes_.scale(pointer);
+  const auto align = std::min(load.getAlign(), llvm::commonAlignment(load.getAlign(), bytes));
+  if (load.getType()->isStructTy() || load.getType()->isArrayTy() ||
+      layout_.getTypeSizeInBits(element) != bytes * 8) {
+    fail(load, "loads of this type");
+    return {};
+  }
+  llvm::Value* lanes = mask(chunk);
+  const bool whole = is_constant_ones(lanes);
+  const auto masked_load = [&](llvm::Type* type, llvm::Value* from, llvm::Value* wanted) {
+    if (is_constant_ones(wanted))
+      return static_cast<llvm::Value*>(builder_.CreateAlignedLoad(type, from, align));
+    return static_cast<llvm::Value*>(builder_.CreateMaskedLoad(
+        type, from, align, wanted, llvm::Constant::getNullValue(type)));
+  };
+  Values values;
+  // Elements of a lane every `factor` elements: all of them in one wide vector.
+  const unsigned factor =
+      components > 1 || !shape.has_stride(int64_t(bytes)) ? find_interleave(shape, bytes) : 0;
+  if (scale == 1 && factor >= components && factor != 0) {
+    llvm::SmallVector<int, 64> spread;
+    llvm::SmallVector<llvm::Constant*, 64> used;
+    for (unsigned lane = 0; lane < width_; ++lane) {
+      for (unsigned part = 0; part < factor; ++part) {
+        spread.push_back(int(lane));
+        used.push_back(builder_.getInt1(part < components));
+      }
+    }
+    llvm::Value* wanted = llvm::ConstantVector::get(used);
+    if (!whole) wanted = builder_.CreateAnd(builder_.CreateShuffleVector(lanes, spread), wanted);
+    llvm::Value* wide = masked_load(llvm::FixedVectorType::get(element, width_ * factor),
+                                    scalar(pointer, chunk), wanted);
+    for (unsigned component = 0; component < components; ++component) {
+      llvm::SmallVector<int, 16> picked;
+      for (unsigned lane = 0; lane < width_; ++lane)
+        picked.push_back(int(lane * factor + component));
+      values.push_back(builder_.CreateShuffleVector(wide, picked));
+    }
+    return values;
+  }
+  const unsigned run = components == 1 ? find_run(shape, bytes, width_) : 0;
+  for (unsigned component = 0; component < components; ++component) {
+    const uint64_t at = component * bytes * scale;
+    if (shape.has_stride(int64_t(bytes))) {
+      values.push_back(
+          masked_load(lane_type(element), element_pointer(pointer, chunk, at), lanes));
+    } else if (run != 0) {
+      llvm::SmallVector<llvm::Value*, 4> parts;
+      for (unsigned start = 0; start < width_; start += run) {
+        llvm::SmallVector<int, 16> picked;
+        for (unsigned lane = 0; lane < run; ++lane) picked.push_back(int(start + lane));
+        llvm::Value* from = builder_.CreateGEP(builder_.getInt8Ty(), scalar(pointer, chunk),
+                                               builder_.getInt64(uint64_t(shape.offset(start))));
+        parts.push_back(masked_load(llvm::FixedVectorType::get(element, run), from,
+                                    whole ? llvm::Constant::getAllOnesValue(
+                                                llvm::FixedVectorType::get(builder_.getInt1Ty(), run))
+                                          : builder_.CreateShuffleVector(lanes, picked)));
+      }
+      values.push_back(concatenate(parts));
+    } else {
+      if (chunk == 0 && component == 0) remark(load, "reads of lanes are gathered");
+      values.push_back(builder_.CreateMaskedGather(
+          lane_type(element), element_pointers(pointer, chunk, at), align, lanes,
+          llvm::Constant::getNullValue(lane_type(element))));
+    }
+  }
+  return values;
+}
+
+void Vectorizer::emit_store(llvm::StoreInst& store) {
+  const llvm::Value* pointer = store.getPointerOperand();
+  const llvm::Value* value = store.getValueOperand();
+  const Shape place = shapes_.of(pointer), what = shapes_.of(value);
+  if (place.is_uniform() && what.is_uniform()) {
+    llvm::Value* to = scalar(pointer, 0);
+    if (maybe_empty_) to = safe_pointer(to, any_lane(mask_));
+    builder_.CreateAlignedStore(scalar(value, 0), to, store.getAlign(), store.isVolatile());
+    return;
+  }
+  if (!place.is_flat()) {
+    for (unsigned chunk = 0; chunk < chunks_; ++chunk) store_components(store, chunk);
+    return;
+  }
+  // All lanes to one place: the last one's value stays.
+  for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
+    llvm::Value* to = scalar(pointer, chunk);
+    if (has_mask()) to = safe_pointer(to, any_lane(mask(chunk)));
+    llvm::Value* last = nullptr;
+    if (what.is_flat()) {
+      last = scalar(value, chunk);
+    } else {
+      llvm::Value* lane = builder_.getInt32(width_ - 1);
+      if (has_mask()) {
+        llvm::Value* bits = builder_.CreateZExt(mask_bits(mask(chunk)), builder_.getInt32Ty());
+        llvm::Value* zeros =
+            builder_.CreateBinaryIntrinsic(llvm::Intrinsic::ctlz, bits, builder_.getFalse());
+        lane = builder_.CreateAnd(builder_.CreateSub(builder_.getInt32(31), zeros),
+                                  builder_.getInt32(width_ - 1));
+      }
+      llvm::Type* type = value->getType();
+      if (component_count(type) == 1 && !type->isVectorTy()) {
+        last = builder_.CreateExtractElement(vector(value, chunk), lane);
+      } else {
+        last = llvm::PoisonValue::get(type);
+        for (unsigned component = 0; component < component_count(type); ++component) {
+          last = builder_.CreateInsertElement(
+              last, builder_.CreateExtractElement(vector(value, chunk, component), lane),
+              component);
+        }
+      }
+    }
+    builder_.CreateAlignedStore(last, to, store.getAlign(), store.isVolatile());
+  }
+}
+
+void Vectorizer::store_components(llvm::StoreInst& store, unsigned chunk) {
+  const llvm::Value* pointer = store.getPointerOperand();
+  const llvm::Value* value = store.getValueOperand();
+  const Shape shape = shapes_.of(pointer);
+  llvm::Type* element = value->getType()->getScalarType();
+  const unsigned components = component_count(value->getType());
+  const uint64_t bytes = layout_.getTypeStoreSize(element);
+  const uint64_t scale = shapes_.scale(pointer);
+  const auto align = std::min(store.getAlign(), llvm::commonAlignment(store.getAlign(), bytes));
+  if (value->getType()->isStructTy() || value->getType()->isArrayTy() ||
+      layout_.getTypeSizeInBits(element) != bytes * 8)
+    return fail(store, "stores of this type");
+  llvm::Value* lanes = mask(chunk);
+  const auto masked_store = [&](llvm::Value* what, llvm::Value* to, llvm::Value* wanted) {
+    if (is_constant_ones(wanted))
+      builder_.CreateAlignedStore(what, to, align);
+    else
+      builder_.CreateMaskedStore(what, to, align, wanted);
+  };
+  const unsigned factor =
+      components > 1 || !shape.has_stride(int64_t(bytes)) ? find_interleave(shape, bytes) : 0;
+  if (scale == 1 && factor >= components && factor != 0) {
+    llvm::SmallVector<llvm::Value*, 4> parts;
+    for (unsigned part = 0; part < factor; ++part) {
+      parts.push_back(part < components ? vector(value, chunk, part)
+                                        : llvm::PoisonValue::get(lane_type(element)));
+    }
+    llvm::SmallVector<int, 64> order, spread;
+    llvm::SmallVector<llvm::Constant*, 64> used;
+    for (unsigned lane = 0; lane < width_; ++lane) {
+      for (unsigned part = 0; part < factor; ++part) {
+        order.push_back(int(part * width_ + lane));
+        spread.push_back(int(lane));
+        used.push_back(builder_.getInt1(part < components));
+      }
+    }
+    llvm::Value* wanted = llvm::ConstantVector::get(used);
+    if (!is_constant_ones(lanes))
+      wanted = builder_.CreateAnd(builder_.CreateShuffleVector(lanes, spread), wanted);
+    llvm::Value* wide = builder_.CreateShuffleVector(concatenate(parts), order);
+    return masked_store(wide, scalar(pointer, chunk), wanted);
+  }
+  const unsigned run = components == 1 ? find_run(shape, bytes, width_) : 0;
+  for (unsigned component = 0; component < components; ++component) {
+    const uint64_t at = component * bytes * scale;
+    llvm::Value* what = vector(value, chunk, component);
+    if (shape.has_stride(int64_t(bytes))) {
+      masked_store(what, element_pointer(pointer, chunk, at), lanes);
+    } else if (run != 0) {
+      for (unsigned start = 0; start < width_; start += run) {
+        llvm::SmallVector<int, 16> picked;
+        for (unsigned lane = 0; lane < run; ++lane) picked.push_back(int(start + lane));
+        llvm::Value* to = builder_.CreateGEP(builder_.getInt8Ty(), scalar(pointer, chunk),
+                                             builder_.getInt64(uint64_t(shape.offset(start))));
+        masked_store(builder_.CreateShuffleVector(what, picked), to,
+                     builder_.CreateShuffleVector(lanes, picked));
+      }
+    } else {
+      if (chunk == 0 && component == 0) remark(store, "writes of lanes are scattered");
+      builder_.CreateMaskedScatter(what, element_pointers(pointer, chunk, at), align, lanes);
+    }
+  }
+}
+
+/// A loop over the bits of the mask; what `body` gives is put into memory and loaded as one vector.
+llvm::Value* Vectorizer::for_each_lane(llvm::Value* mask, llvm::Type* result, LaneBody body) {
+  auto* bits_type = builder_.getInt32Ty();
+  llvm::Value* bits = builder_.CreateZExt(mask_bits(mask), bits_type);
+  llvm::AllocaInst* collected = nullptr;
+  llvm::Type* element = nullptr;
+  unsigned components = 0;
+  if (result) {
+    element = result->getScalarType();
+    components = component_count(result);
+    collected =
+        make_slot(llvm::FixedVectorType::get(element, width_ * components), "collected");
+  }
+  llvm::BasicBlock* before = builder_.GetInsertBlock();
+  llvm::BasicBlock* loop = llvm::BasicBlock::Create(context_, "lanes", target_);
+  llvm::BasicBlock* done = llvm::BasicBlock::Create(context_, "lanes.done", target_);
+  builder_.CreateCondBr(builder_.CreateICmpEQ(bits, builder_.getInt32(0)), done, loop);
+  builder_.SetInsertPoint(loop);
+  llvm::PHINode* left = builder_.CreatePHI(bits_type, 2, "lanes.left");
+  left->addIncoming(bits, before);
+  llvm::Value* lane =
+      builder_.CreateBinaryIntrinsic(llvm::Intrinsic::cttz, left, builder_.getTrue());
+  llvm::Value* value = body(lane);
+  if (result) {
+    llvm::Value* at = builder_.CreateGEP(
+        builder_.getInt8Ty(), collected,
+        builder_.CreateMul(builder_.CreateZExt(lane, builder_.getInt64Ty()),
+                           builder_.getInt64(components * layout_.getTypeStoreSize(element))));
+    builder_.CreateAlignedStore(value, at, llvm::Align(1));
+  }
+  llvm::Value* rest =
+      builder_.CreateAnd(left, builder_.CreateSub(left, builder_.getInt32(1)));
+  left->addIncoming(rest, builder_.GetInsertBlock());
+  builder_.CreateCondBr(builder_.CreateICmpEQ(rest, builder_.getInt32(0)), done, loop);
+  builder_.SetInsertPoint(done);
+  if (!result) return nullptr;
+  return builder_.CreateLoad(collected->getAllocatedType(), collected);
+}
+
+namespace {
+
+/// What an atomic operation makes of the old value and the operand.
+llvm::Value* apply(llvm::IRBuilder<>& builder, llvm::AtomicRMWInst::BinOp operation,
+                   llvm::Value* old, llvm::Value* operand) {
+  using Op = llvm::AtomicRMWInst;
+  switch (operation) {
+    case Op::Xchg: return operand;
+    case Op::Add: return builder.CreateAdd(old, operand);
+    case Op::Sub: return builder.CreateSub(old, operand);
+    case Op::And: return builder.CreateAnd(old, operand);
+    case Op::Or: return builder.CreateOr(old, operand);
+    case Op::Xor: return builder.CreateXor(old, operand);
+    case Op::Max: return builder.CreateBinaryIntrinsic(llvm::Intrinsic::smax, old, operand);
+    case Op::Min: return builder.CreateBinaryIntrinsic(llvm::Intrinsic::smin, old, operand);
+    case Op::UMax: return builder.CreateBinaryIntrinsic(llvm::Intrinsic::umax, old, operand);
+    case Op::UMin: return builder.CreateBinaryIntrinsic(llvm::Intrinsic::umin, old, operand);
+    case Op::FAdd: return builder.CreateFAdd(old, operand);
+    case Op::FSub: return builder.CreateFSub(old, operand);
+    case Op::FMax: return builder.CreateMaxNum(old, operand);
+    case Op::FMin: return builder.CreateMinNum(old, operand);
+    default: return nullptr;
+  }
+}
+
+/// Of operations whose order doesn't matter; nullptr for others.
+llvm::Constant* identity(llvm::AtomicRMWInst::BinOp operation, llvm::Type* type) {
+  using Op = llvm::AtomicRMWInst;
+  const unsigned bits = type->getScalarSizeInBits();
+  switch (operation) {
+    case Op::Add:
+    case Op::Sub:
+    case Op::Or:
+    case Op::Xor:
+    case Op::UMax: return llvm::Constant::getNullValue(type);
+    case Op::And:
+    case Op::UMin: return llvm::Constant::getAllOnesValue(type);
+    case Op::Max: return llvm::ConstantInt::get(type, llvm::APInt::getSignedMinValue(bits));
+    case Op::Min: return llvm::ConstantInt::get(type, llvm::APInt::getSignedMaxValue(bits));
+    case Op::FAdd: return llvm::ConstantFP::getNegativeZero(type);
+    default: return nullptr;
+  }
+}
+
+/// How operands of several lanes become one.
+llvm::AtomicRMWInst::BinOp joining(llvm::AtomicRMWInst::BinOp operation) {
+  return operation == llvm::AtomicRMWInst::Sub ? llvm::AtomicRMWInst::Add : operation;
+}
+
+}  // namespace
+
+/// All lanes of a chunk to one place, and nobody asks for the old values: one operation.
+bool Vectorizer::emit_reduced_atomic(llvm::AtomicRMWInst& atomic) {
+  if (!atomic.use_empty() || !shapes_.of(atomic.getPointerOperand()).is_flat()) return false;
+  llvm::Type* type = atomic.getType();
+  llvm::Constant* nothing = identity(atomic.getOperation(), type);
+  if (!nothing || type->isPointerTy()) return false;
+  const auto join = joining(atomic.getOperation());
+  const auto reduce = [&](llvm::Value* lanes) {
+    for (unsigned half = width_ / 2; half >= 1; half /= 2) {
+      llvm::SmallVector<int, 16> low, high;
+      for (unsigned lane = 0; lane < half; ++lane) {
+        low.push_back(int(lane));
+        high.push_back(int(lane + half));
+      }
+      lanes = apply(builder_, join, builder_.CreateShuffleVector(lanes, low),
+                    builder_.CreateShuffleVector(lanes, high));
+    }
+    return builder_.CreateExtractElement(lanes, uint64_t{0});
+  };
+  const auto write = [&](llvm::Value* to, llvm::Value* operand, llvm::Value* any) {
+    to = safe_pointer(to, any);
+    if (atomic.getPointerAddressSpace() == kThreadgroupSpace) {
+      llvm::Value* old = builder_.CreateAlignedLoad(type, to, atomic.getAlign());
+      builder_.CreateAlignedStore(apply(builder_, atomic.getOperation(), old, operand), to,
+                                  atomic.getAlign());
+    } else {
+      builder_.CreateAtomicRMW(atomic.getOperation(), to, operand, atomic.getAlign(),
+                               atomic.getOrdering());
+    }
+  };
+  llvm::Value* all = nullptr;
+  const bool one_place = shapes_.of(atomic.getPointerOperand()).is_uniform();
+  for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
+    llvm::Value* operand = vector(atomic.getValOperand(), chunk);
+    if (has_mask()) operand = builder_.CreateSelect(mask(chunk), operand, splat(nothing));
+    if (one_place)
+      all = all ? apply(builder_, join, all, operand) : operand;
+    else
+      write(scalar(atomic.getPointerOperand(), chunk), reduce(operand), any_lane(mask(chunk)));
+  }
+  if (one_place)
+    write(scalar(atomic.getPointerOperand(), 0), reduce(all), any_lane(mask_));
+  return true;
+}
+
+void Vectorizer::emit_atomic(llvm::Instruction& instruction) {
+  auto* operation = llvm::dyn_cast<llvm::AtomicRMWInst>(&instruction);
+  if (operation && emit_reduced_atomic(*operation)) return;
+  const unsigned pointer_operand = llvm::isa<llvm::StoreInst>(instruction) ? 1 : 0;
+  const llvm::Value* pointer = instruction.getOperand(pointer_operand);
+  const Shape shape = shapes_.of(&instruction);
+  const bool in_threadgroup =
+      pointer->getType()->getPointerAddressSpace() == kThreadgroupSpace;
+  Values values;
+  if (auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction); load && shape.has_base()) {
+    for (unsigned chunk = 0; chunk < (shape.is_uniform() ? 1 : chunks_); ++chunk) {
+      llvm::Value* from = scalar(pointer, chunk);
+      if (has_mask())
+        from = safe_pointer(from, shape.is_uniform() ? any_lane(mask_) : any_lane(mask(chunk)));
+      auto* made = builder_.CreateAlignedLoad(load->getType(), from, load->getAlign());
+      if (!in_threadgroup) made->setAtomic(load->getOrdering(), load->getSyncScopeID());
+      values.push_back(made);
+    }
+    return define(instruction, std::move(values));
+  }
+  if (!in_threadgroup || operation || llvm::isa<llvm::AtomicCmpXchgInst>(instruction))
+    remark(instruction, "atomics run lane by lane");
+  for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
+    llvm::SmallVector<llvm::Value*, 4> operands;
+    for (const llvm::Use& operand : instruction.operands())
+      operands.push_back(vector(operand, chunk));
+    const auto lane_of = [&](unsigned operand, llvm::Value* lane) {
+      return builder_.CreateExtractElement(operands[operand], lane);
+    };
+    llvm::Type* type = instruction.getType();
+    if (auto* exchange = llvm::dyn_cast<llvm::AtomicCmpXchgInst>(&instruction))
+      type = exchange->getCompareOperand()->getType();
+    llvm::Type* collected =
+        type->isVoidTy() || instruction.use_empty() ? nullptr : llvm::FixedVectorType::get(type, 1);
+    llvm::Value* results =
+        for_each_lane(mask(chunk), collected, [&](llvm::Value* lane) -> llvm::Value* {
+          llvm::Value* at = lane_of(pointer_operand, lane);
+          if (auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction)) {
+            auto* made = builder_.CreateAlignedLoad(load->getType(), at, load->getAlign());
+            made->setAtomic(load->getOrdering(), load->getSyncScopeID());
+            return made;
+          }
+          if (auto* store = llvm::dyn_cast<llvm::StoreInst>(&instruction)) {
+            auto* made = builder_.CreateAlignedStore(lane_of(0, lane), at, store->getAlign());
+            made->setAtomic(store->getOrdering(), store->getSyncScopeID());
+            return nullptr;
+          }
+          if (operation) {
+            llvm::Value* operand = lane_of(1, lane);
+            if (in_threadgroup) {
+              // One core runs the whole threadgroup.
+              llvm::Value* old =
+                  builder_.CreateAlignedLoad(operand->getType(), at, operation->getAlign());
+              if (llvm::Value* made = apply(builder_, operation->getOperation(), old, operand)) {
+                builder_.CreateAlignedStore(made, at, operation->getAlign());
+                return old;
+              }
+            }
+            return builder_.CreateAtomicRMW(operation->getOperation(), at, operand,
+                                            operation->getAlign(), operation->getOrdering());
+          }
+          auto& exchange = llvm::cast<llvm::AtomicCmpXchgInst>(instruction);
+          llvm::Value* made = builder_.CreateAtomicCmpXchg(
+              at, lane_of(1, lane), lane_of(2, lane), exchange.getAlign(),
+              exchange.getSuccessOrdering(), exchange.getFailureOrdering());
+          return builder_.CreateExtractValue(made, 0);
+        });
+    if (!collected) continue;
+    values.push_back(results);
+    // Exchanges never fail for nothing here, so what was found says whether it was done.
+    if (llvm::isa<llvm::AtomicCmpXchgInst>(instruction))
+      values.push_back(builder_.CreateICmpEQ(results, operands[1]));
+  }
+  if (!values.empty()) define(instruction, std::move(values));
+}
+
+}  // namespace anymetal::simt

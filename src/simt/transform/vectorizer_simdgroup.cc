@@ -1,0 +1,494 @@
+// Simdgroup and quadgroup functions: the 32 lanes of a simdgroup as one vector, which LLVM cuts
+// into registers. Lanes that don't take part give what changes nothing (reductions, scans) or 0
+// (shuffles), as in the reference executor.
+#include <llvm/IR/Intrinsics.h>
+
+#include "simt/transform/vectorizer.h"
+
+namespace anymetal::simt {
+
+namespace {
+
+using builtins::Type;
+
+enum class Reduction : uint8_t { none, sum, product, min, max, bit_and, bit_or, bit_xor };
+
+Reduction find_reduction(llvm::StringRef name) {
+  if (name.ends_with("_sum")) return Reduction::sum;
+  if (name.ends_with("_product")) return Reduction::product;
+  if (name.ends_with("_min")) return Reduction::min;
+  if (name.ends_with("_max")) return Reduction::max;
+  if (name.ends_with("_and")) return Reduction::bit_and;
+  if (name.ends_with("_or")) return Reduction::bit_or;
+  if (name.ends_with("_xor")) return Reduction::bit_xor;
+  return Reduction::none;
+}
+
+bool is_signed(std::optional<Type> type) {
+  return type == Type::i8 || type == Type::i16 || type == Type::i32 || type == Type::i64;
+}
+
+llvm::Value* join(llvm::IRBuilder<>& builder, Reduction reduction, bool is_signed, llvm::Value* a,
+                  llvm::Value* b) {
+  const bool is_float = a->getType()->isFPOrFPVectorTy();
+  switch (reduction) {
+    case Reduction::sum: return is_float ? builder.CreateFAdd(a, b) : builder.CreateAdd(a, b);
+    case Reduction::product: return is_float ? builder.CreateFMul(a, b) : builder.CreateMul(a, b);
+    case Reduction::min:
+      if (is_float) return builder.CreateMinNum(a, b);
+      return builder.CreateBinaryIntrinsic(
+          is_signed ? llvm::Intrinsic::smin : llvm::Intrinsic::umin, a, b);
+    case Reduction::max:
+      if (is_float) return builder.CreateMaxNum(a, b);
+      return builder.CreateBinaryIntrinsic(
+          is_signed ? llvm::Intrinsic::smax : llvm::Intrinsic::umax, a, b);
+    case Reduction::bit_and: return builder.CreateAnd(a, b);
+    case Reduction::bit_or: return builder.CreateOr(a, b);
+    case Reduction::bit_xor: return builder.CreateXor(a, b);
+    case Reduction::none: break;
+  }
+  return nullptr;
+}
+
+/// What a lane that doesn't take part contributes. For the least and greatest of floats a NaN,
+/// which counts only if there is nothing else.
+llvm::Constant* identity(Reduction reduction, bool is_signed, llvm::Type* type) {
+  const unsigned bits = type->getScalarSizeInBits();
+  if (type->isFPOrFPVectorTy()) {
+    switch (reduction) {
+      case Reduction::sum: return llvm::ConstantFP::getNegativeZero(type);
+      case Reduction::product: return llvm::ConstantFP::get(type, 1.0);
+      default: return llvm::ConstantFP::getNaN(type);
+    }
+  }
+  switch (reduction) {
+    case Reduction::product: return llvm::ConstantInt::get(type, 1);
+    case Reduction::min:
+      return llvm::ConstantInt::get(type, is_signed ? llvm::APInt::getSignedMaxValue(bits)
+                                                    : llvm::APInt::getMaxValue(bits));
+    case Reduction::max:
+      return llvm::ConstantInt::get(type, is_signed ? llvm::APInt::getSignedMinValue(bits)
+                                                    : llvm::APInt::getMinValue(bits));
+    case Reduction::bit_and: return llvm::Constant::getAllOnesValue(type);
+    default: return llvm::Constant::getNullValue(type);
+  }
+}
+
+unsigned lane_count(const llvm::Value* whole) {
+  return llvm::cast<llvm::FixedVectorType>(whole->getType())->getNumElements();
+}
+
+}  // namespace
+
+/// Vectors one behind the other.
+llvm::Value* Vectorizer::concatenate(llvm::ArrayRef<llvm::Value*> parts) {
+  llvm::SmallVector<llvm::Value*, 8> work(parts);
+  while (work.size() > 1) {
+    llvm::SmallVector<llvm::Value*, 8> next;
+    for (size_t i = 0; i + 1 < work.size(); i += 2) {
+      llvm::Value *low = work[i], *high = work[i + 1];
+      const unsigned lows = lane_count(low), highs = lane_count(high);
+      llvm::SmallVector<int, 64> order;
+      if (highs < lows) {  // of an odd number of parts
+        for (unsigned lane = 0; lane < lows; ++lane)
+          order.push_back(lane < highs ? int(lane) : -1);
+        high = builder_.CreateShuffleVector(high, order);
+        order.clear();
+      }
+      for (unsigned lane = 0; lane < lows + highs; ++lane) order.push_back(int(lane));
+      next.push_back(builder_.CreateShuffleVector(low, high, order));
+    }
+    if (work.size() % 2 != 0) next.push_back(work.back());
+    work = std::move(next);
+  }
+  return work[0];
+}
+
+/// The chunks of a simdgroup's vector.
+void Vectorizer::split(llvm::Value* whole, Values& parts) {
+  for (unsigned start = 0; start < lane_count(whole); start += width_) {
+    llvm::SmallVector<int, 16> order;
+    for (unsigned lane = 0; lane < width_; ++lane) order.push_back(int(start + lane));
+    parts.push_back(builder_.CreateShuffleVector(whole, order));
+  }
+}
+
+llvm::Value* Vectorizer::simdgroup_mask(unsigned simdgroup) {
+  llvm::SmallVector<llvm::Value*, 8> parts;
+  for (unsigned chunk = 0; chunk < geometry_.chunks_of_simdgroup(); ++chunk)
+    parts.push_back(mask(simdgroup * geometry_.chunks_of_simdgroup() + chunk));
+  return concatenate(parts);
+}
+
+Values Vectorizer::simdgroup_values(const llvm::Value* value, unsigned simdgroup) {
+  Values parts;
+  for (unsigned chunk = 0; chunk < geometry_.chunks_of_simdgroup(); ++chunk)
+    parts.push_back(vector(value, simdgroup * geometry_.chunks_of_simdgroup() + chunk));
+  return parts;
+}
+
+/// Element lanes[i] of `whole` in lane i, whatever the lanes are.
+llvm::Value* Vectorizer::permute(llvm::Value* whole, llvm::Value* lanes) {
+  const unsigned count = lane_count(whole);
+  if (auto* constant = llvm::dyn_cast<llvm::Constant>(lanes)) {
+    llvm::SmallVector<int, 32> order;
+    for (unsigned lane = 0; lane < count; ++lane) {
+      auto* at = llvm::dyn_cast_or_null<llvm::ConstantInt>(constant->getAggregateElement(lane));
+      order.push_back(at ? int(at->getZExtValue() % count) : -1);
+    }
+    return builder_.CreateShuffleVector(whole, order);
+  }
+  // Through memory: a store, and loads from where the lanes say.
+  llvm::Type* element = whole->getType()->getScalarType();
+  llvm::Type* stored = element;
+  if (element->isIntegerTy(1)) {
+    stored = builder_.getInt8Ty();
+    whole = builder_.CreateZExt(whole, llvm::FixedVectorType::get(stored, count));
+  }
+  llvm::AllocaInst* memory = make_slot(whole->getType(), "permuted");
+  memory->setAlignment(llvm::Align(64));
+  builder_.CreateAlignedStore(whole, memory, llvm::Align(64));
+  lanes = builder_.CreateAnd(lanes, llvm::ConstantInt::get(lanes->getType(), count - 1));
+  llvm::Value* at = builder_.CreateZExt(
+      lanes, llvm::FixedVectorType::get(builder_.getInt64Ty(), count));
+  llvm::Value* result;
+  if (layout_.getTypeStoreSize(stored) >= 4) {
+    result = builder_.CreateMaskedGather(
+        whole->getType(), builder_.CreateGEP(stored, memory, at),
+        llvm::Align(layout_.getTypeStoreSize(stored)));
+  } else {
+    result = llvm::PoisonValue::get(whole->getType());
+    for (unsigned lane = 0; lane < count; ++lane) {
+      llvm::Value* from =
+          builder_.CreateGEP(stored, memory, builder_.CreateExtractElement(at, lane));
+      result = builder_.CreateInsertElement(result, builder_.CreateLoad(stored, from), lane);
+    }
+  }
+  if (stored != element) result = builder_.CreateTrunc(result, llvm::FixedVectorType::get(element, count));
+  return result;
+}
+
+namespace {
+
+/// Builds what one simdgroup computes out of vectors of its 32 lanes.
+class SimdgroupBuilder {
+ public:
+  SimdgroupBuilder(llvm::IRBuilder<>& builder, llvm::Value* mask, bool is_full, unsigned group)
+      : builder_(builder), mask_(mask), is_full_(is_full), group_(group) {}
+
+  llvm::Value* reduce(Reduction reduction, bool is_signed, llvm::Value* x) {
+    return narrow(x, [&](llvm::Value* wide) {
+      wide = fill(wide, identity(reduction, is_signed, wide->getType()));
+      for (unsigned half = group_ / 2; half >= 1; half /= 2) {
+        wide = join(builder_, reduction, is_signed, wide,
+                    shuffle(wide, [half](unsigned lane) { return lane ^ half; }));
+      }
+      return wide;
+    });
+  }
+
+  llvm::Value* scan(Reduction reduction, bool inclusive, llvm::Value* x) {
+    return narrow(x, [&](llvm::Value* wide) {
+      llvm::Constant* nothing = identity(reduction, false, wide->getType());
+      wide = fill(wide, nothing);
+      const auto shift = [&](llvm::Value* value, unsigned by) {
+        llvm::SmallVector<int, 32> order;
+        for (unsigned lane = 0; lane < lane_count(value); ++lane) {
+          const bool inside = lane % group_ >= by;
+          order.push_back(inside ? int(lane - by) : int(lane_count(value) + lane));
+        }
+        return builder_.CreateShuffleVector(value, nothing, order);
+      };
+      for (unsigned by = 1; by < group_; by *= 2)
+        wide = join(builder_, reduction, false, shift(wide, by), wide);
+      if (inclusive) return wide;
+      // Begun with 0, not with what sums of nothing are made of.
+      llvm::Value* before = shift(wide, 1);
+      if (wide->getType()->isFPOrFPVectorTy() && reduction == Reduction::sum) {
+        before = builder_.CreateFAdd(before, llvm::Constant::getNullValue(wide->getType()));
+      }
+      return before;
+    });
+  }
+
+  llvm::Value* fill(llvm::Value* x, llvm::Value* with) {
+    return is_full_ ? x : builder_.CreateSelect(mask_, x, with);
+  }
+
+  template <class Order>
+  llvm::Value* shuffle(llvm::Value* x, Order order) {
+    llvm::SmallVector<int, 32> lanes;
+    for (unsigned lane = 0; lane < lane_count(x); ++lane) lanes.push_back(int(order(lane)));
+    return builder_.CreateShuffleVector(x, lanes);
+  }
+
+ private:
+  /// Half and bfloat are computed in float and rounded once.
+  template <class Compute>
+  llvm::Value* narrow(llvm::Value* x, Compute compute) {
+    llvm::Type* element = x->getType()->getScalarType();
+    if (!element->isHalfTy() && !element->isBFloatTy()) return compute(x);
+    llvm::Type* wide = llvm::FixedVectorType::get(builder_.getFloatTy(), lane_count(x));
+    return builder_.CreateFPTrunc(compute(builder_.CreateFPExt(x, wide)), x->getType());
+  }
+
+  llvm::IRBuilder<>& builder_;
+  llvm::Value* mask_;
+  bool is_full_;
+  unsigned group_;
+};
+
+/// Where a lane's two elements of an 8x8 matrix lie.
+unsigned matrix_place(unsigned lane) {
+  const unsigned row = (lane >> 2 & 4) | (lane >> 1 & 3);
+  const unsigned column = (lane >> 1 & 4) | (lane & 1) << 1;
+  return row * 8 + column;
+}
+
+/// The product of 8x8 matrices, two rows of eight in a vector; each element is begun with c and
+/// takes fused products by rising index.
+void multiply_matrices(llvm::IRBuilder<>& builder, llvm::Value* (&operands)[3][2],
+                       llvm::Value* (&results)[2]) {
+  llvm::SmallVector<int, 64> to_rows(64);
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    to_rows[matrix_place(lane)] = int(lane);
+    to_rows[matrix_place(lane) + 1] = int(32 + lane);
+  }
+  llvm::Value* rows[3];
+  for (unsigned i = 0; i < 3; ++i)
+    rows[i] = builder.CreateShuffleVector(operands[i][0], operands[i][1], to_rows);
+  llvm::SmallVector<llvm::Value*, 4> sums;
+  for (unsigned pair = 0; pair < 4; ++pair) {
+    llvm::SmallVector<int, 16> order(16);
+    for (unsigned i = 0; i < 16; ++i) order[i] = int(pair * 16 + i);
+    llvm::Value* sum = builder.CreateShuffleVector(rows[2], order);
+    for (unsigned k = 0; k < 8; ++k) {
+      llvm::SmallVector<int, 16> left(16), right(16);
+      for (unsigned i = 0; i < 16; ++i) {
+        left[i] = int((pair * 2 + i / 8) * 8 + k);
+        right[i] = int(k * 8 + i % 8);
+      }
+      sum = builder.CreateIntrinsic(
+          llvm::Intrinsic::fma, {sum->getType()},
+          {builder.CreateShuffleVector(rows[0], left), builder.CreateShuffleVector(rows[1], right),
+           sum});
+    }
+    sums.push_back(sum);
+  }
+  llvm::SmallVector<int, 64> both(32), whole(64);
+  for (int i = 0; i < 32; ++i) both[i] = i;
+  for (int i = 0; i < 64; ++i) whole[i] = i;
+  llvm::Value* all = builder.CreateShuffleVector(
+      builder.CreateShuffleVector(sums[0], sums[1], both),
+      builder.CreateShuffleVector(sums[2], sums[3], both), whole);
+  for (unsigned part = 0; part < 2; ++part) {
+    llvm::SmallVector<int, 32> from_rows;
+    for (unsigned lane = 0; lane < 32; ++lane)
+      from_rows.push_back(int(matrix_place(lane) + part));
+    results[part] = builder.CreateShuffleVector(all, from_rows);
+  }
+}
+
+}  // namespace
+
+void Vectorizer::emit_simdgroup(llvm::CallInst& call, const builtins::Reference& reference) {
+  const bool is_quad = reference.builtin->group == builtins::Group::quadgroup;
+  llvm::StringRef name(reference.builtin->name.data(), reference.builtin->name.size());
+  const unsigned simdgroups = geometry_.together;
+  const unsigned group = is_quad ? 4 : kSimdgroupSize;
+  name.consume_front(is_quad ? "quad_" : "simd_");
+  const std::string full_name = (llvm::Twine("_") + name).str();
+  const bool type_signed = is_signed(reference.type);
+  auto* index_type = llvm::FixedVectorType::get(builder_.getInt32Ty(), kSimdgroupSize);
+  llvm::SmallVector<llvm::Constant*, 32> numbers;
+  for (unsigned lane = 0; lane < kSimdgroupSize; ++lane) numbers.push_back(builder_.getInt32(lane));
+  llvm::Constant* lane_numbers = llvm::ConstantVector::get(numbers);
+  const auto all_of = [&](uint32_t value) { return llvm::ConstantInt::get(index_type, value); };
+
+  Values results;
+  const Shape shape = shapes_.of(&call);
+  for (unsigned simdgroup = 0; simdgroup < simdgroups; ++simdgroup) {
+    const bool is_full = !has_mask();
+    llvm::Value* lanes = is_full ? nullptr : simdgroup_mask(simdgroup);
+    SimdgroupBuilder build(builder_, lanes, is_full, group);
+    const auto operand = [&](unsigned i) {
+      return concatenate(simdgroup_values(call.getArgOperand(i), simdgroup));
+    };
+    const auto index_operand = [&](unsigned i) {
+      return builder_.CreateZExt(operand(i), index_type);
+    };
+    const auto bits_of = [&](llvm::Value* flags) {
+      return builder_.CreateBitCast(flags, builder_.getInt32Ty());
+    };
+    const auto active_bits = [&]() -> llvm::Value* {
+      return is_full ? builder_.getInt32(~0u) : bits_of(lanes);
+    };
+    // One value for all lanes of the simdgroup.
+    const auto give_scalar = [&](llvm::Value* value) {
+      if (shape.is_varying()) {
+        for (unsigned chunk = 0; chunk < geometry_.chunks_of_simdgroup(); ++chunk)
+          results.push_back(splat(value));
+      } else if (shape.is_uniform()) {
+        results.push_back(value);
+      } else {
+        results.append(geometry_.chunks_of_simdgroup(), value);
+      }
+    };
+    const auto give = [&](llvm::Value* whole) {
+      if (shape.is_varying())
+        split(whole, results);
+      else
+        give_scalar(builder_.CreateExtractElement(whole, uint64_t{0}));
+    };
+    /// The bits of each quadgroup, in its own lanes; or those of the simdgroup.
+    const auto quad_bits = [&](llvm::Value* bits) {
+      llvm::Value* all = builder_.CreateVectorSplat(kSimdgroupSize, bits);
+      llvm::Value* shift = builder_.CreateAnd(lane_numbers, all_of(28));
+      return builder_.CreateAnd(builder_.CreateLShr(all, shift), all_of(15));
+    };
+    const auto first_of = [&]() -> llvm::Value* {  // lane numbers of the first active ones
+      if (!is_quad) {
+        llvm::Value* first = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::cttz, active_bits(),
+                                                            builder_.getFalse());
+        return builder_.CreateVectorSplat(kSimdgroupSize,
+                                          builder_.CreateAnd(first, builder_.getInt32(31)));
+      }
+      llvm::Value* bits = quad_bits(active_bits());
+      llvm::Value* first = builder_.CreateBinaryIntrinsic(
+          llvm::Intrinsic::cttz, bits, builder_.getFalse());
+      return builder_.CreateAdd(builder_.CreateAnd(lane_numbers, all_of(28)),
+                                builder_.CreateAnd(first, all_of(3)));
+    };
+
+    if (name.starts_with("prefix_")) {
+      give(build.scan(find_reduction(full_name), name.starts_with("prefix_inclusive"),
+                      operand(0)));
+    } else if (const Reduction reduction = find_reduction(full_name);
+               reduction != Reduction::none && !name.starts_with("shuffle")) {
+      give(build.reduce(reduction, type_signed, operand(0)));
+    } else if (name == "ballot" || name == "active_threads_mask") {
+      llvm::Value* bits = active_bits();
+      if (name == "ballot") bits = builder_.CreateAnd(bits, bits_of(operand(0)));
+      if (is_quad)
+        give(builder_.CreateZExt(quad_bits(bits), llvm::FixedVectorType::get(
+                                                      builder_.getInt64Ty(), kSimdgroupSize)));
+      else
+        give_scalar(builder_.CreateZExt(bits, builder_.getInt64Ty()));
+    } else if (name == "all" || name == "any") {
+      llvm::Value* bits = builder_.CreateAnd(bits_of(operand(0)), active_bits());
+      llvm::Value* wanted = active_bits();
+      if (is_quad) {
+        bits = quad_bits(bits);
+        wanted = quad_bits(wanted);
+      }
+      llvm::Value* zero = llvm::Constant::getNullValue(bits->getType());
+      llvm::Value* result = name == "all" ? builder_.CreateICmpEQ(bits, wanted)
+                                          : builder_.CreateICmpNE(bits, zero);
+      if (is_quad)
+        give(result);
+      else
+        give_scalar(result);
+    } else if (name == "is_first") {
+      give(builder_.CreateICmpEQ(first_of(), lane_numbers));
+    } else if (name == "group_multiply_accumulate" ||
+               reference.builtin->name == "simdgroup_multiply_accumulate") {
+      llvm::Value* operands[3][2];
+      for (unsigned i = 0; i < 3; ++i) {
+        for (unsigned component = 0; component < 2; ++component) {
+          Values parts;
+          for (unsigned chunk = 0; chunk < geometry_.chunks_of_simdgroup(); ++chunk) {
+            parts.push_back(vector(call.getArgOperand(i),
+                                   simdgroup * geometry_.chunks_of_simdgroup() + chunk,
+                                   component));
+          }
+          operands[i][component] = concatenate(parts);
+          operands[i][component] = build.fill(
+              operands[i][component],
+              llvm::Constant::getNullValue(operands[i][component]->getType()));
+        }
+      }
+      llvm::Value* products[2];
+      multiply_matrices(builder_, operands, products);
+      Values parts[2];
+      for (unsigned component = 0; component < 2; ++component)
+        split(products[component], parts[component]);
+      for (unsigned chunk = 0; chunk < geometry_.chunks_of_simdgroup(); ++chunk) {
+        results.push_back(parts[0][chunk]);
+        results.push_back(parts[1][chunk]);
+      }
+    } else if (name == "broadcast" || name == "broadcast_first") {
+      // The lane is the same in all active ones; the first of them knows it.
+      llvm::Value* x = operand(0);
+      x = build.fill(x, llvm::Constant::getNullValue(x->getType()));
+      llvm::Value* from = nullptr;
+      if (name == "broadcast_first") {
+        from = first_of();
+      } else if (is_quad) {
+        from = builder_.CreateAdd(builder_.CreateAnd(lane_numbers, all_of(28)),
+                                  builder_.CreateAnd(index_operand(1), all_of(3)));
+      } else {
+        from = index_operand(1);
+        llvm::Value* first = builder_.CreateExtractElement(first_of(), uint64_t{0});
+        from = llvm::isa<llvm::Constant>(from)
+                   ? from
+                   : builder_.CreateVectorSplat(kSimdgroupSize,
+                                                builder_.CreateExtractElement(from, first));
+      }
+      if (is_quad) {
+        give(permute(x, from));
+      } else {
+        llvm::Value* lane = builder_.CreateAnd(
+            builder_.CreateExtractElement(from, uint64_t{0}), builder_.getInt32(31));
+        give_scalar(builder_.CreateExtractElement(x, lane));
+      }
+    } else if (name.starts_with("shuffle")) {
+      llvm::Value* x = operand(0);
+      x = build.fill(x, llvm::Constant::getNullValue(x->getType()));
+      llvm::Value* base = builder_.CreateAnd(lane_numbers, all_of(~(group - 1) & 31));
+      llvm::Value* own = builder_.CreateAnd(lane_numbers, all_of(group - 1));
+      const auto at = [&](llvm::Value* lane) {
+        return builder_.CreateAdd(base, builder_.CreateAnd(lane, all_of(group - 1)));
+      };
+      if (name == "shuffle") {
+        give(permute(x, at(index_operand(1))));
+      } else if (name == "shuffle_xor") {
+        give(permute(x, at(builder_.CreateXor(own, index_operand(1)))));
+      } else if (name == "shuffle_rotate_up") {
+        give(permute(x, at(builder_.CreateSub(own, index_operand(1)))));
+      } else if (name == "shuffle_rotate_down") {
+        give(permute(x, at(builder_.CreateAdd(own, index_operand(1)))));
+      } else if (name == "shuffle_up" || name == "shuffle_down") {
+        llvm::Value* delta = index_operand(1);
+        const bool up = name == "shuffle_up";
+        llvm::Value* from = up ? builder_.CreateSub(own, delta) : builder_.CreateAdd(own, delta);
+        llvm::Value* inside = builder_.CreateICmpULT(from, all_of(group));
+        give(permute(x, at(builder_.CreateSelect(inside, from, own))));
+      } else {
+        const bool up = name == "shuffle_and_fill_up";
+        llvm::Value* fill_value = operand(1);
+        fill_value =
+            build.fill(fill_value, llvm::Constant::getNullValue(fill_value->getType()));
+        llvm::Value* delta = index_operand(2);
+        llvm::Value* modulo = index_operand(3);
+        // A modulo of 0 or beyond the group means all of it.
+        llvm::Value* odd = builder_.CreateOr(
+            builder_.CreateICmpEQ(modulo, all_of(0)), builder_.CreateICmpUGT(modulo, all_of(group)));
+        modulo = builder_.CreateSelect(odd, all_of(group), modulo);
+        llvm::Value* part = builder_.CreateURem(own, modulo);
+        llvm::Value* start = builder_.CreateSub(own, part);
+        llvm::Value* from = up ? builder_.CreateSub(part, delta) : builder_.CreateAdd(part, delta);
+        llvm::Value* inside = builder_.CreateICmpULT(from, modulo);
+        llvm::Value* wrapped =
+            up ? builder_.CreateAdd(from, modulo) : builder_.CreateSub(from, modulo);
+        llvm::Value* here = permute(x, at(builder_.CreateAdd(start, from)));
+        llvm::Value* there = permute(fill_value, at(builder_.CreateAdd(start, wrapped)));
+        give(builder_.CreateSelect(inside, here, there));
+      }
+    } else {
+      return fail(call, "'" + call.getCalledFunction()->getName().str() + "'");
+    }
+  }
+  define(call, std::move(results));
+}
+
+}  // namespace anymetal::simt
