@@ -4,6 +4,7 @@
 #include <llvm/Analysis/TargetTransformInfo.h>
 #include <llvm/Analysis/TargetTransformInfoImpl.h>
 #include <llvm/IR/Dominators.h>
+#include <llvm/IR/PassInstrumentation.h>
 
 namespace anymetal::simt {
 
