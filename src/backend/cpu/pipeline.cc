@@ -52,8 +52,10 @@ Result<void> vectorize(Compilation& c) {
     return unsupported_error("messages (os_log, printf) in vector code are not supported yet");
   const Variant& variant = c.image.variant;
   simt::Options options;
-  for (unsigned axis = 0; axis < 3; ++axis)
+  for (unsigned axis = 0; axis < 3; ++axis) {
     options.threadgroup[axis] = along(variant.threadgroup, axis);
+    options.dispatch_threadgroup[axis] = along(variant.dispatch, axis);
+  }
   options.is_partial = variant.is_partial;
   options.chunk = vector_register_bytes() / 4;
   ANYMETAL_ASSIGN_OR_RETURN(const simt::Report report, simt::vectorize(*c.function, options));
