@@ -87,7 +87,7 @@ class RegionSplitter {
     return llvm::all_of(instruction.operands(), [&](const llvm::Use& operand) {
       if (operand == step()) return false;
       const auto* made = llvm::dyn_cast<llvm::Instruction>(operand);
-      return !made || made->getParent() == entry_;
+      return !made || (made->getParent() == entry_ && !made->hasMetadata(kPrivateVariable));
     });
   }
 
@@ -256,8 +256,7 @@ class RegionSplitter {
       }
     }
     for (llvm::PHINode* phi : phis) {
-      llvm::IRBuilder<> builder(&*phi->getParent()->getFirstInsertionPt());
-      llvm::LoadInst* load = builder.CreateLoad(phi->getType(), address(builder, slots_[phi]));
+      llvm::LoadInst* load = read_slot(phi->getParent(), phi->getType(), slots_[phi]);
       load->takeName(phi);
       phi->replaceAllUsesWith(load);
       slots_[load] = slots_[phi];
@@ -312,6 +311,13 @@ class RegionSplitter {
     }
     const bool is_shared = shared_with_.count(value) != 0;
     if (elsewhere.empty() && !is_shared) return;
+    if (!is_shared && !is_phi_load_.contains(value) && is_cheap(value, 0)) {
+      for (auto& [head, uses] : elsewhere) {
+        llvm::Value* again = compute_again(value, *head);
+        for (llvm::Use* use : uses) use->set(again);
+      }
+      return;
+    }
     if (!slots_.count(value))
       slots_[value] = make_slot(value->getType(), same_for_all, value->getName() + ".kept");
     const Slot& slot = slots_[value];
@@ -323,11 +329,53 @@ class RegionSplitter {
       builder.CreateStore(value, address(builder, slot));
     }
     for (auto& [head, uses] : elsewhere) {
-      llvm::IRBuilder<> builder(&*head->getFirstInsertionPt());
-      llvm::LoadInst* load = builder.CreateLoad(value->getType(), address(builder, slot),
-                                                value->getName());
+      llvm::LoadInst* load = read_slot(head, value->getType(), slot);
       for (llvm::Use* use : uses) use->set(load);
     }
+  }
+
+  llvm::LoadInst* read_slot(llvm::BasicBlock* head, llvm::Type* type, const Slot& slot) {
+    llvm::IRBuilder<> builder(&*head->getFirstInsertionPt());
+    llvm::LoadInst* load = builder.CreateLoad(type, address(builder, slot));
+    // What all steps share is read before the first of them can write it for the next round.
+    if (slot.one_for_all) read_once_.emplace_back(load, head);
+    return load;
+  }
+
+  /// Whether computing it again takes less than keeping it: addresses and positions, which follow
+  /// from the step.
+  [[nodiscard]] bool is_cheap(const llvm::Value* value, int depth) const {
+    const auto* made = llvm::dyn_cast<llvm::Instruction>(value);
+    if (!made) return true;
+    if (made->getParent() == entry_) return !made->hasMetadata(kPrivateVariable);
+    if (depth > 6) return false;
+    if (!llvm::isa<llvm::BinaryOperator, llvm::CastInst, llvm::GetElementPtrInst,
+                   llvm::InsertElementInst, llvm::ShuffleVectorInst, llvm::ICmpInst>(made))
+      return false;
+    const auto* operation = llvm::dyn_cast<llvm::BinaryOperator>(made);
+    if (operation && operation->isIntDivRem() &&
+        !llvm::isa<llvm::Constant>(operation->getOperand(1)))
+      return false;
+    return llvm::all_of(made->operands(), [&](const llvm::Use& operand) {
+      return is_cheap(operand, depth + 1);
+    });
+  }
+
+  llvm::Value* compute_again(llvm::Value* value, llvm::BasicBlock& head) {
+    auto* made = llvm::dyn_cast<llvm::Instruction>(value);
+    if (!made || made->getParent() == entry_) return value;
+    llvm::Value*& again = again_[{value, &head}];
+    if (again) return again;
+    llvm::Instruction* copy = made->clone();
+    for (llvm::Use& operand : copy->operands()) operand.set(compute_again(operand, head));
+    // Behind what it is computed from: each copy goes to the end of those at the head.
+    llvm::Instruction*& last = last_copy_[&head];
+    if (last)
+      copy->insertAfter(last);
+    else
+      copy->insertBefore(head.getFirstInsertionPt());
+    last = copy;
+    return again_[{value, &head}] = copy;
   }
 
   /// Each step has its own, unless nothing is carried from region to region.
@@ -388,6 +436,7 @@ class RegionSplitter {
       builder.CreateStore(builder.getInt32(0), counter);
       builder.CreateBr(head);
     }
+    for (auto& [load, head] : read_once_) load->moveBefore(starts[head]->getTerminator());
     llvm::BasicBlock* end = llvm::BasicBlock::Create(context_, "end", &function_);
     llvm::IRBuilder<>(end).CreateRetVoid();
     const auto make_latch = [&](llvm::BasicBlock* head, llvm::BasicBlock* next) {
@@ -433,6 +482,9 @@ class RegionSplitter {
   std::map<llvm::Value*, Slot> slots_;
   std::map<llvm::Instruction*, llvm::PHINode*> shared_with_;
   std::set<llvm::Instruction*> is_phi_load_;
+  std::vector<std::pair<llvm::LoadInst*, llvm::BasicBlock*>> read_once_;
+  std::map<std::pair<llvm::Value*, llvm::BasicBlock*>, llvm::Value*> again_;
+  std::map<llvm::BasicBlock*, llvm::Instruction*> last_copy_;
 };
 
 /// The same function without its second parameter.
