@@ -66,8 +66,8 @@ void expand_memory_intrinsics(llvm::Function& function, Passes& passes) {
   }
   for (llvm::MemIntrinsic* intrinsic : found) {
     if (auto* copy = llvm::dyn_cast<llvm::MemCpyInst>(intrinsic)) {
-      llvm::expandMemCpyAsLoop(
-          copy, passes.functions().getResult<llvm::TargetIRAnalysis>(function));
+      llvm::expandMemCpyAsLoop(copy,
+                               passes.functions().getResult<llvm::TargetIRAnalysis>(function));
     } else if (auto* move = llvm::dyn_cast<llvm::MemMoveInst>(intrinsic)) {
       if (!llvm::expandMemMoveAsLoop(
               move, passes.functions().getResult<llvm::TargetIRAnalysis>(function)))

@@ -25,8 +25,8 @@ struct Options {
   /// Size that the dispatch gave: threadgroups at the edge of the grid may be smaller.
   uint32_t dispatch_threadgroup[3] = {1, 1, 1};
   /// Only the first ThreadgroupFrame::active_threads threads, in the order of
-  /// thread_index_in_threadgroup, exist: a threadgroup at the end of the grid, cut in its last axis.
-  /// Else all of them.
+  /// thread_index_in_threadgroup, exist: a threadgroup at the end of the grid, cut in its last
+  /// axis. Else all of them.
   bool is_partial = false;
   /// Lanes of a chunk, the vectors that code is made of: 16, 8 or 4; 32-bit lanes that fill a
   /// register.

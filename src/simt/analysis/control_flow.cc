@@ -24,9 +24,12 @@ bool differs_between_lanes(const llvm::Value* value, const Geometry& geometry) {
   const auto reference = builtins::find(name.str());
   if (!reference) return true;
   switch (reference->builtin->uniformity) {
-    case builtins::Uniformity::varying: return true;
-    case builtins::Uniformity::simdgroup: return geometry.together != 1;
-    default: return reference->builtin->memory == builtins::Memory::texture;
+    case builtins::Uniformity::varying:
+      return true;
+    case builtins::Uniformity::simdgroup:
+      return geometry.together != 1;
+    default:
+      return reference->builtin->memory == builtins::Memory::texture;
   }
 }
 
@@ -148,8 +151,7 @@ void ControlFlow::find_divergence() {
   std::vector<llvm::BasicBlock*> work;
   for (llvm::BasicBlock* block : order_) {
     auto* branch = llvm::dyn_cast<llvm::BranchInst>(block->getTerminator());
-    if (branch && branch->isConditional() &&
-        uniformity_->has_divergent_end(*block)) {
+    if (branch && branch->isConditional() && uniformity_->has_divergent_end(*block)) {
       divergent_.insert(block);
       work.push_back(block);
     }
@@ -172,8 +174,7 @@ void ControlFlow::find_divergence() {
       loop->getExitingBlocks(exiting);
       for (llvm::BasicBlock* block : exiting) {
         auto* jump = llvm::dyn_cast<llvm::BranchInst>(block->getTerminator());
-        if (jump && jump->isConditional() && divergent_.insert(block).second)
-          work.push_back(block);
+        if (jump && jump->isConditional() && divergent_.insert(block).second) work.push_back(block);
       }
     }
   }
@@ -227,8 +228,7 @@ void ControlFlow::find_barriers(llvm::Function& function) {
 bool ControlFlow::has_divergent_exit(const llvm::Loop* loop) const {
   llvm::SmallVector<llvm::BasicBlock*, 8> exiting;
   loop->getExitingBlocks(exiting);
-  return llvm::any_of(exiting,
-                      [&](llvm::BasicBlock* block) { return divergent_.contains(block); });
+  return llvm::any_of(exiting, [&](llvm::BasicBlock* block) { return divergent_.contains(block); });
 }
 
 }  // namespace anymetal::simt

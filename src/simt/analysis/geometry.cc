@@ -69,7 +69,8 @@ Shape position_shape(const PositionRule& rule, const Geometry& geometry) {
   } else {
     return Shape::varying();
   }
-  if (rule.grid_axis >= 0) zeros = std::min(zeros, trailing_zeros(geometry.dispatch_size[rule.grid_axis]));
+  if (rule.grid_axis >= 0)
+    zeros = std::min(zeros, trailing_zeros(geometry.dispatch_size[rule.grid_axis]));
   return Shape::pattern(std::move(offsets), zeros);
 }
 

@@ -11,11 +11,11 @@
 namespace anymetal::simt {
 
 struct Geometry {
-  uint32_t size[3] = {1, 1, 1};  ///< of the threadgroup
+  uint32_t size[3] = {1, 1, 1};           ///< of the threadgroup
   uint32_t dispatch_size[3] = {1, 1, 1};  ///< as the dispatch gave it
-  bool is_partial = false;       ///< fewer threads than that may exist
-  unsigned chunk = 8;            ///< lanes
-  unsigned together = 1;         ///< simdgroups that advance together, one step
+  bool is_partial = false;                ///< fewer threads than that may exist
+  unsigned chunk = 8;                     ///< lanes
+  unsigned together = 1;                  ///< simdgroups that advance together, one step
 
   [[nodiscard]] uint32_t threads() const { return size[0] * size[1] * size[2]; }
   [[nodiscard]] uint32_t simdgroups() const {
@@ -26,9 +26,7 @@ struct Geometry {
   [[nodiscard]] unsigned chunks() const { return together * chunks_of_simdgroup(); }
   [[nodiscard]] uint32_t threads_of_step() const { return together * kSimdgroupSize; }
   /// Whether every lane of every step is a thread.
-  [[nodiscard]] bool is_full() const {
-    return !is_partial && threads() % threads_of_step() == 0;
-  }
+  [[nodiscard]] bool is_full() const { return !is_partial && threads() % threads_of_step() == 0; }
 };
 
 /// A position as a function of thread_index_in_threadgroup: index / divisor % modulus, then plus

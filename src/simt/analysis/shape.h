@@ -35,9 +35,7 @@ class Shape {
   [[nodiscard]] bool is_uniform() const { return kind_ == Kind::uniform; }
   [[nodiscard]] bool is_varying() const { return kind_ == Kind::varying; }
   /// Uniform or a pattern: one scalar for each chunk holds it.
-  [[nodiscard]] bool has_base() const {
-    return kind_ == Kind::uniform || kind_ == Kind::pattern;
-  }
+  [[nodiscard]] bool has_base() const { return kind_ == Kind::uniform || kind_ == Kind::pattern; }
   /// The same in all lanes of a chunk.
   [[nodiscard]] bool is_flat() const;
   /// Of lane i, if it has a base.

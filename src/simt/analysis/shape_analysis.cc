@@ -98,8 +98,7 @@ Shape ShapeAnalysis::derive(const llvm::Instruction& instruction) const {
   for (const llvm::Use& operand : instruction.operands()) {
     if (of(operand).is_unknown()) return {};
   }
-  const bool uniform =
-      !instruction.getType()->isVoidTy() && flow_.is_uniform(&instruction);
+  const bool uniform = !instruction.getType()->isVoidTy() && flow_.is_uniform(&instruction);
   Shape shape = Shape::varying();
   if (const auto* operation = llvm::dyn_cast<llvm::BinaryOperator>(&instruction)) {
     shape = of_binary(*operation);
@@ -157,8 +156,7 @@ Shape ShapeAnalysis::of_phi(const llvm::PHINode& phi) const {
     }
     if (joined.is_varying()) continue;
     const unsigned zeros = std::min(shape.zeros(), joined.zeros());
-    joined = combine(shape, joined, geometry_.chunk, zeros,
-                     [](int64_t a, int64_t) { return a; });
+    joined = combine(shape, joined, geometry_.chunk, zeros, [](int64_t a, int64_t) { return a; });
   }
   if (joined.is_unknown()) return joined;
   if (flow_.is_uniform(&phi)) return Shape::uniform(joined.is_varying() ? 0 : joined.zeros());
@@ -231,7 +229,8 @@ Shape ShapeAnalysis::of_binary(const llvm::BinaryOperator& operation) const {
                            [amount](int64_t o) { return o >> amount; });
       }
       return flat ? Shape::affine(chunk, 0) : Shape::varying();
-    default: return flat ? Shape::affine(chunk, 0) : Shape::varying();
+    default:
+      return flat ? Shape::affine(chunk, 0) : Shape::varying();
   }
 }
 
@@ -257,8 +256,10 @@ Shape ShapeAnalysis::of_cast(const llvm::CastInst& cast) const {
     case llvm::Instruction::PtrToInt:
       if (scale(cast.getOperand(0)) == 1) return shape;
       break;
-    case llvm::Instruction::IntToPtr: return shape;
-    default: break;
+    case llvm::Instruction::IntToPtr:
+      return shape;
+    default:
+      break;
   }
   return shape.is_flat() ? Shape::affine(chunk, 0) : Shape::varying();
 }
@@ -300,8 +301,8 @@ Shape ShapeAnalysis::of_call(const llvm::CallInst& call) const {
     return Shape::varying();
   }
   if (call.mayReadOrWriteMemory()) return Shape::varying();
-  const bool flat = llvm::all_of(call.args(),
-                                 [&](const llvm::Use& argument) { return of(argument).is_flat(); });
+  const bool flat =
+      llvm::all_of(call.args(), [&](const llvm::Use& argument) { return of(argument).is_flat(); });
   return flat ? Shape::affine(geometry_.chunk, 0) : Shape::varying();
 }
 
@@ -315,7 +316,7 @@ Shape ShapeAnalysis::of_variable(const llvm::AllocaInst& variable) const {
 
 void ShapeAnalysis::find_signed_indices(llvm::Function& function) {
   std::function<bool(const llvm::Value*, int)> feeds_addresses = [&](const llvm::Value* value,
-                                                                    int depth) {
+                                                                     int depth) {
     if (depth > 6 || value->use_empty()) return false;
     return llvm::all_of(value->users(), [&](const llvm::User* user) {
       if (const auto* address = llvm::dyn_cast<llvm::GetElementPtrInst>(user))
@@ -325,10 +326,12 @@ void ShapeAnalysis::find_signed_indices(llvm::Function& function) {
       switch (operation->getOpcode()) {
         case llvm::Instruction::Add:
         case llvm::Instruction::Sub:
-        case llvm::Instruction::Mul: return feeds_addresses(user, depth + 1);
+        case llvm::Instruction::Mul:
+          return feeds_addresses(user, depth + 1);
         case llvm::Instruction::Shl:
           return operation->getOperand(0) == value && feeds_addresses(user, depth + 1);
-        default: return false;
+        default:
+          return false;
       }
     });
   };
@@ -380,8 +383,8 @@ void ShapeAnalysis::find_interleaved(llvm::Function& function) {
       const unsigned bits = layout_.getIndexTypeSizeInBits(address->getType());
       llvm::MapVector<llvm::Value*, llvm::APInt> variables;
       llvm::APInt constant(bits, 0);
-      fits &= address->collectOffset(layout_, bits, variables, constant) &&
-              constant.urem(bytes) == 0;
+      fits &=
+          address->collectOffset(layout_, bits, variables, constant) && constant.urem(bytes) == 0;
       for (const auto& [index, size] : variables) fits &= size.urem(bytes) == 0;
     }
     if (fits) interleaved_[variable] = bytes;

@@ -43,8 +43,8 @@ class RegionSplitter {
     const Uniformity uniformity(
         function_,
         [this](const llvm::Value* value) {
-          return value == step() || llvm::isa<llvm::AllocaInst, llvm::AtomicRMWInst,
-                                              llvm::AtomicCmpXchgInst>(value);
+          return value == step() ||
+                 llvm::isa<llvm::AllocaInst, llvm::AtomicRMWInst, llvm::AtomicCmpXchgInst>(value);
         },
         [](const llvm::Value*) { return false; });
     ANYMETAL_RETURN_IF_ERROR(check_ways(uniformity));
@@ -80,8 +80,8 @@ class RegionSplitter {
       const llvm::Value* from = load->getPointerOperand()->stripInBoundsConstantOffsets();
       const auto* table = llvm::dyn_cast<llvm::LoadInst>(from);
       if (from != function_.getArg(0) &&
-          !(table && table->getPointerOperand()->stripInBoundsConstantOffsets() ==
-                         function_.getArg(0)))
+          !(table &&
+            table->getPointerOperand()->stripInBoundsConstantOffsets() == function_.getArg(0)))
         return false;
     }
     return llvm::all_of(instruction.operands(), [&](const llvm::Use& operand) {
@@ -130,11 +130,9 @@ class RegionSplitter {
   void isolate_heads() {
     for (llvm::BasicBlock* head : heads_) {
       if (head->phis().empty()) continue;
-      const llvm::SetVector<llvm::BasicBlock*> before(llvm::pred_begin(head),
-                                                     llvm::pred_end(head));
+      const llvm::SetVector<llvm::BasicBlock*> before(llvm::pred_begin(head), llvm::pred_end(head));
       for (llvm::BasicBlock* block : before) {
-        if (llvm::succ_size(block) > 1)
-          llvm::SplitBlockPredecessors(head, {block}, ".edge");
+        if (llvm::succ_size(block) > 1) llvm::SplitBlockPredecessors(head, {block}, ".edge");
       }
     }
   }
@@ -322,9 +320,9 @@ class RegionSplitter {
       slots_[value] = make_slot(value->getType(), same_for_all, value->getName() + ".kept");
     const Slot& slot = slots_[value];
     if (!is_phi_load_.contains(value)) {
-      llvm::BasicBlock::iterator after =
-          llvm::isa<llvm::PHINode>(value) ? value->getParent()->getFirstInsertionPt()
-                                          : std::next(value->getIterator());
+      llvm::BasicBlock::iterator after = llvm::isa<llvm::PHINode>(value)
+                                             ? value->getParent()->getFirstInsertionPt()
+                                             : std::next(value->getIterator());
       llvm::IRBuilder<> builder(value->getParent(), after);
       builder.CreateStore(value, address(builder, slot));
     }
@@ -356,9 +354,8 @@ class RegionSplitter {
     if (operation && operation->isIntDivRem() &&
         !llvm::isa<llvm::Constant>(operation->getOperand(1)))
       return false;
-    return llvm::all_of(made->operands(), [&](const llvm::Use& operand) {
-      return is_cheap(operand, depth + 1);
-    });
+    return llvm::all_of(made->operands(),
+                        [&](const llvm::Use& operand) { return is_cheap(operand, depth + 1); });
   }
 
   llvm::Value* compute_again(llvm::Value* value, llvm::BasicBlock& head) {
@@ -442,8 +439,8 @@ class RegionSplitter {
     const auto make_latch = [&](llvm::BasicBlock* head, llvm::BasicBlock* next) {
       auto* latch = llvm::BasicBlock::Create(context_, "next.step", &function_);
       llvm::IRBuilder<> builder(latch);
-      llvm::Value* following = builder.CreateAdd(
-          builder.CreateLoad(builder.getInt32Ty(), counter), builder.getInt32(1), "", true, true);
+      llvm::Value* following = builder.CreateAdd(builder.CreateLoad(builder.getInt32Ty(), counter),
+                                                 builder.getInt32(1), "", true, true);
       builder.CreateStore(following, counter);
       builder.CreateCondBr(builder.CreateICmpULT(following, steps), head, next);
       return latch;
@@ -489,10 +486,9 @@ class RegionSplitter {
 
 /// The same function without its second parameter.
 llvm::Function* drop_step(llvm::Function& function) {
-  auto* type = llvm::FunctionType::get(function.getReturnType(),
-                                       {function.getArg(0)->getType()}, false);
-  auto* made =
-      llvm::Function::Create(type, function.getLinkage(), "", function.getParent());
+  auto* type =
+      llvm::FunctionType::get(function.getReturnType(), {function.getArg(0)->getType()}, false);
+  auto* made = llvm::Function::Create(type, function.getLinkage(), "", function.getParent());
   made->takeName(&function);
   made->splice(made->begin(), &function);
   made->addFnAttr(llvm::Attribute::NoUnwind);
@@ -539,11 +535,11 @@ uint64_t move_to_scratch(llvm::Function& function) {
   }
   if (large.empty()) return 0;
   llvm::IRBuilder<> builder(&*function.getEntryBlock().getFirstInsertionPt());
-  llvm::Value* scratch = builder.CreateLoad(
-      builder.getPtrTy(),
-      builder.CreateConstInBoundsGEP1_64(builder.getInt8Ty(), function.getArg(0),
-                                         offsetof(ThreadgroupFrame, scratch)),
-      "scratch");
+  llvm::Value* scratch =
+      builder.CreateLoad(builder.getPtrTy(),
+                         builder.CreateConstInBoundsGEP1_64(builder.getInt8Ty(), function.getArg(0),
+                                                            offsetof(ThreadgroupFrame, scratch)),
+                         "scratch");
   uint64_t bytes = 0;
   for (llvm::AllocaInst* variable : large) {
     variable->replaceAllUsesWith(

@@ -15,9 +15,9 @@ namespace {
 bool is_silent(const llvm::Instruction& instruction) {
   if (llvm::isa<llvm::DbgInfoIntrinsic, llvm::AssumeInst>(instruction)) return true;
   const auto* intrinsic = llvm::dyn_cast<llvm::IntrinsicInst>(&instruction);
-  return intrinsic && (intrinsic->isLifetimeStartOrEnd() ||
-                       intrinsic->getIntrinsicID() ==
-                           llvm::Intrinsic::experimental_noalias_scope_decl);
+  return intrinsic &&
+         (intrinsic->isLifetimeStartOrEnd() ||
+          intrinsic->getIntrinsicID() == llvm::Intrinsic::experimental_noalias_scope_decl);
 }
 
 }  // namespace
@@ -92,12 +92,12 @@ llvm::Value* Vectorizer::clone_scalar(llvm::Instruction& instruction, unsigned c
   if (division && division->isIntDivRem() && (masked || in_lane_0_only) &&
       !llvm::isa<llvm::Constant>(division->getOperand(1))) {
     llvm::Value* divisor = builder_.CreateFreeze(division->getOperand(1));
-    llvm::Value* bad = builder_.CreateICmpEQ(divisor, llvm::Constant::getNullValue(divisor->getType()));
+    llvm::Value* bad =
+        builder_.CreateICmpEQ(divisor, llvm::Constant::getNullValue(divisor->getType()));
     if (division->getOpcode() == llvm::Instruction::SDiv ||
         division->getOpcode() == llvm::Instruction::SRem) {
       bad = builder_.CreateOr(
-          bad,
-          builder_.CreateICmpEQ(divisor, llvm::Constant::getAllOnesValue(divisor->getType())));
+          bad, builder_.CreateICmpEQ(divisor, llvm::Constant::getAllOnesValue(divisor->getType())));
       // x / -1 is -x and x % -1 is 0, for every x.
       llvm::Value* is_minus_one =
           builder_.CreateICmpEQ(divisor, llvm::Constant::getAllOnesValue(divisor->getType()));
@@ -124,8 +124,7 @@ void Vectorizer::emit_variable(llvm::AllocaInst& variable) {
   Values values;
   auto* type = llvm::ArrayType::get(builder_.getInt8Ty(), size * width_);
   for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
-    llvm::AllocaInst* storage =
-        builder_.CreateAlloca(type, nullptr, variable.getName() + ".lanes");
+    llvm::AllocaInst* storage = builder_.CreateAlloca(type, nullptr, variable.getName() + ".lanes");
     storage->setAlignment(llvm::Align(64));
     storage->setMetadata(kPrivateVariable, llvm::MDNode::get(context_, {}));
     values.push_back(storage);
@@ -199,8 +198,8 @@ llvm::Value* Vectorizer::emit_lanewise(llvm::Instruction& instruction, unsigned 
       llvm::SmallVector<llvm::Value*, 4> indices;
       const Shape base = shapes_.of(address->getPointerOperand());
       // A scalar base with varying offsets is what gathers like best.
-      llvm::Value* pointer = base.is_flat() ? scalar(address->getPointerOperand(), chunk)
-                                            : operand(0);
+      llvm::Value* pointer =
+          base.is_flat() ? scalar(address->getPointerOperand(), chunk) : operand(0);
       for (const llvm::Use& index : address->indices()) {
         if (llvm::isa<llvm::Constant>(index)) {
           indices.push_back(index);
@@ -215,8 +214,8 @@ llvm::Value* Vectorizer::emit_lanewise(llvm::Instruction& instruction, unsigned 
       address->collectOffset(layout_, 64, variables, constant);
       llvm::Value* offset = splat(builder_.getInt64(constant.getZExtValue() * scale));
       for (auto& [index, size] : variables) {
-        llvm::Value* part = builder_.CreateSExtOrTrunc(vector(index, chunk),
-                                                       lane_type(builder_.getInt64Ty()));
+        llvm::Value* part =
+            builder_.CreateSExtOrTrunc(vector(index, chunk), lane_type(builder_.getInt64Ty()));
         offset = builder_.CreateAdd(
             offset,
             builder_.CreateMul(part, splat(builder_.getInt64(size.getZExtValue() * scale))));
@@ -245,12 +244,9 @@ llvm::Value* Vectorizer::emit_division(llvm::BinaryOperator& operation, unsigned
   llvm::Value* a = vector(operation.getOperand(0), chunk);
   llvm::Value* b = vector(operation.getOperand(1), chunk);
   const auto opcode = operation.getOpcode();
-  const bool is_signed =
-      opcode == llvm::Instruction::SDiv || opcode == llvm::Instruction::SRem;
-  const bool is_quotient =
-      opcode == llvm::Instruction::SDiv || opcode == llvm::Instruction::UDiv;
-  if (llvm::isa<llvm::Constant>(operation.getOperand(1)))
-    return builder_.CreateBinOp(opcode, a, b);
+  const bool is_signed = opcode == llvm::Instruction::SDiv || opcode == llvm::Instruction::SRem;
+  const bool is_quotient = opcode == llvm::Instruction::SDiv || opcode == llvm::Instruction::UDiv;
+  if (llvm::isa<llvm::Constant>(operation.getOperand(1))) return builder_.CreateBinOp(opcode, a, b);
   llvm::Type* type = a->getType();
   auto* one = llvm::ConstantInt::get(type, 1);
   if (has_mask()) b = builder_.CreateSelect(mask(chunk), b, one);
@@ -297,8 +293,7 @@ void Vectorizer::emit_bitcast(llvm::Instruction& instruction) {
         whole, llvm::FixedVectorType::get(to->getScalarType(), width_ * results));
     for (unsigned result = 0; result < results; ++result) {
       llvm::SmallVector<int, 16> lanes;
-      for (unsigned lane = 0; lane < width_; ++lane)
-        lanes.push_back(int(lane * results + result));
+      for (unsigned lane = 0; lane < width_; ++lane) lanes.push_back(int(lane * results + result));
       values.push_back(builder_.CreateShuffleVector(whole, lanes));
     }
   }
@@ -318,8 +313,8 @@ void Vectorizer::emit_components(llvm::Instruction& instruction) {
       llvm::Value* at = vector(extract->getIndexOperand(), chunk);
       llvm::Value* value = vector(whole, chunk, 0);
       for (unsigned component = 1; component < component_count(whole->getType()); ++component) {
-        llvm::Value* here = builder_.CreateICmpEQ(
-            at, llvm::ConstantInt::get(at->getType(), component));
+        llvm::Value* here =
+            builder_.CreateICmpEQ(at, llvm::ConstantInt::get(at->getType(), component));
         value = builder_.CreateSelect(here, vector(whole, chunk, component), value);
       }
       values.push_back(value);
@@ -335,10 +330,9 @@ void Vectorizer::emit_components(llvm::Instruction& instruction) {
           values.push_back(old);
         } else {
           llvm::Value* at = vector(insert->getOperand(2), chunk);
-          llvm::Value* here = builder_.CreateICmpEQ(
-              at, llvm::ConstantInt::get(at->getType(), component));
-          values.push_back(
-              builder_.CreateSelect(here, vector(insert->getOperand(1), chunk), old));
+          llvm::Value* here =
+              builder_.CreateICmpEQ(at, llvm::ConstantInt::get(at->getType(), component));
+          values.push_back(builder_.CreateSelect(here, vector(insert->getOperand(1), chunk), old));
         }
       }
     } else if (auto* shuffle = llvm::dyn_cast<llvm::ShuffleVectorInst>(&instruction)) {
@@ -375,8 +369,7 @@ void Vectorizer::emit_components(llvm::Instruction& instruction) {
 /// Positions and sizes.
 bool Vectorizer::emit_position(llvm::CallInst& call, llvm::StringRef name) {
   const auto triple = [&](llvm::StringRef member, size_t offset) -> bool {
-    if (!name.starts_with(member) || name.size() != member.size() + 2 ||
-        name[member.size()] != '.')
+    if (!name.starts_with(member) || name.size() != member.size() + 2 || name[member.size()] != '.')
       return false;
     const auto axis = size_t(name.back() - 'x');
     define(call, {load_frame(builder_.getInt32Ty(), offset + 4 * axis, "position")});
@@ -408,9 +401,8 @@ bool Vectorizer::emit_position(llvm::CallInst& call, llvm::StringRef name) {
     return load_frame(builder_.getInt32Ty(), offsetof(ThreadgroupFrame, active_threads), "active");
   };
   const auto groups_of = [&](uint32_t size) {
-    define(call, {builder_.CreateUDiv(
-                     builder_.CreateAdd(active(), builder_.getInt32(size - 1)),
-                     builder_.getInt32(size))});
+    define(call, {builder_.CreateUDiv(builder_.CreateAdd(active(), builder_.getInt32(size - 1)),
+                                      builder_.getInt32(size))});
     return true;
   };
   if (name == "simdgroups_per_threadgroup") return groups_of(kSimdgroupSize);
@@ -439,8 +431,8 @@ bool Vectorizer::emit_position(llvm::CallInst& call, llvm::StringRef name) {
   for (unsigned chunk = 0; chunk < (shape.is_uniform() ? 1 : chunks_); ++chunk) {
     llvm::Value* index = first_index(chunk);
     if (shape.is_varying())
-      index = builder_.CreateAdd(splat(index),
-                                 iota(builder_.getInt32Ty(), Shape::affine(width_, 1)));
+      index =
+          builder_.CreateAdd(splat(index), iota(builder_.getInt32Ty(), Shape::affine(width_, 1)));
     const auto number = [&](uint32_t value) {
       return llvm::ConstantInt::get(index->getType(), value);
     };
@@ -457,7 +449,8 @@ bool Vectorizer::emit_position(llvm::CallInst& call, llvm::StringRef name) {
 }
 
 void Vectorizer::emit_call(llvm::CallInst& call) {
-  if (auto* intrinsic = llvm::dyn_cast<llvm::IntrinsicInst>(&call)) return emit_intrinsic(*intrinsic);
+  if (auto* intrinsic = llvm::dyn_cast<llvm::IntrinsicInst>(&call))
+    return emit_intrinsic(*intrinsic);
   const llvm::StringRef name = callee_name(&call);
   if (!name.starts_with("am.")) return emit_lane_calls(call);
   const auto reference = builtins::find(name.str());
@@ -480,8 +473,10 @@ void Vectorizer::emit_call(llvm::CallInst& call) {
       return;
     }
     case Group::simdgroup:
-    case Group::quadgroup: return emit_simdgroup(call, *reference);
-    default: break;
+    case Group::quadgroup:
+      return emit_simdgroup(call, *reference);
+    default:
+      break;
   }
   const Shape shape = shapes_.of(&call);
   if (shape.has_base() && reference->builtin->memory == builtins::Memory::none) {

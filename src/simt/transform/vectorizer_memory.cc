@@ -69,9 +69,8 @@ llvm::Value* Vectorizer::element_pointers(const llvm::Value* pointer, unsigned c
 void Vectorizer::emit_load(llvm::LoadInst& load) {
   const Shape shape = shapes_.of(&load);
   const llvm::Value* pointer = load.getPointerOperand();
-  llvm::MDNode* invariant = load.getPointerAddressSpace() == kConstantSpace
-                                ? llvm::MDNode::get(context_, {})
-                                : nullptr;
+  llvm::MDNode* invariant =
+      load.getPointerAddressSpace() == kConstantSpace ? llvm::MDNode::get(context_, {}) : nullptr;
   const auto note = [&](llvm::LoadInst* made) {
     if (invariant) made->setMetadata(llvm::LLVMContext::MD_invariant_load, invariant);
     return made;
@@ -81,18 +80,17 @@ void Vectorizer::emit_load(llvm::LoadInst& load) {
     llvm::Value* from = scalar(pointer, 0);
     const bool needed = flow_.is_aligned(load.getParent());
     if (maybe_empty_ && !needed) from = safe_pointer(from, any_lane(mask_));
-    values.push_back(note(builder_.CreateAlignedLoad(load.getType(), from, load.getAlign(),
-                                                     load.isVolatile())));
+    values.push_back(
+        note(builder_.CreateAlignedLoad(load.getType(), from, load.getAlign(), load.isVolatile())));
   } else if (shape.has_base()) {
     for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
       llvm::Value* from = scalar(pointer, chunk);
       if (has_mask()) from = safe_pointer(from, any_lane(mask(chunk)));
-      values.push_back(note(builder_.CreateAlignedLoad(load.getType(), from, load.getAlign(),
-                                                       load.isVolatile())));
+      values.push_back(note(
+          builder_.CreateAlignedLoad(load.getType(), from, load.getAlign(), load.isVolatile())));
     }
   } else {
-    for (unsigned chunk = 0; chunk < chunks_; ++chunk)
-      values.append(load_components(load, chunk));
+    for (unsigned chunk = 0; chunk < chunks_; ++chunk) values.append(load_components(load, chunk));
   }
   define(load, std::move(values));
 }
@@ -115,8 +113,8 @@ Values Vectorizer::load_components(llvm::LoadInst& load, unsigned chunk) {
   const auto masked_load = [&](llvm::Type* type, llvm::Value* from, llvm::Value* wanted) {
     if (is_constant_ones(wanted))
       return static_cast<llvm::Value*>(builder_.CreateAlignedLoad(type, from, align));
-    return static_cast<llvm::Value*>(builder_.CreateMaskedLoad(
-        type, from, align, wanted, llvm::Constant::getNullValue(type)));
+    return static_cast<llvm::Value*>(
+        builder_.CreateMaskedLoad(type, from, align, wanted, llvm::Constant::getNullValue(type)));
   };
   Values values;
   // Elements of a lane every `factor` elements: all of them in one wide vector.
@@ -147,8 +145,7 @@ Values Vectorizer::load_components(llvm::LoadInst& load, unsigned chunk) {
   for (unsigned component = 0; component < components; ++component) {
     const uint64_t at = component * bytes * scale;
     if (shape.has_stride(int64_t(bytes))) {
-      values.push_back(
-          masked_load(lane_type(element), element_pointer(pointer, chunk, at), lanes));
+      values.push_back(masked_load(lane_type(element), element_pointer(pointer, chunk, at), lanes));
     } else if (run != 0) {
       llvm::SmallVector<llvm::Value*, 4> parts;
       for (unsigned start = 0; start < width_; start += run) {
@@ -157,9 +154,10 @@ Values Vectorizer::load_components(llvm::LoadInst& load, unsigned chunk) {
         llvm::Value* from = builder_.CreateGEP(builder_.getInt8Ty(), scalar(pointer, chunk),
                                                builder_.getInt64(uint64_t(shape.offset(start))));
         parts.push_back(masked_load(llvm::FixedVectorType::get(element, run), from,
-                                    whole ? llvm::Constant::getAllOnesValue(
-                                                llvm::FixedVectorType::get(builder_.getInt1Ty(), run))
-                                          : builder_.CreateShuffleVector(lanes, picked)));
+                                    whole
+                                        ? llvm::Constant::getAllOnesValue(
+                                              llvm::FixedVectorType::get(builder_.getInt1Ty(), run))
+                                        : builder_.CreateShuffleVector(lanes, picked)));
       }
       values.push_back(concatenate(parts));
     } else {
@@ -292,8 +290,7 @@ llvm::Value* Vectorizer::for_each_lane(llvm::Value* mask, llvm::Type* result, La
   if (result) {
     element = result->getScalarType();
     components = component_count(result);
-    collected =
-        make_slot(llvm::FixedVectorType::get(element, width_ * components), "collected");
+    collected = make_slot(llvm::FixedVectorType::get(element, width_ * components), "collected");
   }
   llvm::BasicBlock* before = builder_.GetInsertBlock();
   llvm::BasicBlock* loop = llvm::BasicBlock::Create(context_, "lanes", target_);
@@ -312,8 +309,7 @@ llvm::Value* Vectorizer::for_each_lane(llvm::Value* mask, llvm::Type* result, La
                            builder_.getInt64(components * layout_.getTypeStoreSize(element))));
     builder_.CreateAlignedStore(value, at, llvm::Align(1));
   }
-  llvm::Value* rest =
-      builder_.CreateAnd(left, builder_.CreateSub(left, builder_.getInt32(1)));
+  llvm::Value* rest = builder_.CreateAnd(left, builder_.CreateSub(left, builder_.getInt32(1)));
   left->addIncoming(rest, builder_.GetInsertBlock());
   builder_.CreateCondBr(builder_.CreateICmpEQ(rest, builder_.getInt32(0)), done, loop);
   builder_.SetInsertPoint(done);
@@ -328,21 +324,36 @@ llvm::Value* apply(llvm::IRBuilder<>& builder, llvm::AtomicRMWInst::BinOp operat
                    llvm::Value* old, llvm::Value* operand) {
   using Op = llvm::AtomicRMWInst;
   switch (operation) {
-    case Op::Xchg: return operand;
-    case Op::Add: return builder.CreateAdd(old, operand);
-    case Op::Sub: return builder.CreateSub(old, operand);
-    case Op::And: return builder.CreateAnd(old, operand);
-    case Op::Or: return builder.CreateOr(old, operand);
-    case Op::Xor: return builder.CreateXor(old, operand);
-    case Op::Max: return builder.CreateBinaryIntrinsic(llvm::Intrinsic::smax, old, operand);
-    case Op::Min: return builder.CreateBinaryIntrinsic(llvm::Intrinsic::smin, old, operand);
-    case Op::UMax: return builder.CreateBinaryIntrinsic(llvm::Intrinsic::umax, old, operand);
-    case Op::UMin: return builder.CreateBinaryIntrinsic(llvm::Intrinsic::umin, old, operand);
-    case Op::FAdd: return builder.CreateFAdd(old, operand);
-    case Op::FSub: return builder.CreateFSub(old, operand);
-    case Op::FMax: return builder.CreateMaxNum(old, operand);
-    case Op::FMin: return builder.CreateMinNum(old, operand);
-    default: return nullptr;
+    case Op::Xchg:
+      return operand;
+    case Op::Add:
+      return builder.CreateAdd(old, operand);
+    case Op::Sub:
+      return builder.CreateSub(old, operand);
+    case Op::And:
+      return builder.CreateAnd(old, operand);
+    case Op::Or:
+      return builder.CreateOr(old, operand);
+    case Op::Xor:
+      return builder.CreateXor(old, operand);
+    case Op::Max:
+      return builder.CreateBinaryIntrinsic(llvm::Intrinsic::smax, old, operand);
+    case Op::Min:
+      return builder.CreateBinaryIntrinsic(llvm::Intrinsic::smin, old, operand);
+    case Op::UMax:
+      return builder.CreateBinaryIntrinsic(llvm::Intrinsic::umax, old, operand);
+    case Op::UMin:
+      return builder.CreateBinaryIntrinsic(llvm::Intrinsic::umin, old, operand);
+    case Op::FAdd:
+      return builder.CreateFAdd(old, operand);
+    case Op::FSub:
+      return builder.CreateFSub(old, operand);
+    case Op::FMax:
+      return builder.CreateMaxNum(old, operand);
+    case Op::FMin:
+      return builder.CreateMinNum(old, operand);
+    default:
+      return nullptr;
   }
 }
 
@@ -355,13 +366,19 @@ llvm::Constant* identity(llvm::AtomicRMWInst::BinOp operation, llvm::Type* type)
     case Op::Sub:
     case Op::Or:
     case Op::Xor:
-    case Op::UMax: return llvm::Constant::getNullValue(type);
+    case Op::UMax:
+      return llvm::Constant::getNullValue(type);
     case Op::And:
-    case Op::UMin: return llvm::Constant::getAllOnesValue(type);
-    case Op::Max: return llvm::ConstantInt::get(type, llvm::APInt::getSignedMinValue(bits));
-    case Op::Min: return llvm::ConstantInt::get(type, llvm::APInt::getSignedMaxValue(bits));
-    case Op::FAdd: return llvm::ConstantFP::getNegativeZero(type);
-    default: return nullptr;
+    case Op::UMin:
+      return llvm::Constant::getAllOnesValue(type);
+    case Op::Max:
+      return llvm::ConstantInt::get(type, llvm::APInt::getSignedMinValue(bits));
+    case Op::Min:
+      return llvm::ConstantInt::get(type, llvm::APInt::getSignedMaxValue(bits));
+    case Op::FAdd:
+      return llvm::ConstantFP::getNegativeZero(type);
+    default:
+      return nullptr;
   }
 }
 
@@ -412,8 +429,7 @@ bool Vectorizer::emit_reduced_atomic(llvm::AtomicRMWInst& atomic) {
     else
       write(scalar(atomic.getPointerOperand(), chunk), reduce(operand), any_lane(mask(chunk)));
   }
-  if (one_place)
-    write(scalar(atomic.getPointerOperand(), 0), reduce(all), any_lane(mask_));
+  if (one_place) write(scalar(atomic.getPointerOperand(), 0), reduce(all), any_lane(mask_));
   return true;
 }
 
@@ -423,8 +439,7 @@ void Vectorizer::emit_atomic(llvm::Instruction& instruction) {
   const unsigned pointer_operand = llvm::isa<llvm::StoreInst>(instruction) ? 1 : 0;
   const llvm::Value* pointer = instruction.getOperand(pointer_operand);
   const Shape shape = shapes_.of(&instruction);
-  const bool in_threadgroup =
-      pointer->getType()->getPointerAddressSpace() == kThreadgroupSpace;
+  const bool in_threadgroup = pointer->getType()->getPointerAddressSpace() == kThreadgroupSpace;
   Values values;
   if (auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction); load && shape.has_base()) {
     for (unsigned chunk = 0; chunk < (shape.is_uniform() ? 1 : chunks_); ++chunk) {

@@ -32,8 +32,10 @@ llvm::Value* join(llvm::IRBuilder<>& builder, Reduction reduction, bool is_signe
                   llvm::Value* b) {
   const bool is_float = a->getType()->isFPOrFPVectorTy();
   switch (reduction) {
-    case Reduction::sum: return is_float ? builder.CreateFAdd(a, b) : builder.CreateAdd(a, b);
-    case Reduction::product: return is_float ? builder.CreateFMul(a, b) : builder.CreateMul(a, b);
+    case Reduction::sum:
+      return is_float ? builder.CreateFAdd(a, b) : builder.CreateAdd(a, b);
+    case Reduction::product:
+      return is_float ? builder.CreateFMul(a, b) : builder.CreateMul(a, b);
     case Reduction::min:
       if (is_float) return builder.CreateMinNum(a, b);
       return builder.CreateBinaryIntrinsic(
@@ -42,10 +44,14 @@ llvm::Value* join(llvm::IRBuilder<>& builder, Reduction reduction, bool is_signe
       if (is_float) return builder.CreateMaxNum(a, b);
       return builder.CreateBinaryIntrinsic(
           is_signed ? llvm::Intrinsic::smax : llvm::Intrinsic::umax, a, b);
-    case Reduction::bit_and: return builder.CreateAnd(a, b);
-    case Reduction::bit_or: return builder.CreateOr(a, b);
-    case Reduction::bit_xor: return builder.CreateXor(a, b);
-    case Reduction::none: break;
+    case Reduction::bit_and:
+      return builder.CreateAnd(a, b);
+    case Reduction::bit_or:
+      return builder.CreateOr(a, b);
+    case Reduction::bit_xor:
+      return builder.CreateXor(a, b);
+    case Reduction::none:
+      break;
   }
   return nullptr;
 }
@@ -56,21 +62,27 @@ llvm::Constant* identity(Reduction reduction, bool is_signed, llvm::Type* type) 
   const unsigned bits = type->getScalarSizeInBits();
   if (type->isFPOrFPVectorTy()) {
     switch (reduction) {
-      case Reduction::sum: return llvm::ConstantFP::getNegativeZero(type);
-      case Reduction::product: return llvm::ConstantFP::get(type, 1.0);
-      default: return llvm::ConstantFP::getNaN(type);
+      case Reduction::sum:
+        return llvm::ConstantFP::getNegativeZero(type);
+      case Reduction::product:
+        return llvm::ConstantFP::get(type, 1.0);
+      default:
+        return llvm::ConstantFP::getNaN(type);
     }
   }
   switch (reduction) {
-    case Reduction::product: return llvm::ConstantInt::get(type, 1);
+    case Reduction::product:
+      return llvm::ConstantInt::get(type, 1);
     case Reduction::min:
-      return llvm::ConstantInt::get(type, is_signed ? llvm::APInt::getSignedMaxValue(bits)
-                                                    : llvm::APInt::getMaxValue(bits));
+      return llvm::ConstantInt::get(
+          type, is_signed ? llvm::APInt::getSignedMaxValue(bits) : llvm::APInt::getMaxValue(bits));
     case Reduction::max:
-      return llvm::ConstantInt::get(type, is_signed ? llvm::APInt::getSignedMinValue(bits)
-                                                    : llvm::APInt::getMinValue(bits));
-    case Reduction::bit_and: return llvm::Constant::getAllOnesValue(type);
-    default: return llvm::Constant::getNullValue(type);
+      return llvm::ConstantInt::get(
+          type, is_signed ? llvm::APInt::getSignedMinValue(bits) : llvm::APInt::getMinValue(bits));
+    case Reduction::bit_and:
+      return llvm::Constant::getAllOnesValue(type);
+    default:
+      return llvm::Constant::getNullValue(type);
   }
 }
 
@@ -90,8 +102,7 @@ llvm::Value* Vectorizer::concatenate(llvm::ArrayRef<llvm::Value*> parts) {
       const unsigned lows = lane_count(low), highs = lane_count(high);
       llvm::SmallVector<int, 64> order;
       if (highs < lows) {  // of an odd number of parts
-        for (unsigned lane = 0; lane < lows; ++lane)
-          order.push_back(lane < highs ? int(lane) : -1);
+        for (unsigned lane = 0; lane < lows; ++lane) order.push_back(lane < highs ? int(lane) : -1);
         high = builder_.CreateShuffleVector(high, order);
         order.clear();
       }
@@ -149,13 +160,12 @@ llvm::Value* Vectorizer::permute(llvm::Value* whole, llvm::Value* lanes) {
   memory->setAlignment(llvm::Align(64));
   builder_.CreateAlignedStore(whole, memory, llvm::Align(64));
   lanes = builder_.CreateAnd(lanes, llvm::ConstantInt::get(lanes->getType(), count - 1));
-  llvm::Value* at = builder_.CreateZExt(
-      lanes, llvm::FixedVectorType::get(builder_.getInt64Ty(), count));
+  llvm::Value* at =
+      builder_.CreateZExt(lanes, llvm::FixedVectorType::get(builder_.getInt64Ty(), count));
   llvm::Value* result;
   if (layout_.getTypeStoreSize(stored) >= 4) {
-    result = builder_.CreateMaskedGather(
-        whole->getType(), builder_.CreateGEP(stored, memory, at),
-        llvm::Align(layout_.getTypeStoreSize(stored)));
+    result = builder_.CreateMaskedGather(whole->getType(), builder_.CreateGEP(stored, memory, at),
+                                         llvm::Align(layout_.getTypeStoreSize(stored)));
   } else {
     result = llvm::PoisonValue::get(whole->getType());
     for (unsigned lane = 0; lane < count; ++lane) {
@@ -164,7 +174,8 @@ llvm::Value* Vectorizer::permute(llvm::Value* whole, llvm::Value* lanes) {
       result = builder_.CreateInsertElement(result, builder_.CreateLoad(stored, from), lane);
     }
   }
-  if (stored != element) result = builder_.CreateTrunc(result, llvm::FixedVectorType::get(element, count));
+  if (stored != element)
+    result = builder_.CreateTrunc(result, llvm::FixedVectorType::get(element, count));
   return result;
 }
 
@@ -268,23 +279,21 @@ void multiply_matrices(llvm::IRBuilder<>& builder, llvm::Value* (&operands)[3][2
         left[i] = int((pair * 2 + i / 8) * 8 + k);
         right[i] = int(k * 8 + i % 8);
       }
-      sum = builder.CreateIntrinsic(
-          llvm::Intrinsic::fma, {sum->getType()},
-          {builder.CreateShuffleVector(rows[0], left), builder.CreateShuffleVector(rows[1], right),
-           sum});
+      sum = builder.CreateIntrinsic(llvm::Intrinsic::fma, {sum->getType()},
+                                    {builder.CreateShuffleVector(rows[0], left),
+                                     builder.CreateShuffleVector(rows[1], right), sum});
     }
     sums.push_back(sum);
   }
   llvm::SmallVector<int, 64> both(32), whole(64);
   for (int i = 0; i < 32; ++i) both[i] = i;
   for (int i = 0; i < 64; ++i) whole[i] = i;
-  llvm::Value* all = builder.CreateShuffleVector(
-      builder.CreateShuffleVector(sums[0], sums[1], both),
-      builder.CreateShuffleVector(sums[2], sums[3], both), whole);
+  llvm::Value* all =
+      builder.CreateShuffleVector(builder.CreateShuffleVector(sums[0], sums[1], both),
+                                  builder.CreateShuffleVector(sums[2], sums[3], both), whole);
   for (unsigned part = 0; part < 2; ++part) {
     llvm::SmallVector<int, 32> from_rows;
-    for (unsigned lane = 0; lane < 32; ++lane)
-      from_rows.push_back(int(matrix_place(lane) + part));
+    for (unsigned lane = 0; lane < 32; ++lane) from_rows.push_back(int(matrix_place(lane) + part));
     results[part] = builder.CreateShuffleVector(all, from_rows);
   }
 }
@@ -354,15 +363,14 @@ void Vectorizer::emit_simdgroup(llvm::CallInst& call, const builtins::Reference&
                                           builder_.CreateAnd(first, builder_.getInt32(31)));
       }
       llvm::Value* bits = quad_bits(active_bits());
-      llvm::Value* first = builder_.CreateBinaryIntrinsic(
-          llvm::Intrinsic::cttz, bits, builder_.getFalse());
+      llvm::Value* first =
+          builder_.CreateBinaryIntrinsic(llvm::Intrinsic::cttz, bits, builder_.getFalse());
       return builder_.CreateAdd(builder_.CreateAnd(lane_numbers, all_of(28)),
                                 builder_.CreateAnd(first, all_of(3)));
     };
 
     if (name.starts_with("prefix_")) {
-      give(build.scan(find_reduction(full_name), name.starts_with("prefix_inclusive"),
-                      operand(0)));
+      give(build.scan(find_reduction(full_name), name.starts_with("prefix_inclusive"), operand(0)));
     } else if (const Reduction reduction = find_reduction(full_name);
                reduction != Reduction::none && !name.starts_with("shuffle")) {
       give(build.reduce(reduction, type_signed, operand(0)));
@@ -370,8 +378,8 @@ void Vectorizer::emit_simdgroup(llvm::CallInst& call, const builtins::Reference&
       llvm::Value* bits = active_bits();
       if (name == "ballot") bits = builder_.CreateAnd(bits, bits_of(operand(0)));
       if (is_quad)
-        give(builder_.CreateZExt(quad_bits(bits), llvm::FixedVectorType::get(
-                                                      builder_.getInt64Ty(), kSimdgroupSize)));
+        give(builder_.CreateZExt(
+            quad_bits(bits), llvm::FixedVectorType::get(builder_.getInt64Ty(), kSimdgroupSize)));
       else
         give_scalar(builder_.CreateZExt(bits, builder_.getInt64Ty()));
     } else if (name == "all" || name == "any") {
@@ -382,8 +390,8 @@ void Vectorizer::emit_simdgroup(llvm::CallInst& call, const builtins::Reference&
         wanted = quad_bits(wanted);
       }
       llvm::Value* zero = llvm::Constant::getNullValue(bits->getType());
-      llvm::Value* result = name == "all" ? builder_.CreateICmpEQ(bits, wanted)
-                                          : builder_.CreateICmpNE(bits, zero);
+      llvm::Value* result =
+          name == "all" ? builder_.CreateICmpEQ(bits, wanted) : builder_.CreateICmpNE(bits, zero);
       if (is_quad)
         give(result);
       else
@@ -398,13 +406,12 @@ void Vectorizer::emit_simdgroup(llvm::CallInst& call, const builtins::Reference&
           Values parts;
           for (unsigned chunk = 0; chunk < geometry_.chunks_of_simdgroup(); ++chunk) {
             parts.push_back(vector(call.getArgOperand(i),
-                                   simdgroup * geometry_.chunks_of_simdgroup() + chunk,
-                                   component));
+                                   simdgroup * geometry_.chunks_of_simdgroup() + chunk, component));
           }
           operands[i][component] = concatenate(parts);
-          operands[i][component] = build.fill(
-              operands[i][component],
-              llvm::Constant::getNullValue(operands[i][component]->getType()));
+          operands[i][component] =
+              build.fill(operands[i][component],
+                         llvm::Constant::getNullValue(operands[i][component]->getType()));
         }
       }
       llvm::Value* products[2];
@@ -437,8 +444,8 @@ void Vectorizer::emit_simdgroup(llvm::CallInst& call, const builtins::Reference&
       if (is_quad) {
         give(permute(x, from));
       } else {
-        llvm::Value* lane = builder_.CreateAnd(
-            builder_.CreateExtractElement(from, uint64_t{0}), builder_.getInt32(31));
+        llvm::Value* lane = builder_.CreateAnd(builder_.CreateExtractElement(from, uint64_t{0}),
+                                               builder_.getInt32(31));
         give_scalar(builder_.CreateExtractElement(x, lane));
       }
     } else if (name.starts_with("shuffle")) {
@@ -466,13 +473,12 @@ void Vectorizer::emit_simdgroup(llvm::CallInst& call, const builtins::Reference&
       } else {
         const bool up = name == "shuffle_and_fill_up";
         llvm::Value* fill_value = operand(1);
-        fill_value =
-            build.fill(fill_value, llvm::Constant::getNullValue(fill_value->getType()));
+        fill_value = build.fill(fill_value, llvm::Constant::getNullValue(fill_value->getType()));
         llvm::Value* delta = index_operand(2);
         llvm::Value* modulo = index_operand(3);
         // A modulo of 0 or beyond the group means all of it.
-        llvm::Value* odd = builder_.CreateOr(
-            builder_.CreateICmpEQ(modulo, all_of(0)), builder_.CreateICmpUGT(modulo, all_of(group)));
+        llvm::Value* odd = builder_.CreateOr(builder_.CreateICmpEQ(modulo, all_of(0)),
+                                             builder_.CreateICmpUGT(modulo, all_of(group)));
         modulo = builder_.CreateSelect(odd, all_of(group), modulo);
         llvm::Value* part = builder_.CreateURem(own, modulo);
         llvm::Value* start = builder_.CreateSub(own, part);

@@ -40,9 +40,9 @@ llvm::Value* Vectorizer::scalar(const llvm::Value* value, unsigned chunk) {
 llvm::Value* Vectorizer::iota(llvm::Type* element, const Shape& shape) const {
   llvm::SmallVector<llvm::Constant*, 16> offsets;
   for (unsigned lane = 0; lane < width_; ++lane) {
-    offsets.push_back(llvm::ConstantInt::get(
-        element, llvm::APInt(64, uint64_t(shape.offset(lane)), true)
-                     .sextOrTrunc(element->getIntegerBitWidth())));
+    offsets.push_back(
+        llvm::ConstantInt::get(element, llvm::APInt(64, uint64_t(shape.offset(lane)), true)
+                                            .sextOrTrunc(element->getIntegerBitWidth())));
   }
   return llvm::ConstantVector::get(offsets);
 }
@@ -122,9 +122,8 @@ llvm::AllocaInst* Vectorizer::make_slot(llvm::Type* type, const llvm::Twine& nam
 
 /// thread_index_in_threadgroup of the chunk's lane 0.
 llvm::Value* Vectorizer::first_index(unsigned chunk) {
-  llvm::Value* step = builder_.CreateMul(target_->getArg(1),
-                                         builder_.getInt32(geometry_.threads_of_step()), "",
-                                         true, true);
+  llvm::Value* step = builder_.CreateMul(
+      target_->getArg(1), builder_.getInt32(geometry_.threads_of_step()), "", true, true);
   return builder_.CreateAdd(step, builder_.getInt32(chunk * width_), "", true, true);
 }
 
@@ -135,8 +134,8 @@ llvm::Value* Vectorizer::load_frame(llvm::Type* type, size_t offset, const char*
   llvm::IRBuilder<>::InsertPointGuard guard(builder_);
   builder_.SetInsertPoint(entry_end_);
   builder_.SetCurrentDebugLocation({});
-  llvm::Value* place = builder_.CreateConstInBoundsGEP1_64(builder_.getInt8Ty(),
-                                                           target_->getArg(0), offset);
+  llvm::Value* place =
+      builder_.CreateConstInBoundsGEP1_64(builder_.getInt8Ty(), target_->getArg(0), offset);
   llvm::LoadInst* load = builder_.CreateLoad(type, place, name);
   load->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(context_, {}));
   return value = load;
