@@ -44,14 +44,22 @@ inline constexpr float kTanNarrow[] = {0x1.5525f6p-2f, 0x1.16b402p-3f, 0x1.5295c
 inline constexpr float kAtan[] = {-0x1.5554dcp-2f, 0x1.9978ecp-3f, -0x1.230a94p-3f, 0x1.b4debp-4f, -0x1.3550dap-4f, 0x1.61eebp-5f, -0x1.0c17d4p-6f, 0x1.7ea694p-9f};
 // (atan(t) / t - 1) / t^2 of s = t^2, t in [0, 1]: 2^-23.1
 inline constexpr float kAtanFast[] = {-0x1.5552dep-2f, 0x1.99127cp-3f, -0x1.1f916ap-3f, 0x1.985134p-4f, -0x1.ed3512p-5f, 0x1.95465p-6f, -0x1.3c158p-8f};
+// (atan(t) / t - 1) / t^2 of s = t^2, t in [0, 1]: 2^-17.6
+inline constexpr float kAtanNarrow[] = {-0x1.551548p-2f, 0x1.91c868p-3f, -0x1.f5d214p-4f, 0x1.e171a2p-5f, -0x1.c9470cp-7f};
 // (asin(t) / t - 1) / t^2 of s = t^2, t in [0, 1/2]: 2^-27.6
 inline constexpr float kAsin[] = {0x1.5555c8p-3f, 0x1.330204p-4f, 0x1.747bbap-5f, 0x1.8c3e2ap-6f, 0x1.595c8cp-5f};
 // (asin(t) / t - 1) / t^2 of s = t^2, t in [0, 1/2]: 2^-23.4
 inline constexpr float kAsinFast[] = {0x1.554fa2p-3f, 0x1.34dc66p-4f, 0x1.47f43ap-5f, 0x1.993efap-5f};
+// (asin(t) / t - 1) / t^2 of s = t^2, t in [0, 1/2]: 2^-19.1
+inline constexpr float kAsinNarrow[] = {0x1.559be6p-3f, 0x1.268068p-4f, 0x1.06956p-4f};
 // (sinh(r) / r - 1) / r^2 of s = r^2, r in [-ln 2 / 2, ln 2 / 2]: 2^-34.3
 inline constexpr float kSinh[] = {0x1.555556p-3f, 0x1.110fbep-7f, 0x1.a2e308p-13f};
 // (cosh(r) - 1) / r^2 of s = r^2, r in [-ln 2 / 2, ln 2 / 2]: 2^-33.3
 inline constexpr float kCosh[] = {0x1p-1f, 0x1.5554e6p-5f, 0x1.6d4f3cp-10f};
+// (sinh(r) / r - 1) / r^2 of s = r^2, r in [-ln 2 / 2, ln 2 / 2]: 2^-26.2
+inline constexpr float kSinhNarrow[] = {0x1.5554bp-3f, 0x1.1227bcp-7f};
+// (cosh(r) - 1) / r^2 of s = r^2, r in [-ln 2 / 2, ln 2 / 2]: 2^-23.4
+inline constexpr float kCoshNarrow[] = {0x1.fffdcp-2f, 0x1.573c44p-5f};
 // clang-format on
 
 }  // namespace anymetal::cpu_math

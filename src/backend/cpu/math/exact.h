@@ -40,6 +40,11 @@ inline float remainder_step(float x, float y) {
   return static_cast<float>(remainder_step(rest, static_cast<double>(y)));
 }
 
+/// Whether the quotient of two magnitudes takes more than one step.
+inline bool is_far(float a, float b) {
+  return both(a >= b * 0x1p23f, a < kInfinity);
+}
+
 template <Precision p>
 inline float fmod(float x, float y) {
   const float a = magnitude(x), b = magnitude(y);
@@ -49,11 +54,11 @@ inline float fmod(float x, float y) {
     rest = remainder_step(remainder_step(a, b * 0x1p20f), b);
   } else {
     rest = remainder_step(a, b);
-    if (__builtin_expect(a >= b * 0x1p23f && a < kInfinity, 0)) rest = remainder_of_far(a, b);
+    if (__builtin_expect(is_far(a, b), 0)) rest = remainder_of_far(a, b);
   }
-  rest = choose(a < b, a, rest);
-  const float special = choose((a < kInfinity) & (b > 0), rest, kNan);
-  return with_sign(b == b ? special : b, bits_of(x));
+  rest = choose(is_above(b, a), a, rest);
+  const float special = choose(both(is_above(kInfinity, a), !is_zero<p>(b)), rest, kNan);
+  return with_sign(choose(is_nan(b), b, special), bits_of(x));
 }
 
 /// x 2^k for a k that a product of two doubles can take, rounded once.
@@ -74,36 +79,41 @@ struct Normal {
 
 inline Normal normalized(float x) {
   const float a = magnitude(x);
-  const bool is_denormal = a < 0x1p-126f;
+  const bool is_denormal = bits_of(a) < bits_of(0x1p-126f);
   const Bits bits = bits_of(choose(is_denormal, a * 0x1p24f, a));
   return {bits, static_cast<int>(bits >> 23) - choose(is_denormal, 24, 0)};
 }
 inline bool is_finite_and_not_zero(float x) {
-  return (bits_of(x) & ~kSign) - 1u < 0x7f7fffffu;
+  return is_positive_and_finite(magnitude(x));
 }
 
 inline float frexp_fraction(float x) {
   const float fraction = float_of((normalized(x).bits & 0x7fffffu) | bits_of(0.5f));
   return choose(is_finite_and_not_zero(x), with_sign(fraction, bits_of(x)), x);
 }
+template <Precision p>
 inline int frexp_exponent(float x) {
   return choose(is_finite_and_not_zero(x), normalized(x).exponent - 126, 0);
 }
+template <Precision p>
 inline int ilogb(float x) {
-  const int special = x == 0 ? -0x7fffffff - 1 : 0x7fffffff;
+  const int special = is_zero<p>(x) ? -0x7fffffff - 1 : 0x7fffffff;
   return choose(is_finite_and_not_zero(x), normalized(x).exponent - 127, special);
 }
 
-/// On the bits: those of one sign are ordered as the numbers are. x and y are the numbers of the
-/// bits; `Pattern` is as wide as they.
+/// The pattern next to `bits` towards `to`: those of one sign are ordered as the numbers are.
+/// `infinity` is that of the format.
 template <class Pattern>
-inline Pattern next_pattern(Pattern bits, Pattern to, float x, float y) {
+inline Pattern next_pattern(Pattern bits, Pattern to, Pattern infinity) {
   constexpr Pattern sign = Pattern(Pattern(1) << (sizeof(Pattern) * 8 - 1));
-  const Pattern least = Pattern((to & sign) | 1u);
-  const bool grows = (y > x) == (x > 0);
-  const Pattern next = choose(x == 0, least, Pattern(choose(grows, bits + 1u, bits - 1u)));
-  const Pattern moved = choose(x == y, to, next);
-  return choose(x != x, bits, choose(y != y, to, moved));
+  const Pattern magnitude = Pattern(bits & ~sign), magnitude_to = Pattern(to & ~sign);
+  const bool are_equal = either(bits == to, (magnitude | magnitude_to) == 0);
+  const bool same_sign = ((bits ^ to) & sign) == 0;
+  const bool grows = both(same_sign, magnitude_to > magnitude);
+  const Pattern next = choose(magnitude == 0, Pattern((to & sign) | 1u),
+                              Pattern(choose(grows, bits + 1u, bits - 1u)));
+  const Pattern moved = choose(are_equal, to, next);
+  return choose(magnitude > infinity, bits, choose(magnitude_to > infinity, to, moved));
 }
 
 /// Of 32-bit parts, for which there are vector instructions.

@@ -96,20 +96,21 @@ def circular():
     for suffix, terms in ("", 7), ("Narrow", 5):
         c, e = fit(odd(mp.tan), 0, top, list(range(terms)), [1.0])
         show("kTan" + suffix, "(tan(r) / r - 1) / r^2 of s = r^2, r in [-pi/4, pi/4]", c, e, drop=1)
-    for suffix, terms in ("", 9), ("Fast", 8):
+    for suffix, terms in ("", 9), ("Fast", 8), ("Narrow", 6):
         c, e = fit(odd(mp.atan), 0, 1, list(range(terms)), [1.0])
         show("kAtan" + suffix, "(atan(t) / t - 1) / t^2 of s = t^2, t in [0, 1]", c, e, drop=1)
-    for suffix, terms in ("", 6), ("Fast", 5):
+    for suffix, terms in ("", 6), ("Fast", 5), ("Narrow", 4):
         c, e = fit(odd(mp.asin), 0, 0.25, list(range(terms)), [1.0])
         show("kAsin" + suffix, "(asin(t) / t - 1) / t^2 of s = t^2, t in [0, 1/2]", c, e, drop=1)
 
 
 def hyperbolic():
     top = (float(mp.log(2)) / 2 * 1.001) ** 2
-    c, e = fit(odd(mp.sinh), 0, top, list(range(4)), [1.0])
-    show("kSinh", "(sinh(r) / r - 1) / r^2 of s = r^2, r in [-ln 2 / 2, ln 2 / 2]", c, e, drop=1)
-    c, e = fit(lambda s: mp.cosh(mp.sqrt(s)), 0, top, list(range(4)), [1.0])
-    show("kCosh", "(cosh(r) - 1) / r^2 of s = r^2, r in [-ln 2 / 2, ln 2 / 2]", c, e, drop=1)
+    for suffix, terms in ("", 4), ("Narrow", 3):
+        c, e = fit(odd(mp.sinh), 0, top, list(range(terms)), [1.0])
+        show("kSinh" + suffix, "(sinh(r) / r - 1) / r^2 of s = r^2, r in [-ln 2 / 2, ln 2 / 2]", c, e, drop=1)
+        c, e = fit(lambda s: mp.cosh(mp.sqrt(s)), 0, top, list(range(terms)), [1.0])
+        show("kCosh" + suffix, "(cosh(r) - 1) / r^2 of s = r^2, r in [-ln 2 / 2, ln 2 / 2]", c, e, drop=1)
 
 
 if __name__ == "__main__":

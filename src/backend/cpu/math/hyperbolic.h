@@ -15,14 +15,16 @@ struct Hyperbolic {
   Bits n;  ///< in the last nine bits
 };
 
+template <Precision p>
 inline Hyperbolic reduce_hyperbolic(float x) {
   const float shifted = multiply_add(x, 0x1.715476p+0f, kRounder);
   const float n = shifted - kRounder;
   float r = multiply_add(n, -0x1.62e43p-1f, x);
-  r = multiply_add(n, 0x1.05c61p-29f, r);
+  if constexpr (!is_narrow(p)) r = multiply_add(n, 0x1.05c61p-29f, r);
   const float s = r * r;
-  return {multiply_add(r * s, polynomial(kSinh, s), r), multiply_add(s, polynomial(kCosh, s), 1.0f),
-          bits_of(shifted)};
+  const float sine = is_narrow(p) ? polynomial(kSinhNarrow, s) : polynomial(kSinh, s);
+  const float cosine = is_narrow(p) ? polynomial(kCoshNarrow, s) : polynomial(kCosh, s);
+  return {multiply_add(r * s, sine, r), multiply_add(s, cosine, 1.0f), bits_of(shifted)};
 }
 
 /// 2^-2n; zero would do from n = 13 on.
@@ -33,7 +35,7 @@ inline float inverse_square_of_power(Bits n) {
 
 template <Precision p>
 inline float sinh(float x) {
-  const Hyperbolic h = reduce_hyperbolic(at_most(90.0f, magnitude(x)));
+  const Hyperbolic h = reduce_hyperbolic<p>(at_most(90.0f, magnitude(x)));
   const float a = inverse_square_of_power(h.n);
   const float sum = multiply_add(h.cosh, 1.0f - a, h.sinh * (1.0f + a));
   return with_sign(times_power_of_two(sum, h.n - 1u), bits_of(x));
@@ -41,7 +43,7 @@ inline float sinh(float x) {
 
 template <Precision p>
 inline float cosh(float x) {
-  const Hyperbolic h = reduce_hyperbolic(at_most(90.0f, magnitude(x)));
+  const Hyperbolic h = reduce_hyperbolic<p>(at_most(90.0f, magnitude(x)));
   const float a = inverse_square_of_power(h.n);
   const float sum = multiply_add(h.sinh, 1.0f - a, h.cosh * (1.0f + a));
   return times_power_of_two(sum, h.n - 1u);
@@ -50,7 +52,7 @@ inline float cosh(float x) {
 template <Precision p>
 inline float tanh(float x) {
   // Beyond, it is 1.
-  const Hyperbolic h = reduce_hyperbolic(at_most(9.5f, magnitude(x)));
+  const Hyperbolic h = reduce_hyperbolic<p>(at_most(9.5f, magnitude(x)));
   const float a = float_of(kOneBits - (h.n << 24));
   const float sine = multiply_add(h.cosh, 1.0f - a, h.sinh * (1.0f + a));
   const float cosine = multiply_add(h.sinh, 1.0f - a, h.cosh * (1.0f + a));
@@ -64,7 +66,7 @@ inline constexpr float kLargeHyperbolic = 0x1p14f;
 template <Precision p>
 inline float log_from_one(float u, float x) {
   const float sum = 1.0f + u;
-  const bool is_large = x > kLargeHyperbolic;
+  const bool is_large = is_above(x, kLargeHyperbolic);
   // Halved, so that the exponent has an inverse.
   return log_of_sum<p>(choose(is_large, 0.5f * x, sum), choose(is_large, 0.0f, u - (sum - 1.0f)),
                        choose(is_large, 2.0f, 0.0f));
@@ -75,7 +77,7 @@ inline float asinh(float x) {
   const float a = magnitude(x), square = a * a;
   const float u = a + square / (1.0f + __builtin_sqrtf(1.0f + square));
   const float result = log_from_one<p>(u, a);
-  return with_sign(choose(a < kInfinity, result, x), bits_of(x));
+  return with_sign(choose(is_above(kInfinity, a), result, x), bits_of(x));
 }
 
 template <Precision p>
@@ -83,7 +85,7 @@ inline float acosh(float x) {
   const float t = x - 1.0f;
   const float u = t + __builtin_sqrtf(multiply_add(t, t, t + t));
   const float result = log_from_one<p>(u, x);
-  return choose(x < 1, kNan, choose(x < kInfinity, result, x));
+  return choose(is_above(1.0f, x), kNan, choose(is_above(kInfinity, x), result, x));
 }
 
 template <Precision p>
@@ -91,8 +93,8 @@ inline float atanh(float x) {
   const float a = magnitude(x);
   const float u = (a + a) / (1.0f - a);
   const float result = 0.5f * log_from_one<p>(u, 0.0f);
-  const float special = a == 1 ? kInfinity : kNan;
-  return with_sign(choose(a < 1, result, special), bits_of(x));
+  const float special = bits_of(a) == kOneBits ? kInfinity : kNan;
+  return with_sign(choose(is_above(1.0f, a), result, special), bits_of(x));
 }
 
 }  // namespace anymetal::cpu_math

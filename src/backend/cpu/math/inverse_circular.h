@@ -13,14 +13,16 @@ inline constexpr float kPi = 0x1.921fb6p+1f, kHalfPi = 0x1.921fb6p+0f;
 template <Precision p>
 inline float arc_of_quotient(float t) {
   const float s = t * t;
-  const float rest = p == Precision::precise ? polynomial(kAtan, s) : polynomial(kAtanFast, s);
+  const float rest = is_narrow(p)           ? polynomial(kAtanNarrow, s)
+                     : p == Precision::fast ? polynomial(kAtanFast, s)
+                                            : polynomial(kAtan, s);
   return multiply_add(t * s, rest, t);
 }
 
 template <Precision p>
 inline float atan(float x) {
   const float a = magnitude(x);
-  const bool is_steep = a > 1;
+  const bool is_steep = is_above(a, 1.0f);
   const float arc = arc_of_quotient<p>(choose(is_steep, 1.0f / a, a));
   return with_sign(choose(is_steep, kHalfPi - arc, arc), bits_of(x));
 }
@@ -28,14 +30,14 @@ inline float atan(float x) {
 template <Precision p>
 inline float atan2(float y, float x) {
   const float ax = magnitude(x), ay = magnitude(y);
-  const bool is_steep = ay > ax;
+  const bool is_steep = is_above(ay, ax);
   const float least = is_steep ? ax : ay, greatest = is_steep ? ay : ax;
   // Two zeros give 0, two infinities 1.
-  const float of_equals = greatest == 0 ? 0.0f : 1.0f;
-  const float arc = arc_of_quotient<p>(choose(least == greatest, of_equals, least / greatest));
+  const float of_equals = is_zero<p>(greatest) ? 0.0f : 1.0f;
+  const bool are_equal = both(bits_of(least) == bits_of(greatest), !is_nan(greatest));
+  const float arc = arc_of_quotient<p>(choose(are_equal, of_equals, least / greatest));
   const float from_axis = choose(is_steep, kHalfPi - arc, arc);
-  const bool is_left = bits_of(x) >> 31 != 0;
-  return with_sign(choose(is_left, kPi - from_axis, from_axis), bits_of(y));
+  return with_sign(choose(is_negative(x), kPi - from_axis, from_axis), bits_of(y));
 }
 
 struct Arc {
@@ -46,11 +48,13 @@ struct Arc {
 template <Precision p>
 inline Arc arc_of_sine(float x) {
   const float a = magnitude(x);
-  const bool is_far = a > 0.5f;
+  const bool is_far = is_above(a, 0.5f);
   // Beyond 1 the root is NaN.
   const float s = choose(is_far, multiply_add(a, -0.5f, 0.5f), a * a);
   const float t = choose(is_far, __builtin_sqrtf(s), a);
-  const float rest = p == Precision::precise ? polynomial(kAsin, s) : polynomial(kAsinFast, s);
+  const float rest = is_narrow(p)           ? polynomial(kAsinNarrow, s)
+                     : p == Precision::fast ? polynomial(kAsinFast, s)
+                                            : polynomial(kAsin, s);
   return {is_far, multiply_add(t * s, rest, t)};
 }
 
@@ -65,7 +69,7 @@ template <Precision p>
 inline float acos(float x) {
   const Arc arc = arc_of_sine<p>(x);
   const float twice = 2.0f * arc.angle;
-  const float far = choose(x > 0, twice, kPi - twice);
+  const float far = choose(is_negative(x), kPi - twice, twice);
   const float near = kHalfPi - with_sign(arc.angle, bits_of(x));
   return choose(arc.is_far, far, near);
 }

@@ -18,15 +18,12 @@ struct Split {
 /// Of a positive finite x.
 template <Precision p>
 inline Split split(float x) {
-  float of_scale = 0;
-  if constexpr (p != Precision::half) {
-    const bool is_denormal = x < 0x1p-126f;
-    x = choose(is_denormal, x * 0x1p24f, x);
-    of_scale = is_denormal ? -24.0f : 0.0f;
-  }
-  const Bits shifted = bits_of(x) - bits_of(2.0f / 3);
-  const float exponent = static_cast<float>(static_cast<int>(shifted) >> 23) + of_scale;
-  return {exponent, float_of((shifted & 0x7fffffu) + bits_of(2.0f / 3)) - 1.0f};
+  // No float that is a half is denormal.
+  const bool is_denormal = p != Precision::half && x < 0x1p-126f;
+  const Bits shifted = bits_of(choose(is_denormal, x * 0x1p24f, x)) - bits_of(2.0f / 3);
+  const int exponent = static_cast<int>(shifted) >> 23;
+  return {static_cast<float>(choose(is_denormal, exponent - 24, exponent)),
+          float_of((shifted & 0x7fffffu) + bits_of(2.0f / 3)) - 1.0f};
 }
 
 /// log(1 + f)
@@ -39,28 +36,29 @@ inline float log_near_one(float f) {
 }
 
 /// What a logarithm gives where x isn't positive and finite.
+template <Precision p>
 inline float with_special_logs(float result, float x) {
-  const float special = x == 0 ? -kInfinity : (x > 0 ? x : kNan);
-  return choose(bits_of(x) - 1u < 0x7f7fffffu, result, special);
+  const float special = is_zero<p>(x) ? -kInfinity : (is_negative(x) ? kNan : x);
+  return choose(is_positive_and_finite(x), result, special);
 }
 
 template <Precision p>
 inline float log(float x) {
   const Split s = split<p>(x);
-  return with_special_logs(multiply_add(s.exponent, kLn2, log_near_one<p>(s.f)), x);
+  return with_special_logs<p>(multiply_add(s.exponent, kLn2, log_near_one<p>(s.f)), x);
 }
 
 template <Precision p>
 inline float log2(float x) {
   const Split s = split<p>(x);
-  return with_special_logs(multiply_add(log_near_one<p>(s.f), kLog2E, s.exponent), x);
+  return with_special_logs<p>(multiply_add(log_near_one<p>(s.f), kLog2E, s.exponent), x);
 }
 
 template <Precision p>
 inline float log10(float x) {
   const Split s = split<p>(x);
   const float near = log_near_one<of_unbounded(p)>(s.f) * kLog10E;
-  return with_special_logs(multiply_add(s.exponent, kLog10Of2, near), x);
+  return with_special_logs<p>(multiply_add(s.exponent, kLog10Of2, near), x);
 }
 
 /// log((high + low) 2^exponent) where high >= 2/3, and low is below its last place: accurate also

@@ -128,6 +128,10 @@ TEST(MathLibrary, IsScalarCodeWithoutCallsLoopsOrMemory) {
       EXPECT_FALSE(instruction.mayReadOrWriteMemory()) << name;
       const auto* call = llvm::dyn_cast<llvm::CallInst>(&instruction);
       if (call) EXPECT_TRUE(is_lane_by_lane(call->getIntrinsicID())) << name;
+      // Of halves and bfloats most machines have no vector form.
+      const bool computes = llvm::isa<llvm::FCmpInst>(instruction) || instruction.isBinaryOp();
+      const llvm::Type* operand = computes ? instruction.getOperand(0)->getType() : nullptr;
+      EXPECT_FALSE(operand && (operand->isHalfTy() || operand->isBFloatTy())) << name;
       if (const auto* number = llvm::dyn_cast<llvm::FPMathOperator>(&instruction))
         EXPECT_FALSE(number->getFastMathFlags().any()) << name;
       if (const auto* branch = llvm::dyn_cast<llvm::BranchInst>(&instruction))

@@ -40,8 +40,8 @@ inline FloatPair log2_pair(float x) {
 /// |x|^y for x that isn't NaN; 0^0, inf^0 and 1^inf are NaN.
 template <Precision p>
 inline float power_of_magnitude(float x, float y) {
-  const float infinite = x == 0 ? -kInfinity : kInfinity;
-  const bool is_regular = bits_of(x) - 1u < 0x7f7fffffu;
+  const float infinite = is_zero<p>(x) ? -kInfinity : kInfinity;
+  const bool is_regular = is_positive_and_finite(x);
   if constexpr (is_narrow(p)) {
     const Split s = split<p>(x);
     const float log = multiply_add(log_near_one<p>(s.f), kLog2E, s.exponent);
@@ -65,23 +65,21 @@ inline float power_of_magnitude(float x, float y) {
 template <Precision p>
 inline float powr(float x, float y) {
   const float result = power_of_magnitude<p>(magnitude(x), y);
-  return x >= 0 ? result : kNan;
+  return choose(either(is_zero<p>(x), bits_of(x) <= kInfinityBits), result, kNan);
 }
 
 template <Precision p>
 inline float pow(float x, float y) {
   const float a = magnitude(x);
   float result = power_of_magnitude<p>(a, y);
-  const bool is_negative = bits_of(x) >> 31 != 0;
   const bool is_whole = __builtin_rintf(y) == y;
-  const bool is_odd = is_whole & (__builtin_rintf(y * 0.5f) != y * 0.5f);
-  result = choose((a == 1) & (y == y), 1.0f, result);
+  const bool is_odd = both(is_whole, __builtin_rintf(y * 0.5f) != y * 0.5f);
+  result = choose(both(bits_of(a) == kOneBits, !is_nan(y)), 1.0f, result);
   result = float_of(bits_of(result) | choose(is_odd, bits_of(x) & kSign, 0u));
   // A negative number has no power that isn't whole; infinity and zero have.
-  const bool is_regular = bits_of(a) - 1u < 0x7f7fffffu;
-  result = choose(is_negative & !is_whole & is_regular, kNan, result);
-  result = x == x ? result : x;
-  return choose((y == 0) | (x == 1), 1.0f, result);
+  const bool has_none = both(both(is_negative(x), !is_whole), is_positive_and_finite(a));
+  result = choose(either(has_none, is_nan(x)), kNan, result);
+  return choose(either(is_zero<p>(y), bits_of(x) == kOneBits), 1.0f, result);
 }
 
 }  // namespace anymetal::cpu_math

@@ -51,7 +51,39 @@ inline float flip_sign(float x, Bits bits) {
   return float_of(bits_of(x) ^ (bits & kSign));
 }
 
+/// Comparisons are of bits where an operand may be a converted half: LLVM would turn a comparison
+/// of floats into one of halves, and has no vector instruction for that on most machines.
+/// Magnitudes are in the order of their bits, and NaN is above infinity.
+inline constexpr Bits kInfinityBits = 0x7f800000u;
+inline Bits magnitude_bits(float x) {
+  return bits_of(x) & ~kSign;
+}
+inline bool is_negative(float x) {
+  return bits_of(x) >> 31 != 0;
+}
+template <Precision p>
+inline bool is_zero(float x) {
+  // The least half is 2^-24.
+  return magnitude_bits(x) < (p == Precision::half ? bits_of(0x1p-30f) : 1u);
+}
+inline bool is_nan(float x) {
+  return magnitude_bits(x) > kInfinityBits;
+}
+inline bool is_positive_and_finite(float x) {
+  return bits_of(x) - 1u < kInfinityBits - 1u;
+}
+/// x > y for a y that is positive.
+inline bool is_above(float x, float y) {
+  return static_cast<int>(bits_of(x)) > static_cast<int>(bits_of(y));
+}
+
 /// Both are computed before one is taken: `?:` may become a branch around what is costly.
+inline bool both(bool a, bool b) {
+  return a && b;
+}
+inline bool either(bool a, bool b) {
+  return a || b;
+}
 template <class T>
 inline T choose(bool condition, T chosen, T otherwise) {
   return condition ? chosen : otherwise;

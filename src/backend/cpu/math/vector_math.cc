@@ -89,15 +89,15 @@ __bf16 frexp_fraction_bf16(__bf16 x) {
 #define ANYMETAL_EXPONENT(name)                           \
   int name##_f32(float x) __asm__("am." #name ".f32");    \
   int name##_f32(float x) {                               \
-    return name(x);                                       \
+    return name<Precision::precise>(x);                   \
   }                                                       \
   int name##_f16(_Float16 x) __asm__("am." #name ".f16"); \
   int name##_f16(_Float16 x) {                            \
-    return name(static_cast<float>(x));                   \
+    return name<Precision::half>(static_cast<float>(x));  \
   }                                                       \
   int name##_bf16(__bf16 x) __asm__("am." #name ".bf16"); \
   int name##_bf16(__bf16 x) {                             \
-    return name(from_bfloat(x));                          \
+    return name<Precision::bfloat>(from_bfloat(x));       \
   }
 ANYMETAL_EXPONENT(frexp_exponent)
 ANYMETAL_EXPONENT(ilogb)
@@ -105,22 +105,20 @@ ANYMETAL_EXPONENT(ilogb)
 
 float nextafter_f32(float x, float y) __asm__("am.nextafter.f32");
 float nextafter_f32(float x, float y) {
-  return float_of(next_pattern<Bits>(bits_of(x), bits_of(y), x, y));
+  return float_of(next_pattern<Bits>(bits_of(x), bits_of(y), kInfinityBits));
 }
 _Float16 nextafter_f16(_Float16 x, _Float16 y) __asm__("am.nextafter.f16");
 _Float16 nextafter_f16(_Float16 x, _Float16 y) {
   using Pattern = unsigned short;
-  return __builtin_bit_cast(
-      _Float16,
-      next_pattern<Pattern>(__builtin_bit_cast(Pattern, x), __builtin_bit_cast(Pattern, y),
-                            static_cast<float>(x), static_cast<float>(y)));
+  return __builtin_bit_cast(_Float16,
+                            next_pattern<Pattern>(__builtin_bit_cast(Pattern, x),
+                                                  __builtin_bit_cast(Pattern, y), 0x7c00));
 }
 __bf16 nextafter_bf16(__bf16 x, __bf16 y) __asm__("am.nextafter.bf16");
 __bf16 nextafter_bf16(__bf16 x, __bf16 y) {
   using Pattern = unsigned short;
-  return __builtin_bit_cast(
-      __bf16, next_pattern<Pattern>(__builtin_bit_cast(Pattern, x), __builtin_bit_cast(Pattern, y),
-                                    from_bfloat(x), from_bfloat(y)));
+  return __builtin_bit_cast(__bf16, next_pattern<Pattern>(__builtin_bit_cast(Pattern, x),
+                                                          __builtin_bit_cast(Pattern, y), 0x7f80));
 }
 
 long long mulhi_i64(long long x, long long y) __asm__("am.mulhi.i64");
