@@ -76,8 +76,8 @@ void compare(const std::string& function, const std::vector<const Competitor*>& 
       std::printf(" - |");
       continue;
     }
-    std::vector<double> ratios;
-    for (size_t i = 0; i < kTurns; ++i) ratios.push_back(times[name][i] / times["ours"][i]);
+    std::vector<double> ratios(kTurns);
+    for (size_t i = 0; i < kTurns; ++i) ratios[i] = times[name][i] / times["ours"][i];
     std::printf(" %.2f |", median(ratios));
   }
   std::printf("\n");
