@@ -16,7 +16,8 @@ class KernelError(RuntimeError):
 
 
 class StoppedError(TimeoutError):
-    """The kernel was stopped before its end (ANYMETAL_TIMEOUT); its outputs are incomplete."""
+    """The kernel was stopped before its end (ANYMETAL_TIMEOUT), and its outputs are incomplete; or its compilation was
+    (ANYMETAL_COMPILE_TIMEOUT)."""
 
 
 class EnvironmentFault(OSError):

@@ -3,7 +3,6 @@
 // for what the kernel itself does.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -13,6 +12,7 @@
 
 #include "ir/kernel_interface.h"
 #include "support/result.h"
+#include "support/stop_flag.h"
 
 namespace anymetal {
 struct ThreadIr;  // ir/thread_ir.h, for those who compile: it brings LLVM's headers
@@ -45,17 +45,6 @@ struct Argument {
   uint64_t size = 0;     ///< bytes
 };
 
-/// Lets another thread stop a run: compiled code polls it at the end of each loop iteration.
-class StopFlag {
- public:
-  void request(uint32_t reason) noexcept { reason_.store(reason, std::memory_order_relaxed); }
-  [[nodiscard]] uint32_t reason() const noexcept { return reason_.load(std::memory_order_relaxed); }
-  [[nodiscard]] const std::atomic<uint32_t>* address() const noexcept { return &reason_; }
-
- private:
-  std::atomic<uint32_t> reason_{0};
-};
-
 enum class MessageLevel : uint8_t { normal, info, debug, error, fault, printf };
 
 /// What a thread of a kernel wrote, by os_log or printf.
@@ -82,7 +71,7 @@ struct Dispatch {
   std::span<const Argument> arguments;
   /// Other memory that the kernel may touch: what pointers in its buffers lead to.
   std::span<const Argument> resident{};
-  const StopFlag* stop = nullptr;  ///< may be null
+  const StopFlag* stop = nullptr;  ///< may be null; polled at the end of each loop iteration
   /// Of the order in which threads run, where Metal leaves it open; 0: the reference executor takes
   /// ANYMETAL_SCHEDULE_SEED, and without that the order that is most forgiving to races.
   uint64_t schedule_seed = 0;
@@ -120,6 +109,8 @@ class Backend {
   [[nodiscard]] virtual std::string version() const = 0;
   /// Whether code depends on CompileOptions::threadgroup; if not, one compilation serves all sizes.
   [[nodiscard]] virtual bool specializes_threadgroup() const = 0;
+  /// Errors: unsupported; stopped, if this thread is asked to (support/stop_flag.h): between two
+  /// passes.
   [[nodiscard]] virtual Result<std::unique_ptr<CompiledKernel>> compile(
       ThreadIr ir, const CompileOptions& options) = 0;
   /// The same code as `compile` makes, as assembly for people to read.

@@ -20,6 +20,8 @@
 #include <string_view>
 #include <vector>
 
+#include "support/stop_flag.h"
+
 namespace anymetal::backend {
 namespace {
 
@@ -162,6 +164,7 @@ class Gate final : public llvm::OptPassGate {
 
   bool isEnabled() const override { return true; }
   bool shouldRunPass(llvm::StringRef pass, llvm::StringRef /*where*/) override {
+    if (stop_requested()) return false;
     // Compares each access with all before it in its block, and no reference needs it.
     if (pass == "Machine Instruction Scheduler") return false;
     // These two start over with each change that they make. Checks of accesses are many blocks and
@@ -192,6 +195,7 @@ Result<std::string> emit(llvm::Module& module, llvm::CodeGenFileType type, Effor
   if (machine->addPassesToEmitFile(passes, stream, nullptr, type, /*DisableVerify=*/true))
     return no_target();
   passes.run(module);
+  if (stop_requested()) return compilation_stopped();
   return std::string(bytes);
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "backend/thread_state.h"
+#include "support/stop_flag.h"
 
 namespace anymetal::backend {
 namespace {
@@ -82,6 +83,7 @@ Result<void> inline_calls(llvm::Function& entry, const std::function<void(llvm::
   }
   for (llvm::Function* function : order) {
     for (llvm::CallBase* call : inner_calls(*function)) {
+      if (stop_requested()) return compilation_stopped();
       llvm::InlineFunctionInfo info;
       const std::string name = call->getCalledFunction()->getName().str();
       const llvm::InlineResult result = llvm::InlineFunction(*call, info);

@@ -3,6 +3,8 @@
 #include <clang/Basic/Stack.h>
 #include <pthread.h>
 
+#include "support/stop_flag.h"
+
 namespace anymetal::language {
 namespace {
 
@@ -11,10 +13,17 @@ constexpr size_t kStackBytes = size_t{512} << 20;
 
 thread_local bool on_big_stack = false;
 
-void* start(void* work) {
+struct Start {
+  const std::function<void()>& work;
+  const StopFlag* stop;
+};
+
+void* start(void* argument) {
+  const auto& [work, stop] = *static_cast<const Start*>(argument);
   on_big_stack = true;
   clang::noteBottomOfStack();
-  (*static_cast<const std::function<void()>*>(work))();
+  const StoppableScope stoppable(stop);
+  work();
   return nullptr;
 }
 
@@ -26,8 +35,8 @@ void run_on_big_stack(const std::function<void()>& work) {
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, kStackBytes);
   pthread_t thread;
-  const int failed =
-      pthread_create(&thread, &attributes, start, const_cast<std::function<void()>*>(&work));
+  Start argument{work, stop_flag_of_thread()};
+  const int failed = pthread_create(&thread, &attributes, start, &argument);
   pthread_attr_destroy(&attributes);
   // Without such a stack (a small limit on memory) the caller's own has to do.
   if (failed != 0) return work();

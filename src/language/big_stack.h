@@ -7,7 +7,8 @@
 
 namespace anymetal::language {
 
-/// Runs `work` on a thread of its own with a large stack, and waits for it.
+/// Runs `work` on a thread of its own with a large stack, and waits for it. What stops the caller's
+/// thread (support/stop_flag.h) stops that one.
 void run_on_big_stack(const std::function<void()>& work);
 
 }  // namespace anymetal::language

@@ -45,6 +45,7 @@
 #include "language/standard_library.h"
 #include "language/threadgroup_variables.h"
 #include "language/type_layout.h"
+#include "support/stop_flag.h"
 
 namespace anymetal::language {
 namespace {
@@ -206,6 +207,7 @@ Result<void> Library::parse(const Source& source, const Options& options) {
   constexpr int kRounds = 4;
   for (int round = 0;; ++round) {
     ANYMETAL_RETURN_IF_ERROR(parse_once(repairs));
+    if (stop_requested()) return compilation_stopped();
     if (!instance_->diagnostics->has_errors()) break;
     const auto& wanted = instance_->diagnostics->wanted_repairs().places;
     const size_t before = repairs.places.size();
@@ -360,6 +362,7 @@ Result<ThreadIr> Library::emit_kernel(size_t index, std::span<const ConstantValu
     recorder_->stop();
     ir.module.reset(generator->ReleaseModule());
   }
+  if (stop_requested()) return compilation_stopped();
   if (!ir.module || collector.has_errors()) {
     Error error = internal_error("no code for kernel '" + ir.interface.name + "'");
     error.diagnostics = collector.take();

@@ -70,7 +70,8 @@ class ParsedLibrary {
 };
 
 /// Errors: ErrorKind::user with a diagnostic for each place; ErrorKind::unsupported for Metal that
-/// isn't there yet.
+/// isn't there yet; ErrorKind::stopped if this thread was asked to end (support/stop_flag.h), which
+/// `emit` may give too.
 [[nodiscard]] ANYMETAL_PRIVATE_API Result<std::shared_ptr<ParsedLibrary>> parse(
     const Source& source, const Options& options);
 

@@ -10,6 +10,8 @@
 #include "language/metal_rules.h"
 #include "language/qualify_methods.h"
 #include "language/rewrite.h"
+#include "language/stop_parsing.h"
+#include "support/stop_flag.h"
 
 namespace anymetal::language {
 namespace {
@@ -17,10 +19,11 @@ namespace {
 /// Handlers of comments and pragmas run while the text is lexed, before the parser has begun; what
 /// they say goes through Sema, which then must know where it is (a comment that begins with `//<`
 /// is such a place).
-void lex_all(TokenText& text, clang::Sema& sema) {
+bool lex_all(TokenText& text, clang::Sema& sema) {
   sema.CurContext = sema.getASTContext().getTranslationUnitDecl();
-  text.lex();
+  const bool whole = text.lex();
   sema.CurContext = nullptr;
+  return whole;
 }
 
 }  // namespace
@@ -35,18 +38,24 @@ void parse_unit(ClangInstance& instance, std::unique_ptr<clang::ASTConsumer> con
   // The parser comes first, since it owns the handlers of pragmas that become tokens.
   clang::Parser parser(preprocessor, sema, /*SkipFunctionBodies=*/false);
   add_metal_pragmas(preprocessor);
+  stop_expanding_on_request(preprocessor);
   preprocessor.EnterMainSourceFile();
   if (auto* external = compiler.getASTContext().getExternalSource()) {
     external->StartTranslationUnit(&compiler.getASTConsumer());
   }
   if (repairs) {
     TokenText text(preprocessor, *instance.diagnostics);
-    lex_all(text, sema);
+    if (!lex_all(text, sema)) return;
     instance.restricts_arithmetic = restricts_arithmetic(text);
     instance.bare_pointers = find_bare_pointers(text);
     rewrite(text, *repairs);
+    if (stop_requested()) return;
     text.enter();
-    qualify_methods(preprocessor, sema);
+    preprocessor.setTokenWatcher([qualify = method_qualifier(sema)](const clang::Token& token) {
+      qualify(token);
+      end_text_on_request(token);
+    });
+    stop_instantiating_on_request(sema);
   }
   parser.Initialize();
   clang::Parser::DeclGroupPtrTy declarations;
@@ -59,6 +68,7 @@ void parse_unit(ClangInstance& instance, std::unique_ptr<clang::ASTConsumer> con
   }
   compiler.getASTConsumer().HandleTranslationUnit(compiler.getASTContext());
   preprocessor.EndSourceFile();
+  ignore_requests(sema);
 }
 
 std::string rewritten_text(ClangInstance& instance, std::string_view last_pass) {
@@ -69,7 +79,7 @@ std::string rewritten_text(ClangInstance& instance, std::string_view last_pass) 
   add_metal_pragmas(compiler.getPreprocessor());
   compiler.getPreprocessor().EnterMainSourceFile();
   TokenText text(compiler.getPreprocessor(), *instance.diagnostics);
-  lex_all(text, compiler.getSema());
+  if (!lex_all(text, compiler.getSema())) return {};
   rewrite(text, {}, last_pass);
   return text.text();
 }

@@ -10,6 +10,7 @@
 #include "language/big_stack.h"
 #include "language/parse_unit.h"
 #include "language/standard_library.h"
+#include "support/stop_flag.h"
 
 namespace anymetal::language {
 namespace {
@@ -40,6 +41,7 @@ Result<std::shared_ptr<Precompiled>> precompile(const InstanceOptions& options,
     auto& context = compiler.getASTContext();
     context.setASTMutationListener(generator->GetASTMutationListener());
     parse_unit(*instance, std::move(generator), clang::TU_Prefix, repairs ? &done : nullptr);
+    if (stop_requested()) return compilation_stopped();
     if (instance->diagnostics->has_errors() || !buffer->IsComplete) {
       const size_t before = done.places.size();
       done.places.insert(instance->diagnostics->wanted_repairs().places.begin(),

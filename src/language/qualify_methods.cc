@@ -74,9 +74,9 @@ class Watcher {
 
 }  // namespace
 
-void qualify_methods(clang::Preprocessor& preprocessor, clang::Sema& sema) {
+std::function<void(const clang::Token&)> method_qualifier(clang::Sema& sema) {
   auto watcher = std::make_shared<Watcher>(sema);
-  preprocessor.setTokenWatcher([watcher](const clang::Token& token) { watcher->see(token); });
+  return [watcher](const clang::Token& token) { watcher->see(token); };
 }
 
 }  // namespace anymetal::language

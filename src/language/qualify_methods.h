@@ -1,8 +1,10 @@
 // Methods whose `this` points into an address space: `float get() const device`.
 #pragma once
 
-#include <clang/Lex/Preprocessor.h>
+#include <clang/Lex/Token.h>
 #include <clang/Sema/Sema.h>
+
+#include <functional>
 
 namespace anymetal::language {
 
@@ -10,7 +12,8 @@ namespace anymetal::language {
 /// follows. Made by rewrite_method_qualifiers.
 inline constexpr const char* kSpaceAnnotation = "am.space.";
 
-/// From now on, each such method gets its space as soon as it is declared.
-void qualify_methods(clang::Preprocessor& preprocessor, clang::Sema& sema);
+/// Shown each token that the parser reads, it gives each such method its space as soon as it is
+/// declared.
+[[nodiscard]] std::function<void(const clang::Token&)> method_qualifier(clang::Sema& sema);
 
 }  // namespace anymetal::language

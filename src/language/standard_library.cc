@@ -14,7 +14,7 @@ Result<std::shared_ptr<Precompiled>> compile_library(MathMode mode) {
       .math_mode = mode, .macros = {}, .include_dirs = {}, .precompiled = nullptr};
   auto result = precompile(options, "#include <metal_stdlib>\n#include <__am_language>\n",
                            std::string(kOwnFile) + "library.pch", nullptr);
-  if (result) return result;
+  if (result || result.error().kind == ErrorKind::stopped) return result;
   Error error =
       internal_error("the embedded standard library does not compile: " + result.error().message);
   error.diagnostics = result.error().diagnostics;

@@ -4,19 +4,31 @@
 #include <clang/Basic/SourceManager.h>
 #include <clang/Lex/Lexer.h>
 
+#include "support/stop_flag.h"
+
 namespace anymetal::language {
+
+namespace {
+constexpr size_t kMostTokens = 10'000'000;  // a few lines of macros can ask for any number
+}
 
 using clang::Token;
 namespace tok = clang::tok;
 
-void TokenText::lex() {
+bool TokenText::lex() {
   Token token;
-  do {
+  for (;;) {
     preprocessor_.Lex(token);
+    if (token.is(tok::eof)) break;
+    if (stop_requested()) return false;
+    if (tokens.size() == kMostTokens) {
+      error(token, "the text has more than 10,000,000 tokens, with its macros expanded");
+      return false;
+    }
     tokens.push_back(token);
-  } while (token.isNot(tok::eof));
+  }
   end_ = token;
-  tokens.pop_back();
+  return true;
 }
 
 void TokenText::enter() {

@@ -19,8 +19,9 @@ class TokenText {
   TokenText(clang::Preprocessor& preprocessor, DiagnosticCollector& diagnostics)
       : preprocessor_(preprocessor), diagnostics_(diagnostics) {}
 
-  /// Lexes the main file to its end. The parser must exist already: it owns the pragmas.
-  void lex();
+  /// Lexes the main file to its end. The parser must exist already: it owns the pragmas. False: it
+  /// has no end within the limit, which is an error by now, or a stop was requested.
+  [[nodiscard]] bool lex();
   /// Gives the tokens to the preprocessor, as what it lexes next.
   void enter();
   /// The tokens as text, with the user's line structure.

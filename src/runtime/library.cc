@@ -10,6 +10,7 @@
 #include "runtime/content_key.h"
 #include "runtime/device_state.h"
 #include "runtime/log.h"
+#include "runtime/running_work.h"
 
 namespace anymetal::runtime {
 
@@ -148,8 +149,10 @@ class ParsedText final : public CachedLibrary {
     std::lock_guard lock(mutex_);
     if (std::shared_ptr<language::ParsedLibrary> tree = tree_.lock()) return tree;
     if (!state_->engine.parse) return internal_error("no language in this engine");
-    ANYMETAL_ASSIGN_OR_RETURN(std::shared_ptr<language::ParsedLibrary> tree,
-                              state_->engine.parse(source_, options_));
+    const RunningCompilation running("`" + source_.name + "`", state_->settings.compile_timeout);
+    auto parsed = state_->engine.parse(source_, options_);
+    if (!parsed.ok()) return running.describe(std::move(parsed).error());
+    std::shared_ptr<language::ParsedLibrary> tree = std::move(parsed).value();
     tree_ = tree;
     state_->trees.keep(tree);
     return tree;

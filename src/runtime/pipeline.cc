@@ -20,7 +20,7 @@
 #include "runtime/launch_record.h"
 #include "runtime/log.h"
 #include "runtime/message_printer.h"
-#include "runtime/running_dispatch.h"
+#include "runtime/running_work.h"
 #include "runtime/validate_launch.h"
 
 namespace anymetal::runtime {
@@ -244,10 +244,11 @@ class CompiledFunction final : public Pipeline {
 
     Clock::time_point start = Clock::now();
     ANYMETAL_ASSIGN_OR_RETURN(std::shared_ptr<language::ParsedLibrary> tree, library_->tree());
-    ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, tree->emit(function_->name(), function_->constants()));
-    ANYMETAL_RETURN_IF_ERROR(validate_interface(ir.interface, state_->limits));
-    ANYMETAL_ASSIGN_OR_RETURN(std::shared_ptr<CompiledKernel> code,
-                              state_->engine.backend->compile(std::move(ir), options));
+    const RunningCompilation running("kernel `" + function_->name() + "`",
+                                     state_->settings.compile_timeout);
+    auto made = make_code(*tree, options);
+    if (!made.ok()) return running.describe(std::move(made).error());
+    std::shared_ptr<CompiledKernel> code = std::move(made).value();
     if (log_enabled(LogLevel::debug))
       log(LogLevel::debug,
           fmt::format("compiled `{}` in {:.1f} ms", function_->name(),
@@ -256,6 +257,13 @@ class CompiledFunction final : public Pipeline {
       state_->disk.store("kernel", key, function_->name(),
                          join_stored(code->interface(), code->object()));
     return code;
+  }
+
+  Result<std::unique_ptr<CompiledKernel>> make_code(language::ParsedLibrary& tree,
+                                                    const backend::CompileOptions& options) {
+    ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, tree.emit(function_->name(), function_->constants()));
+    ANYMETAL_RETURN_IF_ERROR(validate_interface(ir.interface, state_->limits));
+    return state_->engine.backend->compile(std::move(ir), options);
   }
 
   std::shared_ptr<CompiledKernel> load_stored(const std::string& key,

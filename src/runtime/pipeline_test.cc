@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "runtime/fake_engine.h"
-#include "runtime/running_dispatch.h"
+#include "runtime/running_work.h"
 
 namespace anymetal::runtime {
 namespace {
@@ -230,6 +230,47 @@ TEST_F(PipelineTest, CtrlCStopsEveryDispatchAndThenDoesWhatItDidBefore) {
   EXPECT_EQ(chained, 1);
   EXPECT_EQ(running_dispatches(), 0u);
   ::sigaction(SIGINT, &before, nullptr);
+}
+
+/// An engine whose compilations go on until they are stopped.
+Engine endless(FakeEngine& fake) {
+  Engine engine = fake.engine();
+  engine.parse = [](const auto&, const auto&) -> Result<std::shared_ptr<language::ParsedLibrary>> {
+    while (!stop_requested()) std::this_thread::yield();
+    return compilation_stopped();
+  };
+  return engine;
+}
+
+TEST_F(PipelineTest, TheTimeoutOfCompilationsStopsThem) {
+  settings.compile_timeout = std::chrono::milliseconds(50);
+  auto d = Device::create(settings, endless(fake));
+  const auto library = d->library({.text = "add_one", .name = "test.metal"});
+  ASSERT_FALSE(library.ok());
+  EXPECT_EQ(library.error().kind, ErrorKind::stopped);
+  EXPECT_EQ(
+      library.error().message,
+      "the compilation of `test.metal` was stopped after 0.05 s, the limit of "
+      "ANYMETAL_COMPILE_TIMEOUT: look for templates or macros that grow without end, or raise "
+      "the limit");
+  EXPECT_FALSE(stop_requested());
+}
+
+TEST_F(PipelineTest, CtrlCStopsCompilations) {
+  auto d = Device::create(settings, endless(fake));
+  std::atomic<bool> done{false};
+  std::thread user([&] {
+    while (!done) {  // again, should the first come too early
+      request_stop();
+      std::this_thread::yield();
+    }
+  });
+  const auto library = d->library({.text = "add_one", .name = "test.metal"});
+  done = true;
+  user.join();
+  ASSERT_FALSE(library.ok());
+  EXPECT_EQ(library.error().kind, ErrorKind::stopped);
+  EXPECT_EQ(library.error().message, "the compilation of `test.metal` was stopped by an interrupt");
 }
 
 // In a process of its own, as the handler stays for good.

@@ -308,7 +308,8 @@ class Device {
 // Stopping.
 // -----------------------------------------------------------------------------------------------------------
 
-/// Stops every dispatch that runs now in this process; each returns ErrorKind::stopped.
+/// Stops every dispatch and every compilation that runs now in this process; each returns
+/// ErrorKind::stopped.
 /// Async-signal-safe.
 ANYMETAL_PRIVATE_API void request_stop() noexcept;
 /// How many dispatches run now. Async-signal-safe.

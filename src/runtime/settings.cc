@@ -50,13 +50,13 @@ class Reader {
   std::optional<Error>& invalid_;
 };
 
-std::optional<std::chrono::nanoseconds> read_timeout(Reader& in) {
-  std::string value = in.text("ANYMETAL_TIMEOUT");
+std::optional<std::chrono::nanoseconds> read_timeout(Reader& in, const char* variable) {
+  std::string value = in.text(variable);
   if (value.empty() || value == "0") return std::nullopt;
   char* end = nullptr;
   double seconds = std::strtod(value.c_str(), &end);
   if (*end != '\0' || !(seconds > 0) || seconds > 1e9) {
-    in.refuse("ANYMETAL_TIMEOUT", value, "a number of seconds such as 0.5 or 60 (0: no limit)");
+    in.refuse(variable, value, "a number of seconds such as 0.5 or 60 (0: no limit)");
     return std::nullopt;
   }
   return std::chrono::nanoseconds(static_cast<int64_t>(seconds * 1e9));
@@ -113,7 +113,8 @@ Settings Settings::from_environment(const Lookup& get) {
   settings.bounds = bounds == "robust" ? backend::Bounds::robust
                     : bounds == "off"  ? backend::Bounds::off
                                        : backend::Bounds::error;
-  settings.timeout = read_timeout(in);
+  settings.timeout = read_timeout(in, "ANYMETAL_TIMEOUT");
+  settings.compile_timeout = read_timeout(in, "ANYMETAL_COMPILE_TIMEOUT");
   settings.trace = in.flag("ANYMETAL_TRACE");
   std::string warn = in.text("ANYMETAL_WARN");
   settings.warn_coverage = warn == "coverage";

@@ -21,8 +21,10 @@ struct Settings {
   std::string executor = "reference";               ///< ANYMETAL_EXECUTOR=reference|cpu
   backend::Bounds bounds = backend::Bounds::error;  ///< ANYMETAL_BOUNDS=error|robust|off
   std::optional<std::chrono::nanoseconds>
-      timeout;                                 ///< ANYMETAL_TIMEOUT, in seconds, for each dispatch
-  bool trace = false;                          ///< ANYMETAL_TRACE=1
+      timeout;  ///< ANYMETAL_TIMEOUT, in seconds, for each dispatch
+  std::optional<std::chrono::nanoseconds>
+      compile_timeout;  ///< ANYMETAL_COMPILE_TIMEOUT, in seconds, for each text and each kernel
+  bool trace = false;   ///< ANYMETAL_TRACE=1
   bool warn_coverage = false;                  ///< ANYMETAL_WARN=coverage
   std::string architecture = "applegpu_g13s";  ///< ANYMETAL_ARCHITECTURE
   std::string cache_directory;  ///< ANYMETAL_CACHE_DIR, else XDG's; empty: no disk cache

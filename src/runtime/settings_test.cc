@@ -37,6 +37,8 @@ TEST(Settings, UnitsAreRead) {
   EXPECT_EQ(with({{"ANYMETAL_CACHE_SIZE", "0"}}).cache_limit_bytes, 0u);
   EXPECT_EQ(with({{"ANYMETAL_TIMEOUT", "0.25"}}).timeout, std::chrono::milliseconds(250));
   EXPECT_FALSE(with({{"ANYMETAL_TIMEOUT", "0"}}).timeout);
+  EXPECT_EQ(with({{"ANYMETAL_COMPILE_TIMEOUT", "2"}}).compile_timeout, std::chrono::seconds(2));
+  EXPECT_FALSE(with({{"ANYMETAL_TIMEOUT", "2"}}).compile_timeout);
 }
 
 TEST(Settings, WrongValuesAreNamedWithWhatIsRight) {

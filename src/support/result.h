@@ -19,7 +19,7 @@ enum class ErrorKind : uint8_t {
   unsupported,  ///< the input is legal Metal, but we can't do it yet; the message says "not
                 ///< supported yet"
   execution,    ///< the kernel did something wrong while it ran (an access outside a buffer)
-  stopped,      ///< the run was stopped: Ctrl-C, ANYMETAL_TIMEOUT
+  stopped,      ///< the run or the compilation was stopped: Ctrl-C, a time limit
   environment,  ///< the machine lacks something: memory, a file, MLX
   internal,     ///< our bug; the message asks for a report
 };

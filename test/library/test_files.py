@@ -257,6 +257,39 @@ def test_control_c_and_other_threads():
     assert process.stdout.read() == "interrupted\n"
 
 
+# 2^60 templates, none like another.
+ENDLESS_TEXT = """
+    template <int N, ulong M> struct F { static constexpr constant int v = F<N - 1, 2 * M>::v + F<N - 1, 2 * M + 1>::v; };
+    template <ulong M> struct F<0, M> { static constexpr constant int v = 1; };
+    kernel void f(device int* y) { y[0] = F<60, 1>::v; }
+"""
+
+
+def test_control_c_ends_a_compilation():
+    program = textwrap.dedent(f"""
+        import anymetal
+        try:
+            print("compiling", flush=True)
+            anymetal.Library({ENDLESS_TEXT!r})
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+        print(anymetal.Library("kernel void f(device int* y) {{ y[0] = 7; }}").kernels)
+        """)
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=os.environ)
+    assert process.stdout.readline() == "compiling\n"
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert out == "interrupted\n['f']\n" and process.returncode == 0
+
+
+def test_timeout_of_compilations():
+    program = f"import anymetal\ntry:\n  anymetal.Library({ENDLESS_TEXT!r}, name='k.metal')\nexcept anymetal.StoppedError as error:\n  print(error)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "ANYMETAL_COMPILE_TIMEOUT": "0.5"})
+    assert done.stdout.startswith("the compilation of `k.metal` was stopped after 0.5 s, the limit of ANYMETAL_COMPILE_TIMEOUT"), done
+
+
 def test_without_numpy_and_mlx():
     program = ("import sys; sys.modules['numpy'] = None; sys.modules['mlx'] = None; sys.modules['mlx.core'] = None\n"
                "import anymetal, array\nassert not anymetal.active\nx = array.array('f', [1, 2, 3])\n"

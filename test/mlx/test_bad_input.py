@@ -216,3 +216,26 @@ def test_interrupt_stops_a_kernel_that_never_ends():
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert "interrupted" in out and "[2.0, 2.0]" in out
+
+
+def test_interrupt_stops_a_compilation_that_never_ends():
+    process = child("""
+    import mlx.core as mx
+    header = '''
+        template <int N, ulong M> struct F { static constexpr constant int v = F<N - 1, 2 * M>::v + F<N - 1, 2 * M + 1>::v; };
+        template <ulong M> struct F<0, M> { static constexpr constant int v = 1; };
+    '''
+    try:
+        print("ready", flush=True)
+        kernel = mx.fast.metal_kernel(name="tree", input_names=[], output_names=["out"], header=header, source="out[0] = F<60, 1>::v;")
+        mx.eval(kernel(inputs=[], output_shapes=[(1,)], output_dtypes=[mx.int32], grid=(1, 1, 1), threadgroup=(1, 1, 1)))
+    except KeyboardInterrupt:
+        print("interrupted")
+    print((mx.ones((2,)) + 1).tolist())
+    """)
+    assert process.stdout.readline().strip() == "ready"
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "interrupted" in out and "[2.0, 2.0]" in out

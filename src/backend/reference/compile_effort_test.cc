@@ -136,5 +136,18 @@ TEST(LargeKernels, AreRefusedBeforeTheyAreMade) {
   EXPECT_NE(refused.error().message.find("the limit is 1,000,000"), std::string::npos);
 }
 
+TEST(Compilation, EndsOnRequest) {
+  StopFlag flag;
+  flag.request(1);
+  const std::string text = straight_writes(10);
+  {
+    const StoppableScope scope(&flag);
+    const auto stopped = reference_backend().compile(make_ir(text, kBuffers), {});
+    ASSERT_FALSE(stopped.ok());
+    EXPECT_EQ(stopped.error().kind, ErrorKind::stopped);
+  }
+  EXPECT_TRUE(reference_backend().compile(make_ir(text, kBuffers), {}).ok());
+}
+
 }  // namespace
 }  // namespace anymetal::backend::reference

@@ -28,6 +28,7 @@
 #include "backend/number_meeting_points.h"
 #include "backend/thread_function.h"
 #include "backend/thread_state.h"
+#include "support/stop_flag.h"
 
 namespace anymetal::backend::reference {
 namespace {
@@ -192,6 +193,7 @@ Result<KernelImage> transform(ThreadIr& ir, const CompileOptions& options,
     // Our passes change the function without saying what they keep.
     compilation.passes.clear();
     const bool is_last = pass.name == last || &pass == &std::end(kPasses)[-1];
+    if (stop_requested()) return compilation_stopped();
     if (is_last || verifies_each_pass()) ANYMETAL_RETURN_IF_ERROR(verify(module, pass.name));
     if (is_last) break;
   }

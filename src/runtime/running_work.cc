@@ -1,5 +1,6 @@
-#include "runtime/running_dispatch.h"
+#include "runtime/running_work.h"
 
+#include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -23,10 +24,11 @@ constexpr uint32_t kSlots = 1024;  // more threads than that wait for a place
 struct alignas(64) Slot {
   std::atomic<bool> used{false};
   std::atomic<int64_t> deadline{kNoDeadline};  // Clock's nanoseconds
-  backend::StopFlag flag;
+  StopFlag flag;
 };
 std::array<Slot, kSlots> slots;
 std::atomic<uint32_t> running{0};
+std::atomic<uint32_t> dispatches{0};
 
 int64_t now() {
   return Clock::now().time_since_epoch().count();
@@ -74,12 +76,12 @@ struct sigaction previous_action;
 std::atomic<bool> handler_installed{false};
 
 void on_interrupt(int signal, siginfo_t* info, void* context) {
-  bool stopped_something = running_dispatches() > 0;
+  bool stopped_something = running.load() > 0;
   request_stop();
   if (previous_action.sa_flags & SA_SIGINFO) {
     if (previous_action.sa_sigaction) previous_action.sa_sigaction(signal, info, context);
   } else if (previous_action.sa_handler == SIG_DFL) {
-    if (stopped_something) return;  // the first Ctrl-C stops the kernel, the next one the program
+    if (stopped_something) return;  // the first Ctrl-C stops the work, the next one the program
     ::sigaction(signal, &previous_action, nullptr);
     ::raise(signal);
   } else if (previous_action.sa_handler != SIG_IGN) {
@@ -89,8 +91,7 @@ void on_interrupt(int signal, siginfo_t* info, void* context) {
 
 }  // namespace
 
-RunningDispatch::RunningDispatch(std::optional<std::chrono::nanoseconds> timeout)
-    : slot_(take_slot()) {
+RunningWork::RunningWork(std::optional<std::chrono::nanoseconds> timeout) : slot_(take_slot()) {
   Slot& slot = slots[slot_];
   slot.flag.request(0);
   if (timeout) {
@@ -101,19 +102,44 @@ RunningDispatch::RunningDispatch(std::optional<std::chrono::nanoseconds> timeout
   if (timeout) running.notify_all();
 }
 
-RunningDispatch::~RunningDispatch() {
+RunningWork::~RunningWork() {
   Slot& slot = slots[slot_];
   slot.deadline.store(kNoDeadline);
   running.fetch_sub(1);
   slot.used.store(false, std::memory_order_release);
 }
 
-const backend::StopFlag* RunningDispatch::flag() const {
+const StopFlag* RunningWork::flag() const {
   return &slots[slot_].flag;
 }
 
-StopReason RunningDispatch::reason() const {
+StopReason RunningWork::reason() const {
   return static_cast<StopReason>(slots[slot_].flag.reason());
+}
+
+RunningDispatch::RunningDispatch(std::optional<std::chrono::nanoseconds> timeout)
+    : RunningWork(timeout) {
+  dispatches.fetch_add(1);
+}
+
+RunningDispatch::~RunningDispatch() {
+  dispatches.fetch_sub(1);
+}
+
+RunningCompilation::RunningCompilation(std::string what,
+                                       std::optional<std::chrono::nanoseconds> timeout)
+    : RunningWork(timeout), what_(std::move(what)), timeout_(timeout), scope_(flag()) {}
+
+Error RunningCompilation::describe(Error error) const {
+  if (error.kind != ErrorKind::stopped) return error;
+  if (reason() == StopReason::interrupt)
+    error.message = fmt::format("the compilation of {} was stopped by an interrupt", what_);
+  if (reason() == StopReason::timeout)
+    error.message = fmt::format(
+        "the compilation of {} was stopped after {:g} s, the limit of ANYMETAL_COMPILE_TIMEOUT: "
+        "look for templates or macros that grow without end, or raise the limit",
+        what_, std::chrono::duration<double>(*timeout_).count());
+  return error;
 }
 
 void request_stop() noexcept {
@@ -123,7 +149,7 @@ void request_stop() noexcept {
 }
 
 uint32_t running_dispatches() noexcept {
-  return running.load();
+  return dispatches.load();
 }
 
 void install_interrupt_handler() {
