@@ -17,6 +17,7 @@
 #include "backend/thread_function.h"
 #include "simt/simt.h"
 #include "simt/threadgroup_frame.h"
+#include "support/stop_flag.h"
 
 namespace anymetal::backend::cpu {
 namespace {
@@ -141,6 +142,7 @@ Result<VariantImage> transform(ThreadIr& ir, const Variant& variant, std::string
     ANYMETAL_RETURN_IF_ERROR(pass.run(compilation));
     // Our passes change the function without saying what they keep.
     compilation.passes.clear();
+    if (stop_requested()) return compilation_stopped();
     const bool is_last = pass.name == last || &pass == &std::end(kPasses)[-1];
     if (is_last || verifies_each_pass()) ANYMETAL_RETURN_IF_ERROR(verify(module, pass.name));
     if (is_last) break;
