@@ -65,11 +65,12 @@ class GridRun final : public ThreadPool::Job {
   Outcome run() {
     ThreadPool& pool = ThreadPool::shared();
     set_piece(pace_.of_threadgroup());
-    bool enlisted = threads_ == 1 || threadgroups_ == 1;
+    bool enlisted = threads_ == 1 || threadgroups_ == 1, has_helpers = false;
     const auto enlist = [&](uint64_t picoseconds_left) {
       enlisted = true;
       const uint64_t helpers = std::min(threads_ - 1, picoseconds_left / kPiece);
-      if (helpers != 0) pool.enlist(*this, helpers);
+      has_helpers = helpers != 0;
+      if (has_helpers) pool.enlist(*this, helpers);
     };
     const uint64_t expected = saturating_product(pace_.of_threadgroup(), threadgroups_);
     if (!enlisted && expected >= kWorthHelp) enlist(expected);
@@ -87,7 +88,7 @@ class GridRun final : public ThreadPool::Job {
       if (!enlisted && rest >= kWorthHelp) enlist(rest);
     });
     if (timed && done != 0) pace_.learn(std::max<uint64_t>(1, picoseconds_since(start) / done));
-    pool.dismiss(*this);
+    if (has_helpers) pool.dismiss(*this);
     if (!has_memory) return Outcome::out_of_memory;
     return stopped_ ? Outcome::stopped : Outcome::done;
   }
