@@ -377,6 +377,7 @@ const DeviceInfo& device_info() {
   return gates_open() ? gpu_info() : get();
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): MLX's signature
 void start_capture(std::string path) {
   const auto started = anymetal::runtime::start_capture(path);
   if (!started.ok()) throw std::runtime_error("[metal::start_capture] " + started.error().text());

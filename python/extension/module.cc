@@ -72,7 +72,7 @@ Library open(const std::string& text, bool is_path, const std::string& name,
   return is_path ? Library::from_file(text, options) : Library::from_text(text, options);
 }
 
-Kernel compile(const Library& library, const std::string& name, nb::dict constants) {
+Kernel compile(const Library& library, const std::string& name, const nb::dict& constants) {
   Owners owners;
   ConstantValues values;
   for (auto [key, value] : constants) {
@@ -103,8 +103,8 @@ KernelArgument named_argument(const Kernel& kernel, const std::string& name, nb:
   }
 }
 
-void run(const Kernel& kernel, nb::args arguments, nb::dict named, Sizes grid, Sizes threadgroups,
-         nb::object indirect, Sizes threadgroup,
+void run(const Kernel& kernel, const nb::args& arguments, const nb::dict& named, Sizes grid,
+         Sizes threadgroups, const nb::object& indirect, Sizes threadgroup,
          std::vector<std::pair<uint32_t, uint64_t>> threadgroup_memory) {
   Owners owners;
   KernelCall call{.grid = grid,
@@ -180,8 +180,8 @@ nb::bytes get_texels(const Texture& texture, uint32_t level, uint32_t slice) {
 
 /// Words in the order filter, mag_filter, min_filter, mip_filter, border_color, coord,
 /// compare_func.
-Sampler make_sampler(std::array<std::string, 7> words, std::array<std::string, 3> address,
-                     std::array<float, 2> lod) {
+Sampler make_sampler(const std::array<std::string, 7>& words,
+                     const std::array<std::string, 3>& address, std::array<float, 2> lod) {
   return Sampler({.filter = words[0],
                   .mag_filter = words[1],
                   .min_filter = words[2],
@@ -246,11 +246,11 @@ NB_MODULE(_native, module) {
   nb::class_<Kernel>(module, "Kernel")
       .def(
           "run",
-          [](const Kernel& kernel, nb::tuple arguments, nb::dict named, python::Sizes grid,
-             python::Sizes threadgroups, nb::object indirect, python::Sizes threadgroup,
-             std::vector<std::pair<uint32_t, uint64_t>> memory) {
-            python::run(kernel, nb::borrow<nb::args>(arguments), std::move(named), grid,
-                        threadgroups, std::move(indirect), threadgroup, std::move(memory));
+          [](const Kernel& kernel, const nb::tuple& arguments, const nb::dict& named,
+             python::Sizes grid, python::Sizes threadgroups, const nb::object& indirect,
+             python::Sizes threadgroup, std::vector<std::pair<uint32_t, uint64_t>> memory) {
+            python::run(kernel, nb::borrow<nb::args>(arguments), named, grid, threadgroups,
+                        indirect, threadgroup, std::move(memory));
           },
           "arguments"_a, "named"_a, "grid"_a.none(), "threadgroups"_a.none(), "indirect"_a.none(),
           "threadgroup"_a.none(), "threadgroup_memory"_a)

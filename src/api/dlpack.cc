@@ -117,6 +117,7 @@ Imported::~Imported() {
 }
 
 const Tensor& Imported::tensor() const {
+  // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.UndefReturn): one of the two is there
   return old_ != nullptr ? old_->tensor : versioned_->tensor;
 }
 

@@ -14,9 +14,11 @@ template <class T>
 T filled(Dtype dtype, float value) {
   std::vector<T> data(3);
   fill(data.data(), 2, dtype, value);
+  // NOLINTBEGIN(bugprone-suspicious-memory-comparison): the bits are what is compared
   EXPECT_EQ(std::memcmp(&data[0], &data[1], sizeof(T)), 0);
   const T untouched{};
   EXPECT_EQ(std::memcmp(&data[2], &untouched, sizeof(T)), 0);
+  // NOLINTEND(bugprone-suspicious-memory-comparison)
   return data[0];
 }
 

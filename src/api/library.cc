@@ -235,7 +235,7 @@ bool reads_files(std::string_view text) {
 
 Result<std::shared_ptr<runtime::Library>> open_library(std::string text,
                                                        const LibraryOptions& options,
-                                                       std::string folder) {
+                                                       const std::string& folder) {
   for (const auto& [name, value] : options.macros) {
     const bool word = !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
       return std::isalnum(c) || c == '_';

@@ -129,8 +129,10 @@ TypeShape shape_of(std::string_view type, std::string_view element, uint32_t siz
   if (type.starts_with(element)) {
     const std::string_view rest = type.substr(element.size());
     if (rest.size() == 1 && digit(rest[0])) return {1, digit(rest[0]), size};
-    if (rest.size() == 3 && rest[1] == 'x' && digit(rest[0]) && digit(rest[2]))
-      return {digit(rest[0]), digit(rest[2]), size / digit(rest[0])};
+    if (rest.size() == 3 && rest[1] == 'x') {
+      const uint32_t columns = digit(rest[0]), rows = digit(rest[2]);
+      if (columns != 0 && rows != 0) return {columns, rows, size / columns};
+    }
   }
   // A scalar, an atomic, an enum, an array of scalars.
   return {1, size / scalar, size};

@@ -90,7 +90,7 @@ Result<SamplerState> make_state(const SamplerOptions& o) {
 Result<runtime::TextureRegion> whole_slice(const runtime::Texture& texture, uint64_t bytes,
                                            uint64_t size, uint32_t level) {
   const runtime::TextureShape& s = texture.shape();
-  if (level >= s.levels)
+  if (level >= s.levels || level >= 32)
     return user_error(fmt::format("level {} of a texture with {}", level, s.levels));
   if (bytes != size)
     return user_error(

@@ -68,7 +68,7 @@ void am_argument_encoder_set_buffer(am_argument_encoder* encoder, const am_buffe
   if (!to) return;
   const std::byte* address =
       buffer ? static_cast<const std::byte*>(buffer->buffer->data()) + offset : nullptr;
-  std::memcpy(to, &address, sizeof address);
+  std::memcpy(to, static_cast<const void*>(&address), sizeof address);
 }
 void am_argument_encoder_set_texture(am_argument_encoder* encoder, const am_texture* texture,
                                      uint64_t index) {

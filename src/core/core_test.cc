@@ -67,7 +67,7 @@ TEST(SharedPtr, KeepsCount) {
   NS::SharedPtr<NS::String> b = a, c;
   EXPECT_EQ(a->retainCount(), 2u);
   c = std::move(b);
-  EXPECT_FALSE(b);
+  EXPECT_FALSE(b);  // NOLINT(bugprone-use-after-move): that is what is tested
   EXPECT_TRUE(a == c);
   c = nullptr;
   EXPECT_EQ(a->retainCount(), 1u);

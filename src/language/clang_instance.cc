@@ -125,7 +125,7 @@ void add_files(llvm::vfs::InMemoryFileSystem& files, const InstanceOptions& opti
 }  // namespace
 
 Result<std::unique_ptr<ClangInstance>> make_instance(const InstanceOptions& options,
-                                                     std::string text,
+                                                     const std::string& text,
                                                      clang::TranslationUnitKind kind) {
   auto instance = std::make_unique<ClangInstance>();
   instance->diagnostics = std::make_shared<DiagnosticCollector>(options.include_dirs);

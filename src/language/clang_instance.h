@@ -45,7 +45,7 @@ struct ClangInstance {
 /// The listener is told what the precompiled headers bring (a precompiled header that is being
 /// written needs it).
 [[nodiscard]] Result<std::unique_ptr<ClangInstance>> make_instance(const InstanceOptions& options,
-                                                                   std::string text,
+                                                                   const std::string& text,
                                                                    clang::TranslationUnitKind kind);
 
 /// Opens the instance's precompiled header, if it has one. `listener` may be null.

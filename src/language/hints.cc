@@ -87,7 +87,7 @@ std::string operand_hint(const std::string& a, const std::string& b, const std::
     return "bits belong to integers; as_type<uint>(x) are those of a float";
   if (components(a) > 0 && components(b) > 0 && components(a) != components(b))
     return "both must have the same number of components";
-  if (a.find("x") != std::string::npos && components(b) > 0)
+  if (a.find('x') != std::string::npos && components(b) > 0)
     return "a matrix times a vector takes as many components as it has columns";
   return {};
 }

@@ -40,8 +40,9 @@ bool has_storage(const TokenText& text, size_t i) {
   const auto is_storage = [&](size_t n) {
     return text.at(n).isOneOf(tok::kw_static, tok::kw_extern, tok::kw_typedef, tok::kw_using);
   };
-  for (size_t n = i; n-- > 0 && !text.at(n).isOneOf(tok::semi, tok::l_brace, tok::r_brace);) {
-    if (is_storage(n)) return true;
+  for (size_t n = i; n > 0; --n) {
+    if (text.at(n - 1).isOneOf(tok::semi, tok::l_brace, tok::r_brace)) break;
+    if (is_storage(n - 1)) return true;
   }
   for (size_t n = i + 1; !text.word(n).empty(); ++n) {
     if (is_storage(n)) return true;

@@ -5,6 +5,7 @@ The table of rooms is read from docs/design/README.md, so that the page and the 
 
 import concurrent.futures
 import itertools
+import json
 import os
 import re
 import subprocess
@@ -145,13 +146,13 @@ def changed_files():
 
 def check_tidy(every_file):
     from dev.build import configure
+    from dev.tidy import check_files
 
     folder = configure()
-    known = (folder / "compile_commands.json").read_text()
+    entries = json.loads((folder / "compile_commands.json").read_text())
+    compiled = {os.path.join(entry["directory"], entry["file"]) for entry in entries}
     chosen = set(code_files()) if every_file else changed_files()
-    files = [name for name in code_files() if name in chosen and str(ROOT / name) in known]
-    print(f"clang-tidy: {len(files)} files" + ("" if every_file else " changed (--all: every file)"), flush=True)
-    yield from run_all([(f"{name}: clang-tidy", ["clang-tidy-19", "--quiet", "-p", str(folder), name]) for name in files])
+    yield from check_files(folder, [name for name in code_files() if name in chosen and str(ROOT / name) in compiled])
 
 
 def run(arguments):
@@ -166,9 +167,9 @@ def run(arguments):
     ]
     failed = 0
     for title, complaints in parts:
-        complaints = list(complaints)
-        failed += len(complaints)
-        print(f"{title}: {'well' if not complaints else len(complaints)}", flush=True)
-        for complaint in complaints:
-            print(f"  {complaint}")
+        count = 0
+        for count, complaint in enumerate(complaints, 1):
+            print(f"  {complaint}", flush=True)
+        print(f"{title}: {'well' if not count else count}", flush=True)
+        failed += count
     return 1 if failed else 0

@@ -298,7 +298,7 @@ std::string two_reductions() {
   %l@ = load i32, ptr addrspace(3) %q@
   %t@ = call i32 @am.simd_sum.u32(i32 %l@)
 )";
-  const auto fill = [&](std::string number, std::string value) {
+  const auto fill = [&](const std::string& number, const std::string& value) {
     std::string text = step;
     for (size_t at; (at = text.find("@v")) != std::string::npos;) text.replace(at, 2, value);
     for (size_t at = 0; (at = text.find('@', at)) != std::string::npos; ++at) {

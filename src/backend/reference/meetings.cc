@@ -124,7 +124,7 @@ T greatest(T a, T b) {
 template <class Format, class Combine>
 void reduce(const Span& span, Combine combine) {
   using Value = typename Format::Value;
-  Value values[kSimdgroupSize];
+  Value values[kSimdgroupSize] = {};
   uint32_t present = span.active;
   for (uint32_t lane = 0; lane < span.size; ++lane) {
     if (span.has(lane)) values[lane] = Format::read(&span.lanes[lane].operands[0]);
