@@ -1,13 +1,12 @@
 #include "backend/lower_builtins.h"
 
-#include <llvm/Analysis/ConstantFolding.h>
-#include <llvm/Analysis/ValueTracking.h>
 #include <llvm/IR/InstIterator.h>
 
 #include <optional>
 #include <string_view>
 
 #include "backend/debug_places.h"
+#include "backend/message_sites.h"
 #include "backend/thread_state.h"
 #include "builtins/builtins.h"
 
@@ -66,19 +65,6 @@ std::optional<uint32_t> find_constant(std::string_view name) {
   return std::nullopt;
 }
 
-/// The constant that a value is, if it is one: also a member of a constant object, such as a log's
-/// names.
-llvm::Constant* find_constant_value(llvm::Value* value, const llvm::DataLayout& layout) {
-  if (auto* constant = llvm::dyn_cast<llvm::Constant>(value)) return constant;
-  auto* load = llvm::dyn_cast<llvm::LoadInst>(value);
-  if (!load) return nullptr;
-  llvm::APInt offset(layout.getIndexTypeSizeInBits(load->getPointerOperandType()), 0);
-  auto* object = llvm::dyn_cast<llvm::GlobalVariable>(
-      load->getPointerOperand()->stripAndAccumulateConstantOffsets(layout, offset, true));
-  if (!object || !object->isConstant() || !object->hasDefinitiveInitializer()) return nullptr;
-  return llvm::ConstantFoldLoadFromConst(object->getInitializer(), load->getType(), offset, layout);
-}
-
 class Lowering {
  public:
   Lowering(ThreadFunction& thread, KernelImage& image) : thread_(thread), image_(image) {
@@ -120,15 +106,6 @@ class Lowering {
   }
 
  private:
-  [[nodiscard]] std::optional<std::string> find_literal(llvm::Value* value) const {
-    llvm::Constant* constant =
-        find_constant_value(value->stripPointerCasts(), thread_.module().getDataLayout());
-    llvm::StringRef text;
-    if (!constant || !llvm::getConstantStringInfo(constant->stripPointerCasts(), text))
-      return std::nullopt;
-    return text.str();
-  }
-
   static void replace(llvm::CallInst& call, llvm::Value* value) {
     call.replaceAllUsesWith(value);
     call.eraseFromParent();
@@ -145,20 +122,16 @@ class Lowering {
 
   /// The literals go into the image, so that the code hands over an index and the arguments.
   Result<void> message(llvm::IRBuilder<>& builder, llvm::CallInst& call) {
-    const auto format = find_literal(call.getArgOperand(0));
-    if (!format) {
-      return user_error("the format of a message must be a string literal (" +
-                        image_.place_text(find_place(call.getDebugLoc(), image_)) + ")");
-    }
-    image_.messages.push_back({*format, find_literal(call.getArgOperand(4)).value_or(""),
-                               find_literal(call.getArgOperand(5)).value_or("")});
+    ANYMETAL_ASSIGN_OR_RETURN(
+        const uint32_t site,
+        add_message_site(call, image_.messages,
+                         image_.place_text(find_place(call.getDebugLoc(), image_))));
     auto callee = thread_.module().getOrInsertFunction(
         "am_message", builder.getVoidTy(), builder.getPtrTy(), builder.getInt32Ty(),
         builder.getPtrTy(), builder.getInt32Ty(), builder.getInt32Ty());
     llvm::cast<llvm::Function>(callee.getCallee())->addFnAttr(llvm::Attribute::NoUnwind);
-    builder.CreateCall(callee,
-                       {thread_.state(), builder.getInt32(uint32_t(image_.messages.size() - 1)),
-                        call.getArgOperand(1), call.getArgOperand(2), call.getArgOperand(3)});
+    builder.CreateCall(callee, {thread_.state(), builder.getInt32(site), call.getArgOperand(1),
+                                call.getArgOperand(2), call.getArgOperand(3)});
     call.eraseFromParent();
     return {};
   }

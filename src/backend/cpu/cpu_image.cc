@@ -10,7 +10,7 @@ namespace anymetal::backend::cpu {
 namespace {
 
 constexpr uint32_t kMagic = 0x43464d41;  // "AMFC"
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 
 void write_extent(ImageWriter& out, const Extent& extent) {
   for (unsigned axis = 0; axis < 3; ++axis) out.number(along(extent, axis));
@@ -52,6 +52,12 @@ std::string serialize(const CpuImage& image) {
   out.number(image.code.threadgroup_bytes);
   out.number(image.code.scratch_bytes);
   out.number(image.code.stack_bytes);
+  out.number<uint64_t>(image.code.messages.size());
+  for (const MessageSite& site : image.code.messages) {
+    out.text(site.format);
+    out.text(site.subsystem);
+    out.text(site.category);
+  }
   out.text(image.code.object);
   return out.seal(kMagic, kVersion);
 }
@@ -71,6 +77,12 @@ Result<CpuImage> parse_cpu_image(std::string_view bytes) {
   image.code.threadgroup_bytes = in.number<uint64_t>();
   image.code.scratch_bytes = in.number<uint64_t>();
   image.code.stack_bytes = in.number<uint32_t>();
+  image.code.messages.resize(in.length());
+  for (MessageSite& site : image.code.messages) {
+    site.format = in.text();
+    site.subsystem = in.text();
+    site.category = in.text();
+  }
   image.code.object = in.text();
   if (!in.ok() || !in.at_end()) return internal_error("a compiled kernel is truncated");
   return image;

@@ -59,7 +59,12 @@ class CpuKernel final : public CompiledKernel {
       parts[cut] = *part;
     }
     const std::span<const bool> local(is_threadgroup_memory_.get(), argument_count_);
-    return describe(run_grid(dispatch, shape, parts, local, pace_));
+    if (image_.code.messages.empty())
+      return describe(run_grid(dispatch, shape, parts, local, pace_, nullptr));
+    DispatchMessages messages(dispatch, image_.code.messages);
+    const Outcome outcome = run_grid(dispatch, shape, parts, local, pace_, &messages);
+    messages.deliver();
+    return describe(outcome);
   }
 
   const KernelInterface& interface() const override { return interface_; }

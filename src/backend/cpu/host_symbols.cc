@@ -1,5 +1,6 @@
 #include "backend/cpu/host_symbols.h"
 
+#include "backend/cpu/lane_messages.h"
 #include "backend/host_functions.h"
 #include "backend/reference/math_functions.h"
 #include "backend/reference/texture_functions.h"
@@ -12,6 +13,7 @@ const RuntimeSymbols& host_symbols() {
   static const auto* symbols = [] {
     auto* all = new RuntimeSymbols(reference::math_functions());
     add_host_functions(*all);
+    add_message_functions(*all);
     const RuntimeSymbols textures = reference::texture_functions();
     all->insert(all->end(), textures.begin(), textures.end());
     return all;

@@ -9,6 +9,7 @@
 
 #include "backend/code_generation.h"
 #include "backend/cpu/fix_positions.h"
+#include "backend/cpu/lower_messages.h"
 #include "backend/cpu/math/math_library.h"
 #include "backend/cpu/scalar_passes.h"
 #include "backend/define_behaviour.h"
@@ -48,9 +49,6 @@ Result<void> plain(Compilation& compilation) {
 }
 
 Result<void> vectorize(Compilation& c) {
-  if (const llvm::Function* message = c.module.getFunction("am.message");
-      message && !message->use_empty())
-    return unsupported_error("messages (os_log, printf) in vector code are not supported yet");
   const Variant& variant = c.image.variant;
   simt::Options options;
   for (unsigned axis = 0; axis < 3; ++axis) {
@@ -99,6 +97,14 @@ constexpr Pass kPasses[] = {
        ANYMETAL_RETURN_IF_ERROR(inline_calls(*c.function));
        drop_other_functions(*c.function);
        return {};
+     }},
+    // Before anything depends on the variant, so that all of them number messages alike; formats
+    // are
+    // literals only once variables are values.
+    {"lower-messages", "makes messages calls with plain numbers, lane by lane",
+     [](Compilation& c) {
+       make_values(c.passes, *c.function);
+       return lower_messages(*c.function, c.image.messages);
      }},
     // Right before LLVM's passes, which make most of constants and limits.
     {"fix-positions", "makes constants of the sizes that this code is made for",

@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <optional>
 
 #include "backend/cpu/arena.h"
+#include "backend/cpu/lane_messages.h"
 #include "backend/float_environment.h"
 #include "backend/thread_pool.h"
 
@@ -49,12 +51,13 @@ struct Layout {
 class GridRun final : public ThreadPool::Job {
  public:
   GridRun(const Dispatch& dispatch, const GridShape& shape, const Parts& parts,
-          std::span<const bool> is_threadgroup_memory, Pace& pace)
+          std::span<const bool> is_threadgroup_memory, Pace& pace, DispatchMessages* messages)
       : dispatch_(dispatch),
         shape_(shape),
         parts_(parts),
         is_threadgroup_memory_(is_threadgroup_memory),
         pace_(pace),
+        messages_(messages),
         threadgroups_(shape.volume()),
         threads_(ThreadPool::shared().size()) {
     static const std::atomic<uint32_t> never{0};
@@ -169,6 +172,8 @@ class GridRun final : public ThreadPool::Job {
     const DefaultFloatEnvironment environment;
     uint8_t* memory = Arena::of_this_thread().reserve(layout_.bytes);
     if (!memory) return false;
+    std::optional<LaneMessages> messages;
+    if (messages_) messages.emplace(*messages_, dispatch_.threadgroup.volume());
     place_arguments(memory);
     ThreadgroupFrame frame = make_frame(memory);
     for (;;) {
@@ -176,13 +181,13 @@ class GridRun final : public ThreadPool::Job {
       const uint64_t begin = next_.fetch_add(piece, std::memory_order_relaxed);
       if (begin >= threadgroups_) return true;
       const uint64_t end = std::min(begin + piece, threadgroups_);
-      if (!run_piece(frame, begin, end)) return true;
+      if (!run_piece(frame, begin, end, messages ? &*messages : nullptr)) return true;
       between(end - begin);
     }
   }
 
   /// False: the dispatch was stopped.
-  bool run_piece(ThreadgroupFrame& frame, uint64_t begin, uint64_t end) {
+  bool run_piece(ThreadgroupFrame& frame, uint64_t begin, uint64_t end, LaneMessages* messages) {
     uint32_t* position = frame.threadgroup_position_in_grid;
     position[0] = uint32_t(begin % shape_.threadgroups[0]);
     position[1] = uint32_t(begin / shape_.threadgroups[0] % shape_.threadgroups[1]);
@@ -192,6 +197,7 @@ class GridRun final : public ThreadPool::Job {
         stopped_ = true;
         return false;
       }
+      if (messages) messages->set_threadgroup(index);
       const Part& part = parts_[cut_axes(position)];
       frame.active_threads = part.active_threads;
       // Metal promises nothing about its first contents. Zeros make runs repeatable.
@@ -222,6 +228,7 @@ class GridRun final : public ThreadPool::Job {
   const Parts& parts_;
   const std::span<const bool> is_threadgroup_memory_;
   Pace& pace_;
+  DispatchMessages* const messages_;
   const uint64_t threadgroups_;
   const uint64_t threads_;
   const std::atomic<uint32_t>* stop_ = nullptr;
@@ -251,8 +258,9 @@ GridShape::GridShape(const Dispatch& dispatch) {
 }
 
 Outcome run_grid(const Dispatch& dispatch, const GridShape& shape, const Parts& parts,
-                 std::span<const bool> is_threadgroup_memory, Pace& pace) {
-  return GridRun(dispatch, shape, parts, is_threadgroup_memory, pace).run();
+                 std::span<const bool> is_threadgroup_memory, Pace& pace,
+                 DispatchMessages* messages) {
+  return GridRun(dispatch, shape, parts, is_threadgroup_memory, pace, messages).run();
 }
 
 }  // namespace anymetal::backend::cpu

@@ -9,6 +9,7 @@
 
 #include "backend/backend.h"
 #include "backend/cpu/variant.h"
+#include "backend/kept_messages.h"
 #include "backend/object_linker.h"
 #include "simt/threadgroup_frame.h"
 
@@ -64,8 +65,10 @@ class Pace {
 
 enum class Outcome : uint8_t { done, stopped, out_of_memory };
 
-/// `is_threadgroup_memory`: of each argument, whether it is that.
+/// `is_threadgroup_memory`: of each argument, whether it is that. `messages` may be null: none are
+/// written.
 [[nodiscard]] Outcome run_grid(const Dispatch& dispatch, const GridShape& shape, const Parts& parts,
-                               std::span<const bool> is_threadgroup_memory, Pace& pace);
+                               std::span<const bool> is_threadgroup_memory, Pace& pace,
+                               DispatchMessages* messages);
 
 }  // namespace anymetal::backend::cpu

@@ -158,33 +158,6 @@ void execute(Run& run) {
   pool.dismiss(crew);
 }
 
-/// In the order of threadgroups, up to the limit.
-void deliver_messages(Run& run) {
-  const Dispatch& dispatch = *run.dispatch;
-  std::sort(run.messages.begin(), run.messages.end(),
-            [](const KeptMessage& a, const KeptMessage& b) {
-              return std::pair(a.threadgroup, a.sequence) < std::pair(b.threadgroup, b.sequence);
-            });
-  uint64_t bytes = 0;
-  size_t count = 0;
-  for (const KeptMessage& kept : run.messages) {
-    bytes += kept.bytes(*run.image);
-    if (bytes > dispatch.message_bytes) break;
-    ++count;
-    const MessageSite& site = run.image->messages[kept.site];
-    const std::string text = format_message(site.format, kept.arguments);
-    Message message{MessageLevel(std::min(kept.level, uint32_t(MessageLevel::printf))),
-                    site.subsystem,
-                    site.category,
-                    text,
-                    {}};
-    std::copy_n(kept.thread, 3, message.thread);
-    dispatch.messages->receive(message);
-  }
-  const uint64_t lost = run.lost_messages + (run.messages.size() - count);
-  if (lost != 0) dispatch.messages->dropped(lost);
-}
-
 class ReferenceKernel final : public CompiledKernel {
  public:
   ReferenceKernel(KernelImage image, std::string object, KernelInterface interface,
@@ -202,8 +175,10 @@ class ReferenceKernel final : public CompiledKernel {
                             std::to_string(image_.argument_count));
     }
     if (dispatch.grid.volume() == 0 || dispatch.threadgroup.volume() == 0) return {};
+    DispatchMessages messages(dispatch, image_.messages);
     Run run;
     run.image = &image_;
+    run.messages = &messages;
     run.entry = code_->entry<Entry>();
     run.dispatch = &dispatch;
     run.stop = dispatch.stop ? reinterpret_cast<const uint32_t*>(dispatch.stop->address()) : &never;
@@ -211,7 +186,7 @@ class ReferenceKernel final : public CompiledKernel {
     run.arena_bytes = arena_bytes(image_, dispatch);
     describe_grid(run, dispatch);
     execute(run);
-    if (dispatch.messages) deliver_messages(run);
+    messages.deliver();
     return outcome(run);
   }
 

@@ -34,8 +34,7 @@ uint32_t ceil_divide(uint32_t a, uint32_t b) {
 
 bool Worker::prepare(Run& run) {
   run_ = &run;
-  messages_.clear();
-  message_bytes_ = 0;
+  messages_.start(*run.messages);
   const bool meets = !run.image->meetings.empty();
   const size_t threads = meets ? size_t(run.dispatch->threadgroup.volume()) : 1;
   threads_.resize(threads);
@@ -333,36 +332,15 @@ bool Worker::pass_barrier() {
   return passed;
 }
 
-/// A worker takes threadgroups in ascending order. So if each keeps its first messages up to the
-/// limit, the first ones of the whole grid up to the limit are among them, however the threadgroups
-/// were shared out.
 void Worker::keep_message(const ThreadState& thread, uint32_t site,
                           std::span<const MessageArgument> arguments, uint32_t level) {
-  if (!run_->dispatch->messages) return;
-  KeptMessage message;
   const uint32_t* position = threadgroup_.threadgroup_position_in_grid;
   const uint32_t* groups = threadgroup_.threadgroups_per_grid;
-  message.threadgroup = (uint64_t{position[2]} * groups[1] + position[1]) * groups[0] + position[0];
-  message.sequence = messages_.size();
-  message.site = site;
-  message.level = level;
-  std::copy_n(thread.thread_position_in_grid, 3, message.thread);
-  message.arguments.assign(arguments.begin(), arguments.end());
-  const uint64_t bytes = message.bytes(*run_->image);
-  if (message_bytes_ + bytes > run_->dispatch->message_bytes) {
-    message_bytes_ = run_->dispatch->message_bytes;  // nothing that comes later may be kept
-    ++run_->lost_messages;
-    return;
-  }
-  message_bytes_ += bytes;
-  messages_.push_back(std::move(message));
-}
-
-void Worker::give_messages() {
-  if (messages_.empty()) return;
-  const std::lock_guard lock(run_->messages_mutex);
-  std::move(messages_.begin(), messages_.end(), std::back_inserter(run_->messages));
-  messages_.clear();
+  const uint64_t threadgroup =
+      (uint64_t{position[2]} * groups[1] + position[1]) * groups[0] + position[0];
+  KeptMessage* message = messages_.keep(threadgroup, site, level, thread.thread_position_in_grid,
+                                        uint32_t(arguments.size()));
+  if (message) message->arguments.assign(arguments.begin(), arguments.end());
 }
 
 const Fibre& Worker::fibre_of(const ThreadState& thread) const {

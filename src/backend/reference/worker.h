@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/kept_messages.h"
 #include "backend/kernel_image.h"
 #include "backend/message_format.h"
 #include "backend/reference/fibre.h"
@@ -47,21 +48,6 @@ struct Violation {
   uint64_t bytes = 0;  ///< of the access
   bool write = false;
   uint32_t thread[3] = {};
-};
-
-/// What a thread wrote, until the dispatch has ended.
-struct KeptMessage {
-  uint64_t threadgroup = 0;  ///< in the order of the grid
-  uint64_t sequence = 0;     ///< among those of its worker
-  uint32_t site = 0;         ///< index into KernelImage::messages
-  uint32_t level = 0;
-  uint32_t thread[3] = {};
-  std::vector<MessageArgument> arguments;
-
-  /// What it counts against the limit.
-  [[nodiscard]] uint64_t bytes(const KernelImage& image) const {
-    return image.messages[site].format.size() + 32 + arguments.size() * sizeof(MessageArgument);
-  }
 };
 
 /// am_thread.
@@ -85,9 +71,7 @@ struct Run {
   std::atomic<bool> claimed{false};  ///< by the thread that writes `violation`
   std::atomic<bool> has_violation{false};
   Violation violation;  ///< valid once has_violation is set
-  std::mutex messages_mutex;
-  std::vector<KeptMessage> messages;       ///< of workers that have ended
-  std::atomic<uint64_t> lost_messages{0};  ///< for which no worker had room
+  DispatchMessages* messages = nullptr;
 };
 
 class Worker {
@@ -107,7 +91,7 @@ class Worker {
   void keep_message(const ThreadState& thread, uint32_t site,
                     std::span<const MessageArgument> arguments, uint32_t level);
   /// Hands what was kept over to the run.
-  void give_messages();
+  void give_messages() { messages_.give(); }
   [[nodiscard]] Run& run() { return *run_; }
   [[nodiscard]] const Fibre& fibre_of(const ThreadState& thread) const;
 
@@ -157,8 +141,7 @@ class Worker {
   StackMemory stacks_;
   std::vector<std::unique_ptr<Fibre>> fibres_;
   std::minstd_rand random_;
-  std::vector<KeptMessage> messages_;
-  uint64_t message_bytes_ = 0;
+  MessageKeeper messages_;
 };
 
 }  // namespace anymetal::backend::reference
