@@ -231,6 +231,12 @@ unsigned vector_register_bytes() {
   return processor().vector_bytes;
 }
 
+bool has_half_arithmetic() {
+  const std::string& features = processor().features;
+  return features.find("+avx512fp16") != std::string::npos ||
+         features.find("+fullfp16") != std::string::npos;
+}
+
 std::string host_description() {
   // Two machines of one name can differ: a hypervisor may hide features.
   uint64_t hash = 0xcbf29ce484222325u;

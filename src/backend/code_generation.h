@@ -54,6 +54,9 @@ struct ObjectCode {
 /// Bytes of a vector register: 64, 32 or 16.
 [[nodiscard]] unsigned vector_register_bytes();
 
+/// Whether the processor adds, compares and takes roots of vectors of halves.
+[[nodiscard]] bool has_half_arithmetic();
+
 /// The host's CPU and LLVM's version, for cache keys.
 [[nodiscard]] std::string host_description();
 

@@ -2,6 +2,7 @@
 
 #include <llvm/IR/DebugInfo.h>
 #include <llvm/Support/raw_ostream.h>
+#include <llvm/Transforms/Scalar/EarlyCSE.h>
 
 #include <chrono>
 #include <cstddef>
@@ -12,6 +13,7 @@
 #include "backend/cpu/lower_messages.h"
 #include "backend/cpu/math/math_library.h"
 #include "backend/cpu/scalar_passes.h"
+#include "backend/cpu/widen_narrow_floats.h"
 #include "backend/define_behaviour.h"
 #include "backend/llvm_passes.h"
 #include "backend/lower_threadgroup_memory.h"
@@ -128,6 +130,12 @@ constexpr Pass kPasses[] = {
      plain<[](Compilation& c) {
        optimise_threadgroup(*c.function, c.passes);
        prepare_code_generation(*c.function);
+     }>},
+    // Last: LLVM's simplifications would make narrow operations of these again.
+    {"widen-narrow-floats", "computes halves and bfloats in float where the machine can't",
+     plain<[](Compilation& c) {
+       widen_narrow_floats(*c.function, has_half_arithmetic());
+       c.passes.run(*c.function, llvm::EarlyCSEPass());
      }>},
 };
 
