@@ -23,6 +23,7 @@
 #include "simt/analysis/geometry.h"
 #include "simt/analysis/shape_analysis.h"
 #include "simt/simt.h"
+#include "simt/transform/guard_accesses.h"
 #include "simt/transform/repair_dominance.h"
 #include "simt/transform/split_regions.h"
 #include "simt/transform/vectorizer.h"
@@ -129,6 +130,10 @@ Geometry choose_geometry(const Options& options) {
 Result<Report> vectorize(llvm::Function& entry, const Options& options) {
   Passes passes;
   fold_branches(entry);
+  if (options.checks_bounds) {
+    expand_memory_intrinsics(entry, passes);
+    ANYMETAL_RETURN_IF_ERROR(guard_accesses(entry, options.is_const));
+  }
   prepare(entry, passes);
   fold_branches(entry);
   const Geometry geometry = choose_geometry(options);

@@ -31,6 +31,10 @@ struct Options {
   /// Lanes of a chunk, the vectors that code is made of: 16, 8 or 4; 32-bit lanes that fill a
   /// register.
   unsigned chunk = 8;
+  /// Accesses outside their buffers: reads give 0, writes are dropped. Else nothing is checked.
+  bool checks_bounds = false;
+  /// Of each parameter of the entry: whether writes to it count as outside.
+  std::vector<bool> is_const = {};
   /// Simdgroups that advance together; 0: by a model of cost.
   unsigned simdgroups_together = 0;
 };

@@ -3,6 +3,7 @@
 #include <llvm/IR/InstIterator.h>
 
 #include "builtins/builtins.h"
+#include "simt/analysis/guards.h"
 
 namespace anymetal::simt {
 
@@ -11,6 +12,12 @@ llvm::StringRef callee_name(const llvm::Value* value) {
     if (const llvm::Function* callee = call->getCalledFunction()) return callee->getName();
   }
   return {};
+}
+
+GuardedPointer strip_guard(const llvm::Value* pointer) {
+  if (!callee_name(pointer).starts_with(kGuarded)) return {pointer, nullptr};
+  const auto* call = llvm::cast<llvm::CallInst>(pointer);
+  return {call->getArgOperand(0), call->getArgOperand(1)};
 }
 
 namespace {

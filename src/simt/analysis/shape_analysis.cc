@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "builtins/builtins.h"
+#include "simt/analysis/guards.h"
 
 namespace anymetal::simt {
 namespace {
@@ -39,6 +40,7 @@ Shape combine(const Shape& a, const Shape& b, unsigned chunk, unsigned zeros, Fu
 
 const llvm::AllocaInst* find_variable(const llvm::Value* pointer) {
   while (true) {
+    pointer = strip_guard(pointer).pointer;
     if (const auto* address = llvm::dyn_cast<llvm::GEPOperator>(pointer)) {
       if (address->getType()->isVectorTy()) return nullptr;
       pointer = address->getPointerOperand();
@@ -286,6 +288,11 @@ Shape ShapeAnalysis::of_address(const llvm::GetElementPtrInst& address) const {
 
 Shape ShapeAnalysis::of_call(const llvm::CallInst& call) const {
   const llvm::StringRef name = callee_name(&call);
+  if (name.starts_with(kGuarded)) return of(call.getArgOperand(0));
+  if (name == kInside || name == kArgumentBytes) {
+    return of(call.getArgOperand(0)).is_flat() ? Shape::affine(geometry_.chunk, 0)
+                                               : Shape::varying();
+  }
   if (name.starts_with("am.")) {
     if (const auto rule = find_position_rule(name.drop_front(3), geometry_))
       return position_shape(*rule, geometry_);
@@ -321,6 +328,7 @@ void ShapeAnalysis::find_signed_indices(llvm::Function& function) {
     return llvm::all_of(value->users(), [&](const llvm::User* user) {
       if (const auto* address = llvm::dyn_cast<llvm::GetElementPtrInst>(user))
         return address->getPointerOperand() != value;
+      if (callee_name(user) == kInside) return true;
       const auto* operation = llvm::dyn_cast<llvm::BinaryOperator>(user);
       if (!operation) return false;
       switch (operation->getOpcode()) {
@@ -372,6 +380,8 @@ void ShapeAnalysis::find_interleaved(llvm::Function& function) {
         } else if (const auto* address = llvm::dyn_cast<llvm::GetElementPtrInst>(user)) {
           addresses.push_back(address);
           work.push_back(address);
+        } else if (callee_name(user).starts_with(kGuarded)) {
+          work.push_back(user);
         } else {
           const auto* intrinsic = llvm::dyn_cast<llvm::IntrinsicInst>(user);
           fits &= intrinsic && intrinsic->isLifetimeStartOrEnd();

@@ -65,7 +65,9 @@ void Vectorizer::make_function() {
   builder_.SetInsertPoint(entry_end_);
   auto* word = llvm::ArrayType::get(builder_.getInt64Ty(), 16);
   nowhere_ = builder_.CreateAlloca(word, nullptr, "nowhere");
-  builder_.CreateStore(llvm::Constant::getNullValue(word), nowhere_);
+  zeros_ = new llvm::GlobalVariable(module_, word, /*isConstant=*/true,
+                                    llvm::GlobalValue::InternalLinkage,
+                                    llvm::Constant::getNullValue(word), "zeros");
   if (source_.arg_size() == 0) return;
   llvm::Value* arguments =
       load_frame(builder_.getPtrTy(), offsetof(ThreadgroupFrame, arguments), "arguments");
@@ -177,6 +179,10 @@ bool Vectorizer::is_costly(const llvm::BasicBlock& block) const {
   for (const llvm::Instruction& instruction : block) {
     if (&instruction == end) break;
     if (llvm::isa<llvm::CallInst>(instruction)) {
+      if (callee_name(&instruction).starts_with("simt.")) {
+        cost += 1;
+        continue;
+      }
       if (llvm::isa<llvm::IntrinsicInst>(instruction)) {
         cost += 1;
         continue;

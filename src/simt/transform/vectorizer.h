@@ -99,7 +99,13 @@ class Vectorizer {
   void emit_store(llvm::StoreInst& store);
   void emit_atomic(llvm::Instruction& instruction);
   bool emit_reduced_atomic(llvm::AtomicRMWInst& atomic);
-  llvm::Value* safe_pointer(llvm::Value* pointer, llvm::Value* any);
+  llvm::Value* safe_pointer(llvm::Value* pointer, llvm::Value* any, bool writes);
+  /// The lanes of a chunk for which an access may happen. `inside`: of strip_guard.
+  llvm::Value* access_mask(const llvm::Value* inside, unsigned chunk);
+  /// Whether any of them may; a constant true if that is certain.
+  llvm::Value* access_any(const llvm::Value* inside, unsigned chunk);
+  llvm::Value* access_any(const llvm::Value* inside);
+  void emit_inside(llvm::CallInst& call);
   [[nodiscard]] Values load_components(llvm::LoadInst& load, unsigned chunk);
   void store_components(llvm::StoreInst& store, unsigned chunk);
   llvm::Value* element_pointer(const llvm::Value* pointer, unsigned chunk, uint64_t bytes);
@@ -131,7 +137,8 @@ class Vectorizer {
   llvm::BasicBlock* entry_ = nullptr;  ///< variables, and what the frame says
   llvm::BasicBlock* start_ = nullptr;
   llvm::Instruction* entry_end_ = nullptr;
-  llvm::AllocaInst* nowhere_ = nullptr;  ///< what no lane wants is read from or written to
+  llvm::AllocaInst* nowhere_ = nullptr;  ///< what no lane wants is written here
+  llvm::GlobalVariable* zeros_ = nullptr;  ///< and read here
   llvm::DenseMap<const llvm::Value*, Values> values_;
   llvm::DenseMap<const llvm::BasicBlock*, llvm::BasicBlock*> blocks_;
   struct PhiSlots {

@@ -3,6 +3,7 @@
 #include <llvm/Analysis/VectorUtils.h>
 #include <llvm/IR/Intrinsics.h>
 
+#include "simt/analysis/guards.h"
 #include "simt/threadgroup_frame.h"
 #include "simt/transform/split_regions.h"
 #include "simt/transform/vectorizer.h"
@@ -452,6 +453,21 @@ void Vectorizer::emit_call(llvm::CallInst& call) {
   if (auto* intrinsic = llvm::dyn_cast<llvm::IntrinsicInst>(&call))
     return emit_intrinsic(*intrinsic);
   const llvm::StringRef name = callee_name(&call);
+  if (name.starts_with(kGuarded)) return;  // its access sees to it
+  if (name == kInside) return emit_inside(call);
+  if (name == kArgumentBytes) {
+    const auto at = llvm::cast<llvm::ConstantInt>(call.getArgOperand(0))->getZExtValue();
+    llvm::Value* arguments =
+        load_frame(builder_.getPtrTy(), offsetof(ThreadgroupFrame, arguments), "arguments");
+    llvm::LoadInst* bytes = builder_.CreateLoad(
+        builder_.getInt64Ty(),
+        builder_.CreateConstInBoundsGEP1_64(
+            builder_.getInt8Ty(), arguments,
+            at * sizeof(FrameArgument) + offsetof(FrameArgument, size)),
+        "bytes");
+    bytes->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(context_, {}));
+    return define(call, {bytes});
+  }
   if (!name.starts_with("am.")) return emit_lane_calls(call);
   const auto reference = builtins::find(name.str());
   if (!reference) return fail(call, "'" + name.str() + "'");

@@ -4,6 +4,7 @@
 #include <llvm/IR/Intrinsics.h>
 
 #include "ir/thread_ir.h"
+#include "simt/analysis/guards.h"
 #include "simt/transform/vectorizer.h"
 
 namespace anymetal::simt {
@@ -43,14 +44,74 @@ bool is_constant_ones(const llvm::Value* mask) {
 
 }  // namespace
 
-/// Where a lane may read or write if no lane wants to.
-llvm::Value* Vectorizer::safe_pointer(llvm::Value* pointer, llvm::Value* any) {
+/// Where an access that no lane wants goes.
+llvm::Value* Vectorizer::safe_pointer(llvm::Value* pointer, llvm::Value* any, bool writes) {
   const auto* constant = llvm::dyn_cast<llvm::ConstantInt>(any);
   if (constant && constant->isOne()) return pointer;
-  llvm::Value* nowhere = nowhere_;
+  llvm::Value* nowhere = writes ? static_cast<llvm::Value*>(nowhere_) : zeros_;
   if (nowhere->getType() != pointer->getType())
     nowhere = builder_.CreateAddrSpaceCast(nowhere, pointer->getType());
   return builder_.CreateSelect(any, pointer, nowhere);
+}
+
+llvm::Value* Vectorizer::access_mask(const llvm::Value* inside, unsigned chunk) {
+  return inside ? and_mask(mask(chunk), vector(inside, chunk)) : mask(chunk);
+}
+
+llvm::Value* Vectorizer::access_any(const llvm::Value* inside, unsigned chunk) {
+  llvm::Value* any = has_mask() ? any_lane(mask(chunk)) : builder_.getTrue();
+  if (!inside) return any;
+  if (!shapes_.of(inside).is_flat()) return any_lane(access_mask(inside, chunk));
+  return has_mask() ? builder_.CreateAnd(any, scalar(inside, chunk)) : scalar(inside, chunk);
+}
+
+/// Of an access that all chunks share.
+llvm::Value* Vectorizer::access_any(const llvm::Value* inside) {
+  llvm::Value* any = maybe_empty_ ? any_lane(mask_) : builder_.getTrue();
+  if (!inside) return any;
+  llvm::Value* holds = scalar(inside, 0);
+  return maybe_empty_ ? builder_.CreateAnd(any, holds) : holds;
+}
+
+/// offset < limit, for each lane. Offsets that form a pattern are compared as 32-bit numbers: what
+/// is left of the buffer behind lane 0, cut off where no lane's difference reaches.
+void Vectorizer::emit_inside(llvm::CallInst& call) {
+  const llvm::Value* offset = call.getArgOperand(0);
+  const llvm::Value* limit = call.getArgOperand(1);
+  const Shape shape = shapes_.of(offset);
+  Values values;
+  if (shapes_.of(&call).has_base()) {
+    const unsigned count = shapes_.of(&call).is_uniform() ? 1 : chunks_;
+    for (unsigned chunk = 0; chunk < count; ++chunk)
+      values.push_back(builder_.CreateICmpULT(scalar(offset, chunk), scalar(limit, chunk)));
+    return define(call, std::move(values));
+  }
+  auto* word = builder_.getInt64Ty();
+  auto* half = builder_.getInt32Ty();
+  const auto cut = [&](llvm::Value* value) {
+    value = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, value,
+                                           llvm::ConstantInt::get(word, INT32_MAX));
+    value = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, value,
+                                           llvm::ConstantInt::get(word, -int64_t{INT32_MAX}, true));
+    return splat(builder_.CreateTrunc(value, half));
+  };
+  bool small = shape.kind() == Shape::Kind::pattern && shapes_.of(limit).is_flat();
+  for (unsigned lane = 0; small && lane < width_; ++lane)
+    small = std::abs(shape.offset(lane)) < INT32_MAX / 2;
+  for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
+    if (!small) {
+      values.push_back(builder_.CreateICmpULT(vector(offset, chunk), vector(limit, chunk)));
+      continue;
+    }
+    // 0 <= first + o and first + o < limit; no sum of these wraps but in buffers of 2^63 bytes.
+    llvm::Value* first = scalar(offset, chunk);
+    llvm::Value* differences = iota(half, shape);
+    llvm::Value* above = builder_.CreateICmpSGE(differences, cut(builder_.CreateNeg(first)));
+    llvm::Value* below = builder_.CreateICmpSLT(
+        differences, cut(builder_.CreateSub(scalar(limit, chunk), first)));
+    values.push_back(builder_.CreateAnd(above, below));
+  }
+  define(call, std::move(values));
 }
 
 llvm::Value* Vectorizer::element_pointer(const llvm::Value* pointer, unsigned chunk,
@@ -68,7 +129,7 @@ llvm::Value* Vectorizer::element_pointers(const llvm::Value* pointer, unsigned c
 
 void Vectorizer::emit_load(llvm::LoadInst& load) {
   const Shape shape = shapes_.of(&load);
-  const llvm::Value* pointer = load.getPointerOperand();
+  const auto [pointer, inside] = strip_guard(load.getPointerOperand());
   llvm::MDNode* invariant =
       load.getPointerAddressSpace() == kConstantSpace ? llvm::MDNode::get(context_, {}) : nullptr;
   const auto note = [&](llvm::LoadInst* made) {
@@ -78,14 +139,17 @@ void Vectorizer::emit_load(llvm::LoadInst& load) {
   Values values;
   if (shape.is_uniform()) {
     llvm::Value* from = scalar(pointer, 0);
-    const bool needed = flow_.is_aligned(load.getParent());
-    if (maybe_empty_ && !needed) from = safe_pointer(from, any_lane(mask_));
+    // Steps without lanes need what all steps decide by.
+    if (!flow_.is_aligned(load.getParent()))
+      from = safe_pointer(from, access_any(inside), false);
+    else if (inside)
+      from = safe_pointer(from, scalar(inside, 0), false);
     values.push_back(
         note(builder_.CreateAlignedLoad(load.getType(), from, load.getAlign(), load.isVolatile())));
   } else if (shape.has_base()) {
     for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
       llvm::Value* from = scalar(pointer, chunk);
-      if (has_mask()) from = safe_pointer(from, any_lane(mask(chunk)));
+      from = safe_pointer(from, access_any(inside, chunk), false);
       values.push_back(note(
           builder_.CreateAlignedLoad(load.getType(), from, load.getAlign(), load.isVolatile())));
     }
@@ -96,7 +160,7 @@ void Vectorizer::emit_load(llvm::LoadInst& load) {
 }
 
 Values Vectorizer::load_components(llvm::LoadInst& load, unsigned chunk) {
-  const llvm::Value* pointer = load.getPointerOperand();
+  const auto [pointer, inside] = strip_guard(load.getPointerOperand());
   const Shape shape = shapes_.of(pointer);
   llvm::Type* element = load.getType()->getScalarType();
   const unsigned components = component_count(load.getType());
@@ -108,7 +172,7 @@ Values Vectorizer::load_components(llvm::LoadInst& load, unsigned chunk) {
     fail(load, "loads of this type");
     return {};
   }
-  llvm::Value* lanes = mask(chunk);
+  llvm::Value* lanes = access_mask(inside, chunk);
   const bool whole = is_constant_ones(lanes);
   const auto masked_load = [&](llvm::Type* type, llvm::Value* from, llvm::Value* wanted) {
     if (is_constant_ones(wanted))
@@ -171,12 +235,12 @@ Values Vectorizer::load_components(llvm::LoadInst& load, unsigned chunk) {
 }
 
 void Vectorizer::emit_store(llvm::StoreInst& store) {
-  const llvm::Value* pointer = store.getPointerOperand();
+  const auto [pointer, inside] = strip_guard(store.getPointerOperand());
   const llvm::Value* value = store.getValueOperand();
   const Shape place = shapes_.of(pointer), what = shapes_.of(value);
   if (place.is_uniform() && what.is_uniform()) {
     llvm::Value* to = scalar(pointer, 0);
-    if (maybe_empty_) to = safe_pointer(to, any_lane(mask_));
+    to = safe_pointer(to, access_any(inside), true);
     builder_.CreateAlignedStore(scalar(value, 0), to, store.getAlign(), store.isVolatile());
     return;
   }
@@ -187,7 +251,7 @@ void Vectorizer::emit_store(llvm::StoreInst& store) {
   // All lanes to one place: the last one's value stays.
   for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
     llvm::Value* to = scalar(pointer, chunk);
-    if (has_mask()) to = safe_pointer(to, any_lane(mask(chunk)));
+    to = safe_pointer(to, access_any(inside, chunk), true);
     llvm::Value* last = nullptr;
     if (what.is_flat()) {
       last = scalar(value, chunk);
@@ -217,7 +281,7 @@ void Vectorizer::emit_store(llvm::StoreInst& store) {
 }
 
 void Vectorizer::store_components(llvm::StoreInst& store, unsigned chunk) {
-  const llvm::Value* pointer = store.getPointerOperand();
+  const auto [pointer, inside] = strip_guard(store.getPointerOperand());
   const llvm::Value* value = store.getValueOperand();
   const Shape shape = shapes_.of(pointer);
   llvm::Type* element = value->getType()->getScalarType();
@@ -228,7 +292,7 @@ void Vectorizer::store_components(llvm::StoreInst& store, unsigned chunk) {
   if (value->getType()->isStructTy() || value->getType()->isArrayTy() ||
       layout_.getTypeSizeInBits(element) != bytes * 8)
     return fail(store, "stores of this type");
-  llvm::Value* lanes = mask(chunk);
+  llvm::Value* lanes = access_mask(inside, chunk);
   const auto masked_store = [&](llvm::Value* what, llvm::Value* to, llvm::Value* wanted) {
     if (is_constant_ones(wanted))
       builder_.CreateAlignedStore(what, to, align);
@@ -391,7 +455,8 @@ llvm::AtomicRMWInst::BinOp joining(llvm::AtomicRMWInst::BinOp operation) {
 
 /// All lanes of a chunk to one place, and nobody asks for the old values: one operation.
 bool Vectorizer::emit_reduced_atomic(llvm::AtomicRMWInst& atomic) {
-  if (!atomic.use_empty() || !shapes_.of(atomic.getPointerOperand()).is_flat()) return false;
+  const auto [pointer, inside] = strip_guard(atomic.getPointerOperand());
+  if (!atomic.use_empty() || !shapes_.of(pointer).is_flat()) return false;
   llvm::Type* type = atomic.getType();
   llvm::Constant* nothing = identity(atomic.getOperation(), type);
   if (!nothing || type->isPointerTy()) return false;
@@ -409,7 +474,7 @@ bool Vectorizer::emit_reduced_atomic(llvm::AtomicRMWInst& atomic) {
     return builder_.CreateExtractElement(lanes, uint64_t{0});
   };
   const auto write = [&](llvm::Value* to, llvm::Value* operand, llvm::Value* any) {
-    to = safe_pointer(to, any);
+    to = safe_pointer(to, any, true);
     if (atomic.getPointerAddressSpace() == kThreadgroupSpace) {
       llvm::Value* old = builder_.CreateAlignedLoad(type, to, atomic.getAlign());
       builder_.CreateAlignedStore(apply(builder_, atomic.getOperation(), old, operand), to,
@@ -420,16 +485,21 @@ bool Vectorizer::emit_reduced_atomic(llvm::AtomicRMWInst& atomic) {
     }
   };
   llvm::Value* all = nullptr;
-  const bool one_place = shapes_.of(atomic.getPointerOperand()).is_uniform();
+  const bool one_place = shapes_.of(pointer).is_uniform();
   for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
     llvm::Value* operand = vector(atomic.getValOperand(), chunk);
     if (has_mask()) operand = builder_.CreateSelect(mask(chunk), operand, splat(nothing));
     if (one_place)
       all = all ? apply(builder_, join, all, operand) : operand;
     else
-      write(scalar(atomic.getPointerOperand(), chunk), reduce(operand), any_lane(mask(chunk)));
+      write(scalar(pointer, chunk), reduce(operand), access_any(inside, chunk));
   }
-  if (one_place) write(scalar(atomic.getPointerOperand(), 0), reduce(all), any_lane(mask_));
+  // An atomic that no lane asks for would still be one that others wait for.
+  if (one_place) {
+    llvm::Value* any = any_lane(mask_);
+    if (inside) any = builder_.CreateAnd(any, scalar(inside, 0));
+    write(scalar(pointer, 0), reduce(all), any);
+  }
   return true;
 }
 
@@ -437,15 +507,15 @@ void Vectorizer::emit_atomic(llvm::Instruction& instruction) {
   auto* operation = llvm::dyn_cast<llvm::AtomicRMWInst>(&instruction);
   if (operation && emit_reduced_atomic(*operation)) return;
   const unsigned pointer_operand = llvm::isa<llvm::StoreInst>(instruction) ? 1 : 0;
-  const llvm::Value* pointer = instruction.getOperand(pointer_operand);
+  const auto [pointer, inside] = strip_guard(instruction.getOperand(pointer_operand));
   const Shape shape = shapes_.of(&instruction);
   const bool in_threadgroup = pointer->getType()->getPointerAddressSpace() == kThreadgroupSpace;
   Values values;
   if (auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction); load && shape.has_base()) {
     for (unsigned chunk = 0; chunk < (shape.is_uniform() ? 1 : chunks_); ++chunk) {
       llvm::Value* from = scalar(pointer, chunk);
-      if (has_mask())
-        from = safe_pointer(from, shape.is_uniform() ? any_lane(mask_) : any_lane(mask(chunk)));
+      from = safe_pointer(
+          from, shape.is_uniform() ? access_any(inside) : access_any(inside, chunk), false);
       auto* made = builder_.CreateAlignedLoad(load->getType(), from, load->getAlign());
       if (!in_threadgroup) made->setAtomic(load->getOrdering(), load->getSyncScopeID());
       values.push_back(made);
@@ -457,7 +527,7 @@ void Vectorizer::emit_atomic(llvm::Instruction& instruction) {
   for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
     llvm::SmallVector<llvm::Value*, 4> operands;
     for (const llvm::Use& operand : instruction.operands())
-      operands.push_back(vector(operand, chunk));
+      operands.push_back(vector(strip_guard(operand).pointer, chunk));
     const auto lane_of = [&](unsigned operand, llvm::Value* lane) {
       return builder_.CreateExtractElement(operands[operand], lane);
     };
@@ -467,7 +537,7 @@ void Vectorizer::emit_atomic(llvm::Instruction& instruction) {
     llvm::Type* collected =
         type->isVoidTy() || instruction.use_empty() ? nullptr : llvm::FixedVectorType::get(type, 1);
     llvm::Value* results =
-        for_each_lane(mask(chunk), collected, [&](llvm::Value* lane) -> llvm::Value* {
+        for_each_lane(access_mask(inside, chunk), collected, [&](llvm::Value* lane) -> llvm::Value* {
           llvm::Value* at = lane_of(pointer_operand, lane);
           if (auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction)) {
             auto* made = builder_.CreateAlignedLoad(load->getType(), at, load->getAlign());
@@ -500,6 +570,11 @@ void Vectorizer::emit_atomic(llvm::Instruction& instruction) {
           return builder_.CreateExtractValue(made, 0);
         });
     if (!collected) continue;
+    // Others' results stay in memory from the time before.
+    if (inside) {
+      results = builder_.CreateSelect(vector(inside, chunk), results,
+                                      llvm::Constant::getNullValue(results->getType()));
+    }
     values.push_back(results);
     // Exchanges never fail for nothing here, so what was found says whether it was done.
     if (llvm::isa<llvm::AtomicCmpXchgInst>(instruction))

@@ -1,0 +1,271 @@
+#include "simt/transform/guard_accesses.h"
+
+#include <llvm/Analysis/AssumptionCache.h>
+#include <llvm/Analysis/LoopInfo.h>
+#include <llvm/Analysis/ScalarEvolution.h>
+#include <llvm/Analysis/TargetLibraryInfo.h>
+#include <llvm/Analysis/Utils/Local.h>
+#include <llvm/IR/Dominators.h>
+#include <llvm/IR/GlobalVariable.h>
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/InstIterator.h>
+#include <llvm/IR/IntrinsicInst.h>
+#include <llvm/IR/Operator.h>
+
+#include <map>
+#include <string>
+
+#include "simt/analysis/control_flow.h"
+
+namespace anymetal::simt {
+namespace {
+
+using llvm::dyn_cast;
+using llvm::isa;
+
+struct Access {
+  llvm::Instruction* instruction;
+  unsigned operand;  ///< the pointer
+  uint64_t bytes;
+  bool writes;
+};
+
+/// The object that a pointer points into.
+struct Origin {
+  llvm::Value* base = nullptr;  ///< i64
+  llvm::Value* read_bytes = nullptr;
+  llvm::Value* write_bytes = nullptr;
+};
+
+std::vector<Access> find_accesses(llvm::Function& function) {
+  const llvm::DataLayout& layout = function.getDataLayout();
+  std::vector<Access> found;
+  const auto add = [&](llvm::Instruction& instruction, unsigned operand, llvm::Type* type,
+                       bool writes) {
+    found.push_back({&instruction, operand, layout.getTypeStoreSize(type), writes});
+  };
+  for (llvm::Instruction& instruction : llvm::instructions(function)) {
+    if (auto* load = dyn_cast<llvm::LoadInst>(&instruction))
+      add(instruction, 0, load->getType(), false);
+    else if (auto* store = dyn_cast<llvm::StoreInst>(&instruction))
+      add(instruction, 1, store->getValueOperand()->getType(), true);
+    else if (auto* change = dyn_cast<llvm::AtomicRMWInst>(&instruction))
+      add(instruction, 0, change->getType(), true);
+    else if (auto* exchange = dyn_cast<llvm::AtomicCmpXchgInst>(&instruction))
+      add(instruction, 0, exchange->getCompareOperand()->getType(), true);
+  }
+  return found;
+}
+
+class Guard {
+ public:
+  Guard(llvm::Function& function, const std::vector<bool>& is_const)
+      : function_(function),
+        module_(*function.getParent()),
+        layout_(function.getDataLayout()),
+        is_const_(is_const),
+        library_(llvm::Triple(module_.getTargetTriple())),
+        names_(library_),
+        assumptions_(function),
+        dominators_(function),
+        loops_(dominators_),
+        evolution_(function, names_, assumptions_, dominators_, loops_) {}
+
+  Result<void> run() {
+    for (const Access& access : find_accesses(function_)) guard(access);
+    if (!unknown_) return {};
+    return unsupported_error(
+        "no form in vectors for checked accesses through a pointer that was loaded from memory");
+  }
+
+ private:
+  /// The way from the object to the pointer, as far as it is known.
+  struct Path {
+    llvm::Value* root;
+    llvm::SmallVector<llvm::GEPOperator*, 4> steps;
+  };
+
+  static Path find_path(llvm::Value* pointer) {
+    Path path{pointer, {}};
+    while (true) {
+      if (auto* address = dyn_cast<llvm::GEPOperator>(path.root)) {
+        path.steps.push_back(address);
+        path.root = address->getPointerOperand();
+      } else if (llvm::Operator::getOpcode(path.root) == llvm::Instruction::AddrSpaceCast) {
+        path.root = llvm::cast<llvm::Operator>(path.root)->getOperand(0);
+      } else if (auto* freeze = dyn_cast<llvm::FreezeInst>(path.root)) {
+        path.root = freeze->getOperand(0);
+      } else {
+        return path;
+      }
+    }
+  }
+
+  llvm::IRBuilder<> at_top() {
+    return llvm::IRBuilder<>(&*function_.getEntryBlock().getFirstNonPHIOrDbgOrAlloca());
+  }
+
+  Origin fixed(llvm::Value* object, uint64_t bytes, bool is_const) {
+    llvm::IRBuilder<> builder = at_top();
+    return {builder.CreatePtrToInt(object, builder.getInt64Ty()), builder.getInt64(bytes),
+            builder.getInt64(is_const ? 0 : bytes)};
+  }
+
+  Origin of_argument(llvm::Argument& argument) {
+    llvm::IRBuilder<> builder = at_top();
+    auto callee = module_.getOrInsertFunction(kArgumentBytes, builder.getInt64Ty(),
+                                              builder.getInt32Ty());
+    auto* function = llvm::cast<llvm::Function>(callee.getCallee());
+    function->setDoesNotAccessMemory();
+    function->setDoesNotThrow();
+    llvm::Value* bytes = builder.CreateCall(callee, {builder.getInt32(argument.getArgNo())});
+    const bool is_const = argument.getArgNo() < is_const_.size() && is_const_[argument.getArgNo()];
+    return {builder.CreatePtrToInt(&argument, builder.getInt64Ty()), bytes,
+            is_const ? builder.getInt64(0) : bytes};
+  }
+
+  Origin nowhere() {
+    llvm::IRBuilder<> builder = at_top();
+    return {builder.getInt64(0), builder.getInt64(0), builder.getInt64(0)};
+  }
+
+  Origin of_phi(llvm::PHINode& phi) {
+    llvm::IRBuilder<> builder(&phi);
+    const unsigned count = phi.getNumIncomingValues();
+    auto* word = builder.getInt64Ty();
+    llvm::PHINode* parts[3];
+    for (llvm::PHINode*& part : parts) part = builder.CreatePHI(word, count);
+    const Origin origin{parts[0], parts[1], parts[2]};
+    known_[&phi] = origin;  // before what comes in, which may depend on it
+    for (unsigned i = 0; i < count; ++i) {
+      const Origin incoming = find(find_path(phi.getIncomingValue(i)).root);
+      parts[0]->addIncoming(incoming.base, phi.getIncomingBlock(i));
+      parts[1]->addIncoming(incoming.read_bytes, phi.getIncomingBlock(i));
+      parts[2]->addIncoming(incoming.write_bytes, phi.getIncomingBlock(i));
+    }
+    return origin;
+  }
+
+  Origin of_select(llvm::SelectInst& select) {
+    const Origin yes = find(find_path(select.getTrueValue()).root);
+    const Origin no = find(find_path(select.getFalseValue()).root);
+    llvm::IRBuilder<> builder(&select);
+    llvm::Value* condition = select.getCondition();
+    return {builder.CreateSelect(condition, yes.base, no.base),
+            builder.CreateSelect(condition, yes.read_bytes, no.read_bytes),
+            builder.CreateSelect(condition, yes.write_bytes, no.write_bytes)};
+  }
+
+  /// The one object behind phis and selects, if it is one and known at the top.
+  llvm::Value* find_single(llvm::Value* root) {
+    llvm::SmallVector<llvm::Value*, 8> work{root};
+    llvm::SmallPtrSet<llvm::Value*, 8> seen;
+    llvm::Value* single = nullptr;
+    while (!work.empty()) {
+      llvm::Value* value = find_path(work.pop_back_val()).root;
+      if (!seen.insert(value).second) continue;
+      if (auto* phi = dyn_cast<llvm::PHINode>(value)) {
+        work.append(phi->op_begin(), phi->op_end());
+      } else if (auto* select = dyn_cast<llvm::SelectInst>(value)) {
+        work.push_back(select->getTrueValue());
+        work.push_back(select->getFalseValue());
+      } else if (single && single != value) {
+        return nullptr;
+      } else {
+        single = value;
+      }
+    }
+    return single;
+  }
+
+  Origin find(llvm::Value* root) {
+    if (const auto found = known_.find(root); found != known_.end()) return found->second;
+    llvm::Value* single = find_single(root);
+    Origin origin;
+    if (single && single != root && !isa<llvm::Instruction>(single)) {
+      origin = find(single);
+    } else if (auto* argument = dyn_cast<llvm::Argument>(root)) {
+      origin = of_argument(*argument);
+    } else if (auto* variable = dyn_cast<llvm::AllocaInst>(root)) {
+      const auto bytes = variable->getAllocationSize(layout_);
+      origin = bytes ? fixed(variable, bytes->getFixedValue(), false) : nowhere();
+    } else if (auto* global = dyn_cast<llvm::GlobalVariable>(root)) {
+      origin =
+          fixed(global, layout_.getTypeAllocSize(global->getValueType()), global->isConstant());
+    } else if (auto* phi = dyn_cast<llvm::PHINode>(root)) {
+      origin = of_phi(*phi);
+    } else if (auto* select = dyn_cast<llvm::SelectInst>(root)) {
+      origin = of_select(*select);
+    } else {
+      unknown_ |= !isa<llvm::ConstantPointerNull, llvm::UndefValue>(root);
+      origin = nowhere();
+    }
+    return known_[root] = origin;
+  }
+
+  /// Whether an access of a variable is inside whatever happens.
+  bool is_inside(llvm::Value* offset, const llvm::Value* size, const Access& access) {
+    const auto* bytes = dyn_cast<llvm::ConstantInt>(size);
+    if (!bytes) return false;
+    if (bytes->getZExtValue() < access.bytes) return false;
+    const llvm::SCEV* last = evolution_.getConstant(
+        llvm::APInt(64, bytes->getZExtValue() - access.bytes));
+    return evolution_.isKnownPredicateAt(llvm::ICmpInst::ICMP_ULE, evolution_.getSCEV(offset), last,
+                                         access.instruction);
+  }
+
+  void guard(const Access& access) {
+    llvm::Value* pointer = access.instruction->getOperand(access.operand);
+    const Path path = find_path(pointer);
+    const Origin origin = find(path.root);
+    llvm::Value* size = access.writes ? origin.write_bytes : origin.read_bytes;
+    llvm::IRBuilder<> builder(access.instruction);
+    auto* word = builder.getInt64Ty();
+    llvm::Value* offset = builder.getInt64(0);
+    for (llvm::GEPOperator* step : path.steps) {
+      llvm::Value* part = llvm::emitGEPOffset(&builder, layout_, step, /*NoAssumptions=*/true);
+      offset = builder.CreateAdd(offset, builder.CreateSExtOrTrunc(part, word));
+    }
+    if (!isa<llvm::Argument, llvm::AllocaInst, llvm::GlobalVariable>(path.root)) {
+      llvm::Value* start = builder.CreateSub(builder.CreatePtrToInt(path.root, word), origin.base);
+      offset = builder.CreateAdd(offset, start);
+    }
+    if (is_inside(offset, size, access)) return;
+    llvm::Value* limit = builder.CreateBinaryIntrinsic(
+        llvm::Intrinsic::usub_sat, builder.CreateAdd(size, builder.getInt64(1)),
+        builder.getInt64(access.bytes));
+    auto inside = module_.getOrInsertFunction(kInside, builder.getInt1Ty(), word, word);
+    auto guarded = module_.getOrInsertFunction(
+        std::string(kGuarded) + "." + std::to_string(pointer->getType()->getPointerAddressSpace()),
+        pointer->getType(), pointer->getType(), builder.getInt1Ty());
+    for (llvm::FunctionCallee callee : {inside, guarded}) {
+      auto* function = llvm::cast<llvm::Function>(callee.getCallee());
+      function->setDoesNotAccessMemory();
+      function->setDoesNotThrow();
+    }
+    llvm::Value* holds = builder.CreateCall(inside, {offset, limit});
+    access.instruction->setOperand(access.operand,
+                                   builder.CreateCall(guarded, {pointer, holds}));
+  }
+
+  llvm::Function& function_;
+  llvm::Module& module_;
+  const llvm::DataLayout& layout_;
+  const std::vector<bool>& is_const_;
+  llvm::TargetLibraryInfoImpl library_;
+  llvm::TargetLibraryInfo names_;
+  llvm::AssumptionCache assumptions_;
+  llvm::DominatorTree dominators_;
+  llvm::LoopInfo loops_;
+  llvm::ScalarEvolution evolution_;
+  std::map<llvm::Value*, Origin> known_;
+  bool unknown_ = false;
+};
+
+}  // namespace
+
+Result<void> guard_accesses(llvm::Function& entry, const std::vector<bool>& is_const) {
+  return Guard(entry, is_const).run();
+}
+
+}  // namespace anymetal::simt
