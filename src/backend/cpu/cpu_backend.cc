@@ -34,10 +34,10 @@ class CpuBackend final : public Backend {
     const DefaultFloatEnvironment environment;
     const KernelInterface interface = ir.interface;
     CpuImage image = start_image(ir, options);
-    if (options.bounds != Bounds::off) {
+    if (options.bounds == Bounds::error) {
       image.remarks.push_back({interface.file, interface.line,
-                               "runs on the reference executor: vector code with checked accesses "
-                               "is not supported yet"});
+                               "runs on the reference executor: vector code doesn't report accesses "
+                               "outside buffers yet"});
       return compile_fallback(std::move(ir), std::move(image));
     }
     auto code = compile_variant(std::move(ir), image.full);
@@ -57,7 +57,7 @@ class CpuBackend final : public Backend {
 
   Result<std::string> assembly(ThreadIr ir, const CompileOptions& options) override {
     const DefaultFloatEnvironment environment;
-    if (options.bounds != Bounds::off) return reference_backend().assembly(std::move(ir), options);
+    if (options.bounds == Bounds::error) return reference_backend().assembly(std::move(ir), options);
     const KernelInterface interface = ir.interface;
     CpuImage image = start_image(ir, options);
     auto text = compile_assembly(std::move(ir), image.full);
@@ -85,10 +85,12 @@ class CpuBackend final : public Backend {
   static CpuImage start_image(const ThreadIr& ir, const CompileOptions& options) {
     CpuImage image;
     image.bounds = options.bounds;
-    image.full = {.dispatch = options.threadgroup, .threadgroup = options.threadgroup};
+    image.full = {.dispatch = options.threadgroup,
+                  .threadgroup = options.threadgroup,
+                  .bounds = options.bounds};
     image.entry = ir.entry;
     image.math_mode = ir.math_mode;
-    if (options.bounds == Bounds::off) image.bitcode = write_bitcode(*ir.module);
+    if (options.bounds != Bounds::error) image.bitcode = write_bitcode(*ir.module);
     return image;
   }
 

@@ -68,6 +68,7 @@ Result<CpuImage> parse_cpu_image(std::string_view bytes) {
   image.bounds = Bounds(in.number<uint8_t>());
   read_extent(in, image.full.dispatch);
   image.full.threadgroup = image.full.dispatch;
+  image.full.bounds = image.bounds;
   image.code.variant = image.full;
   image.reference = in.text();
   read_remarks(in, image.remarks);

@@ -34,6 +34,7 @@ struct Compilation {
   llvm::Module& module;
   llvm::Function* function;  ///< the entry, then am_threadgroup
   VariantImage image;
+  std::vector<bool> is_const;  ///< of the entry's parameters: whether kernels mayn't write there
   LlvmPasses passes;
 };
 
@@ -58,6 +59,8 @@ Result<void> vectorize(Compilation& c) {
     options.dispatch_threadgroup[axis] = along(variant.dispatch, axis);
   }
   options.is_partial = variant.is_partial;
+  options.checks_bounds = variant.bounds == Bounds::robust;
+  options.is_const = c.is_const;
   options.chunk = vector_register_bytes() / 4;
   ANYMETAL_ASSIGN_OR_RETURN(const simt::Report report, simt::vectorize(*c.function, options));
   c.function = report.function;
@@ -151,7 +154,13 @@ Result<VariantImage> transform(ThreadIr& ir, const Variant& variant, std::string
   Compilation compilation{.module = module,
                           .function = entry,
                           .image = {.variant = variant},
+                          .is_const = {},
                           .passes = LlvmPasses(machine.get())};
+  for (const Parameter* parameter : entry_parameters(ir.interface)) {
+    compilation.is_const.push_back(
+        parameter->kind == ParameterKind::buffer &&
+        (parameter->is_const || parameter->space == AddressSpace::constant));
+  }
   for (const Pass& pass : kPasses) {
     ANYMETAL_RETURN_IF_ERROR(pass.run(compilation));
     // Our passes change the function without saying what they keep.

@@ -13,6 +13,7 @@ struct Variant {
   Extent threadgroup;  ///< that of the threadgroups that this variant runs
   /// Of these, only the first threads exist, in the order of their index: the last axis is cut.
   bool is_partial = false;
+  Bounds bounds = Bounds::off;  ///< robust or off
 
   bool operator==(const Variant&) const = default;
 };

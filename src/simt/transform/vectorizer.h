@@ -112,7 +112,8 @@ class Vectorizer {
   llvm::Value* element_pointers(const llvm::Value* pointer, unsigned chunk, uint64_t bytes);
   /// Runs `body` for each active lane of a chunk, in ascending order; its results are collected.
   using LaneBody = llvm::function_ref<llvm::Value*(llvm::Value* lane)>;
-  llvm::Value* for_each_lane(llvm::Value* mask, llvm::Type* result, LaneBody body);
+  llvm::Value* for_each_lane(llvm::Value* mask, llvm::Type* result, bool unrolls, LaneBody body);
+  llvm::Value* lane_pointer(const llvm::Value* pointer, unsigned chunk, llvm::Value* lane);
 
   // Simdgroups: vectorizer_simdgroup.cc.
   void emit_simdgroup(llvm::CallInst& call, const builtins::Reference& reference);

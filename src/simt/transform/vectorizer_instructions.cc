@@ -574,7 +574,7 @@ void Vectorizer::emit_lane_calls(llvm::CallInst& call) {
     llvm::Type* collected =
         is_void ? nullptr : llvm::FixedVectorType::get(call.getType()->getScalarType(), components);
     llvm::Value* results =
-        for_each_lane(mask(chunk), collected, [&](llvm::Value* lane) -> llvm::Value* {
+        for_each_lane(mask(chunk), collected, /*unrolls=*/false, [&](llvm::Value* lane) -> llvm::Value* {
           llvm::SmallVector<llvm::Value*, 8> arguments;
           for (unsigned i = 0; i < call.arg_size(); ++i) {
             llvm::Type* type = call.getArgOperand(i)->getType();

@@ -345,9 +345,9 @@ void Vectorizer::store_components(llvm::StoreInst& store, unsigned chunk) {
 }
 
 /// A loop over the bits of the mask; what `body` gives is put into memory and loaded as one vector.
-llvm::Value* Vectorizer::for_each_lane(llvm::Value* mask, llvm::Type* result, LaneBody body) {
-  auto* bits_type = builder_.getInt32Ty();
-  llvm::Value* bits = builder_.CreateZExt(mask_bits(mask), bits_type);
+/// If `unrolls`: where all lanes take part, one after the other without a loop.
+llvm::Value* Vectorizer::for_each_lane(llvm::Value* mask, llvm::Type* result, bool unrolls,
+                                       LaneBody body) {
   llvm::AllocaInst* collected = nullptr;
   llvm::Type* element = nullptr;
   unsigned components = 0;
@@ -356,29 +356,82 @@ llvm::Value* Vectorizer::for_each_lane(llvm::Value* mask, llvm::Type* result, La
     components = component_count(result);
     collected = make_slot(llvm::FixedVectorType::get(element, width_ * components), "collected");
   }
-  llvm::BasicBlock* before = builder_.GetInsertBlock();
-  llvm::BasicBlock* loop = llvm::BasicBlock::Create(context_, "lanes", target_);
-  llvm::BasicBlock* done = llvm::BasicBlock::Create(context_, "lanes.done", target_);
-  builder_.CreateCondBr(builder_.CreateICmpEQ(bits, builder_.getInt32(0)), done, loop);
-  builder_.SetInsertPoint(loop);
-  llvm::PHINode* left = builder_.CreatePHI(bits_type, 2, "lanes.left");
-  left->addIncoming(bits, before);
-  llvm::Value* lane =
-      builder_.CreateBinaryIntrinsic(llvm::Intrinsic::cttz, left, builder_.getTrue());
-  llvm::Value* value = body(lane);
-  if (result) {
+  const auto run_lane = [&](llvm::Value* lane) {
+    llvm::Value* value = body(lane);
+    if (!result) return;
     llvm::Value* at = builder_.CreateGEP(
         builder_.getInt8Ty(), collected,
         builder_.CreateMul(builder_.CreateZExt(lane, builder_.getInt64Ty()),
                            builder_.getInt64(components * layout_.getTypeStoreSize(element))));
     builder_.CreateAlignedStore(value, at, llvm::Align(1));
+  };
+  const auto run_all = [&] {
+    for (unsigned lane = 0; lane < width_; ++lane) run_lane(builder_.getInt32(lane));
+  };
+  llvm::BasicBlock* done = llvm::BasicBlock::Create(context_, "lanes.done", target_);
+  if (unrolls && is_constant_ones(mask)) {
+    run_all();
+    builder_.CreateBr(done);
+  } else {
+    auto* bits_type = builder_.getInt32Ty();
+    llvm::Value* bits = builder_.CreateZExt(mask_bits(mask), bits_type);
+    if (unrolls) {
+      auto* all = llvm::BasicBlock::Create(context_, "lanes.all", target_);
+      auto* some = llvm::BasicBlock::Create(context_, "lanes.some", target_);
+      builder_.CreateCondBr(
+          builder_.CreateICmpEQ(bits, builder_.getInt32(uint32_t((uint64_t{1} << width_) - 1))),
+          all, some);
+      builder_.SetInsertPoint(all);
+      run_all();
+      builder_.CreateBr(done);
+      builder_.SetInsertPoint(some);
+    }
+    llvm::BasicBlock* before = builder_.GetInsertBlock();
+    llvm::BasicBlock* loop = llvm::BasicBlock::Create(context_, "lanes", target_);
+    builder_.CreateCondBr(builder_.CreateICmpEQ(bits, builder_.getInt32(0)), done, loop);
+    builder_.SetInsertPoint(loop);
+    llvm::PHINode* left = builder_.CreatePHI(bits_type, 2, "lanes.left");
+    left->addIncoming(bits, before);
+    run_lane(builder_.CreateBinaryIntrinsic(llvm::Intrinsic::cttz, left, builder_.getTrue()));
+    llvm::Value* rest = builder_.CreateAnd(left, builder_.CreateSub(left, builder_.getInt32(1)));
+    left->addIncoming(rest, builder_.GetInsertBlock());
+    builder_.CreateCondBr(builder_.CreateICmpEQ(rest, builder_.getInt32(0)), done, loop);
   }
-  llvm::Value* rest = builder_.CreateAnd(left, builder_.CreateSub(left, builder_.getInt32(1)));
-  left->addIncoming(rest, builder_.GetInsertBlock());
-  builder_.CreateCondBr(builder_.CreateICmpEQ(rest, builder_.getInt32(0)), done, loop);
   builder_.SetInsertPoint(done);
   if (!result) return nullptr;
   return builder_.CreateLoad(collected->getAllocatedType(), collected);
+}
+
+/// A lane's address: of a sum of a scalar and one vector, the vector's element is taken and not the
+/// sum's, which has twice the bits.
+llvm::Value* Vectorizer::lane_pointer(const llvm::Value* pointer, unsigned chunk,
+                                      llvm::Value* lane) {
+  const auto* address = llvm::dyn_cast<llvm::GetElementPtrInst>(pointer);
+  if (address && shapes_.of(address).is_varying() && shapes_.scale(address) == 1 &&
+      shapes_.of(address->getPointerOperand()).is_flat()) {
+    llvm::SmallVector<llvm::Value*, 4> indices;
+    for (const llvm::Use& index : address->indices()) {
+      if (shapes_.of(index).is_flat()) {
+        indices.push_back(scalar(index, chunk));
+        continue;
+      }
+      // The extension is done behind: lanes are cheaper to take from narrow vectors.
+      const auto* cast = llvm::dyn_cast<llvm::CastInst>(index);
+      if (cast && llvm::isa<llvm::ZExtInst, llvm::SExtInst>(cast)) {
+        llvm::Value* narrow =
+            builder_.CreateExtractElement(vector(cast->getOperand(0), chunk), lane);
+        const bool is_signed =
+            llvm::isa<llvm::SExtInst>(cast) || shapes_.is_signed_index(cast);
+        indices.push_back(is_signed ? builder_.CreateSExt(narrow, cast->getType())
+                                    : builder_.CreateZExt(narrow, cast->getType()));
+      } else {
+        indices.push_back(builder_.CreateExtractElement(vector(index, chunk), lane));
+      }
+    }
+    return builder_.CreateGEP(address->getSourceElementType(),
+                              scalar(address->getPointerOperand(), chunk), indices);
+  }
+  return builder_.CreateExtractElement(vector(pointer, chunk), lane);
 }
 
 namespace {
@@ -528,7 +581,10 @@ void Vectorizer::emit_atomic(llvm::Instruction& instruction) {
     llvm::SmallVector<llvm::Value*, 4> operands;
     for (const llvm::Use& operand : instruction.operands())
       operands.push_back(vector(strip_guard(operand).pointer, chunk));
-    const auto lane_of = [&](unsigned operand, llvm::Value* lane) {
+    const auto lane_of = [&](unsigned operand, llvm::Value* lane) -> llvm::Value* {
+      const llvm::Value* value = instruction.getOperand(operand);
+      if (operand == pointer_operand) return lane_pointer(pointer, chunk, lane);
+      if (shapes_.of(value).is_flat()) return scalar(value, chunk);
       return builder_.CreateExtractElement(operands[operand], lane);
     };
     llvm::Type* type = instruction.getType();
@@ -537,7 +593,7 @@ void Vectorizer::emit_atomic(llvm::Instruction& instruction) {
     llvm::Type* collected =
         type->isVoidTy() || instruction.use_empty() ? nullptr : llvm::FixedVectorType::get(type, 1);
     llvm::Value* results =
-        for_each_lane(access_mask(inside, chunk), collected, [&](llvm::Value* lane) -> llvm::Value* {
+        for_each_lane(access_mask(inside, chunk), collected, /*unrolls=*/true, [&](llvm::Value* lane) -> llvm::Value* {
           llvm::Value* at = lane_of(pointer_operand, lane);
           if (auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction)) {
             auto* made = builder_.CreateAlignedLoad(load->getType(), at, load->getAlign());
