@@ -113,7 +113,7 @@ Result<void> verify(const llvm::Function& function, const char* after) {
                         stream.str());
 }
 
-Geometry choose_geometry(const Options& options) {
+Geometry make_geometry(const Options& options, unsigned together) {
   Geometry geometry;
   for (int axis = 0; axis < 3; ++axis) {
     geometry.size[axis] = options.threadgroup[axis];
@@ -121,8 +121,52 @@ Geometry choose_geometry(const Options& options) {
   }
   geometry.is_partial = options.is_partial;
   geometry.chunk = options.chunk;
-  geometry.together = options.simdgroups_together == 0 ? 1 : options.simdgroups_together;
+  geometry.together = together;
   return geometry;
+}
+
+/// Registers that the values a loop carries from turn to turn take in a simdgroup, of the loop that
+/// takes most; 0 if none carries vectors.
+unsigned count_carried_registers(llvm::Function& entry, const ControlFlow& flow,
+                                 const ShapeAnalysis& shapes, const Geometry& geometry) {
+  unsigned most = 0;
+  for (llvm::BasicBlock& block : entry) {
+    if (!flow.loops().isLoopHeader(&block)) continue;
+    unsigned carried = 0;
+    for (llvm::PHINode& phi : block.phis()) {
+      if (!shapes.of(&phi).is_varying()) continue;
+      const unsigned bits = phi.getType()->isPointerTy() ? 64 : phi.getType()->getScalarSizeInBits();
+      carried += component_count(phi.getType()) * geometry.chunks_of_simdgroup() *
+                 std::max(1u, bits / 32);
+    }
+    most = std::max(most, carried);
+  }
+  return most;
+}
+
+/// How many simdgroups advance together. What they read in common, a row of a tile, then serves all
+/// of them while it is in a register; but their sums must stay in registers too. Where lanes part
+/// in loops, one alone: others would wait for its longest lane.
+unsigned choose_together(llvm::Function& entry, const Options& options) {
+  constexpr unsigned kRegistersForSums = 16;
+  constexpr unsigned kMostInstructions = 1500;
+  const Geometry geometry = make_geometry(options, 1);
+  if (options.simdgroups_together != 0)
+    return std::min(options.simdgroups_together, geometry.simdgroups());
+  if (!geometry.is_full()) return 1;
+  const ControlFlow flow(entry, geometry);
+  for (llvm::BasicBlock* block : flow.order()) {
+    if (flow.is_divergent(block) && flow.loop_of(block)) return 1;
+  }
+  const ShapeAnalysis shapes(entry, flow, geometry);
+  const unsigned carried = count_carried_registers(entry, flow, shapes, geometry);
+  if (carried == 0) return 1;
+  unsigned together = 1;
+  while (together * 2 * carried <= kRegistersForSums &&
+         geometry.simdgroups() % (together * 2) == 0 &&
+         entry.getInstructionCount() * together * 2 <= kMostInstructions)
+    together *= 2;
+  return together;
 }
 
 }  // namespace
@@ -136,7 +180,7 @@ Result<Report> vectorize(llvm::Function& entry, const Options& options) {
   }
   prepare(entry, passes);
   fold_branches(entry);
-  const Geometry geometry = choose_geometry(options);
+  const Geometry geometry = make_geometry(options, choose_together(entry, options));
   Report report;
   {
     const ControlFlow flow(entry, geometry);
