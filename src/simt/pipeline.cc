@@ -135,9 +135,10 @@ unsigned count_carried_registers(llvm::Function& entry, const ControlFlow& flow,
     unsigned carried = 0;
     for (llvm::PHINode& phi : block.phis()) {
       if (!shapes.of(&phi).is_varying()) continue;
-      const unsigned bits = phi.getType()->isPointerTy() ? 64 : phi.getType()->getScalarSizeInBits();
-      carried += component_count(phi.getType()) * geometry.chunks_of_simdgroup() *
-                 std::max(1u, bits / 32);
+      const unsigned bits =
+          phi.getType()->isPointerTy() ? 64 : phi.getType()->getScalarSizeInBits();
+      carried +=
+          component_count(phi.getType()) * geometry.chunks_of_simdgroup() * std::max(1u, bits / 32);
     }
     most = std::max(most, carried);
   }

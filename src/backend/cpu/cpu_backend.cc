@@ -35,9 +35,10 @@ class CpuBackend final : public Backend {
     const KernelInterface interface = ir.interface;
     CpuImage image = start_image(ir, options);
     if (options.bounds == Bounds::error) {
-      image.remarks.push_back({interface.file, interface.line,
-                               "runs on the reference executor: vector code doesn't report accesses "
-                               "outside buffers yet"});
+      image.remarks.push_back(
+          {interface.file, interface.line,
+           "runs on the reference executor: vector code doesn't report accesses "
+           "outside buffers yet"});
       return compile_fallback(std::move(ir), std::move(image));
     }
     auto code = compile_variant(std::move(ir), image.full);
@@ -57,7 +58,8 @@ class CpuBackend final : public Backend {
 
   Result<std::string> assembly(ThreadIr ir, const CompileOptions& options) override {
     const DefaultFloatEnvironment environment;
-    if (options.bounds == Bounds::error) return reference_backend().assembly(std::move(ir), options);
+    if (options.bounds == Bounds::error)
+      return reference_backend().assembly(std::move(ir), options);
     const KernelInterface interface = ir.interface;
     CpuImage image = start_image(ir, options);
     auto text = compile_assembly(std::move(ir), image.full);

@@ -12,8 +12,7 @@ namespace anymetal::simt {
 
 llvm::DenseSet<const llvm::BasicBlock*> find_long_loops(llvm::Function& function) {
   constexpr uint64_t kShort = 1u << 14;
-  const llvm::TargetLibraryInfoImpl library(
-      llvm::Triple(function.getParent()->getTargetTriple()));
+  const llvm::TargetLibraryInfoImpl library(llvm::Triple(function.getParent()->getTargetTriple()));
   llvm::TargetLibraryInfo names(library);
   llvm::AssumptionCache assumptions(function);
   llvm::DominatorTree dominators(function);

@@ -113,8 +113,8 @@ class Guard {
 
   Origin of_argument(llvm::Argument& argument) {
     llvm::IRBuilder<> builder = at_top();
-    auto callee = module_.getOrInsertFunction(kArgumentBytes, builder.getInt64Ty(),
-                                              builder.getInt32Ty());
+    auto callee =
+        module_.getOrInsertFunction(kArgumentBytes, builder.getInt64Ty(), builder.getInt32Ty());
     auto* function = llvm::cast<llvm::Function>(callee.getCallee());
     function->setDoesNotAccessMemory();
     function->setDoesNotThrow();
@@ -208,8 +208,8 @@ class Guard {
     const auto* bytes = dyn_cast<llvm::ConstantInt>(size);
     if (!bytes) return false;
     if (bytes->getZExtValue() < access.bytes) return false;
-    const llvm::SCEV* last = evolution_.getConstant(
-        llvm::APInt(64, bytes->getZExtValue() - access.bytes));
+    const llvm::SCEV* last =
+        evolution_.getConstant(llvm::APInt(64, bytes->getZExtValue() - access.bytes));
     return evolution_.isKnownPredicateAt(llvm::ICmpInst::ICMP_ULE, evolution_.getSCEV(offset), last,
                                          access.instruction);
   }
@@ -231,9 +231,9 @@ class Guard {
       offset = builder.CreateAdd(offset, start);
     }
     if (is_inside(offset, size, access)) return;
-    llvm::Value* limit = builder.CreateBinaryIntrinsic(
-        llvm::Intrinsic::usub_sat, builder.CreateAdd(size, builder.getInt64(1)),
-        builder.getInt64(access.bytes));
+    llvm::Value* limit = builder.CreateBinaryIntrinsic(llvm::Intrinsic::usub_sat,
+                                                       builder.CreateAdd(size, builder.getInt64(1)),
+                                                       builder.getInt64(access.bytes));
     auto inside = module_.getOrInsertFunction(kInside, builder.getInt1Ty(), word, word);
     auto guarded = module_.getOrInsertFunction(
         std::string(kGuarded) + "." + std::to_string(pointer->getType()->getPointerAddressSpace()),
@@ -244,8 +244,7 @@ class Guard {
       function->setDoesNotThrow();
     }
     llvm::Value* holds = builder.CreateCall(inside, {offset, limit});
-    access.instruction->setOperand(access.operand,
-                                   builder.CreateCall(guarded, {pointer, holds}));
+    access.instruction->setOperand(access.operand, builder.CreateCall(guarded, {pointer, holds}));
   }
 
   llvm::Function& function_;

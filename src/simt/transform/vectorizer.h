@@ -139,7 +139,7 @@ class Vectorizer {
   llvm::BasicBlock* entry_ = nullptr;  ///< variables, and what the frame says
   llvm::BasicBlock* start_ = nullptr;
   llvm::Instruction* entry_end_ = nullptr;
-  llvm::AllocaInst* nowhere_ = nullptr;  ///< what no lane wants is written here
+  llvm::AllocaInst* nowhere_ = nullptr;    ///< what no lane wants is written here
   llvm::GlobalVariable* zeros_ = nullptr;  ///< and read here
   llvm::DenseMap<const llvm::Value*, Values> values_;
   llvm::DenseMap<const llvm::BasicBlock*, llvm::BasicBlock*> blocks_;

@@ -459,12 +459,12 @@ void Vectorizer::emit_call(llvm::CallInst& call) {
     const auto at = llvm::cast<llvm::ConstantInt>(call.getArgOperand(0))->getZExtValue();
     llvm::Value* arguments =
         load_frame(builder_.getPtrTy(), offsetof(ThreadgroupFrame, arguments), "arguments");
-    llvm::LoadInst* bytes = builder_.CreateLoad(
-        builder_.getInt64Ty(),
-        builder_.CreateConstInBoundsGEP1_64(
-            builder_.getInt8Ty(), arguments,
-            at * sizeof(FrameArgument) + offsetof(FrameArgument, size)),
-        "bytes");
+    llvm::LoadInst* bytes =
+        builder_.CreateLoad(builder_.getInt64Ty(),
+                            builder_.CreateConstInBoundsGEP1_64(
+                                builder_.getInt8Ty(), arguments,
+                                at * sizeof(FrameArgument) + offsetof(FrameArgument, size)),
+                            "bytes");
     bytes->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(context_, {}));
     return define(call, {bytes});
   }
@@ -573,8 +573,8 @@ void Vectorizer::emit_lane_calls(llvm::CallInst& call) {
     }
     llvm::Type* collected =
         is_void ? nullptr : llvm::FixedVectorType::get(call.getType()->getScalarType(), components);
-    llvm::Value* results =
-        for_each_lane(mask(chunk), collected, /*unrolls=*/false, [&](llvm::Value* lane) -> llvm::Value* {
+    llvm::Value* results = for_each_lane(
+        mask(chunk), collected, /*unrolls=*/false, [&](llvm::Value* lane) -> llvm::Value* {
           llvm::SmallVector<llvm::Value*, 8> arguments;
           for (unsigned i = 0; i < call.arg_size(); ++i) {
             llvm::Type* type = call.getArgOperand(i)->getType();

@@ -107,8 +107,8 @@ void Vectorizer::emit_inside(llvm::CallInst& call) {
     llvm::Value* first = scalar(offset, chunk);
     llvm::Value* differences = iota(half, shape);
     llvm::Value* above = builder_.CreateICmpSGE(differences, cut(builder_.CreateNeg(first)));
-    llvm::Value* below = builder_.CreateICmpSLT(
-        differences, cut(builder_.CreateSub(scalar(limit, chunk), first)));
+    llvm::Value* below =
+        builder_.CreateICmpSLT(differences, cut(builder_.CreateSub(scalar(limit, chunk), first)));
     values.push_back(builder_.CreateAnd(above, below));
   }
   define(call, std::move(values));
@@ -420,8 +420,7 @@ llvm::Value* Vectorizer::lane_pointer(const llvm::Value* pointer, unsigned chunk
       if (cast && llvm::isa<llvm::ZExtInst, llvm::SExtInst>(cast)) {
         llvm::Value* narrow =
             builder_.CreateExtractElement(vector(cast->getOperand(0), chunk), lane);
-        const bool is_signed =
-            llvm::isa<llvm::SExtInst>(cast) || shapes_.is_signed_index(cast);
+        const bool is_signed = llvm::isa<llvm::SExtInst>(cast) || shapes_.is_signed_index(cast);
         indices.push_back(is_signed ? builder_.CreateSExt(narrow, cast->getType())
                                     : builder_.CreateZExt(narrow, cast->getType()));
       } else {
@@ -567,8 +566,8 @@ void Vectorizer::emit_atomic(llvm::Instruction& instruction) {
   if (auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction); load && shape.has_base()) {
     for (unsigned chunk = 0; chunk < (shape.is_uniform() ? 1 : chunks_); ++chunk) {
       llvm::Value* from = scalar(pointer, chunk);
-      from = safe_pointer(
-          from, shape.is_uniform() ? access_any(inside) : access_any(inside, chunk), false);
+      from = safe_pointer(from, shape.is_uniform() ? access_any(inside) : access_any(inside, chunk),
+                          false);
       auto* made = builder_.CreateAlignedLoad(load->getType(), from, load->getAlign());
       if (!in_threadgroup) made->setAtomic(load->getOrdering(), load->getSyncScopeID());
       values.push_back(made);
@@ -592,8 +591,9 @@ void Vectorizer::emit_atomic(llvm::Instruction& instruction) {
       type = exchange->getCompareOperand()->getType();
     llvm::Type* collected =
         type->isVoidTy() || instruction.use_empty() ? nullptr : llvm::FixedVectorType::get(type, 1);
-    llvm::Value* results =
-        for_each_lane(access_mask(inside, chunk), collected, /*unrolls=*/true, [&](llvm::Value* lane) -> llvm::Value* {
+    llvm::Value* results = for_each_lane(
+        access_mask(inside, chunk), collected, /*unrolls=*/true,
+        [&](llvm::Value* lane) -> llvm::Value* {
           llvm::Value* at = lane_of(pointer_operand, lane);
           if (auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction)) {
             auto* made = builder_.CreateAlignedLoad(load->getType(), at, load->getAlign());
