@@ -14,6 +14,7 @@ COMMANDS = {
     "bless": "rewrite generated pages and golden files, and show what changed",
     "bench": "cold compile, disk cache, memory cache, start-up: medians beside their aims; into build/bench.json or --json FILE; "
              "bench compile: stages of compilations, MLX's kernels among them; "
+             "bench peers [ROW...]: our kernels beside C++, OpenCL, BLAS, NumPy, MLX (--help); "
              "bench accuracy [--all] [FUNCTION...]: errors of math functions, into docs/accuracy.md",
     "fuzz": "libFuzzer with sanitizers, and random kernels against the same text as host C++: ./dev fuzz [SECONDS] [NAME]; findings in fuzz/findings/",
     "sanitize": "every test under AddressSanitizer and UBSan, then under ThreadSanitizer; ./dev sanitize address|thread for one",

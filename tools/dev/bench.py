@@ -13,7 +13,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from dev import accuracy
+from dev import accuracy, peers
 from dev.build import build, environment
 from dev.machine import PYTHON, ROOT, Stop
 
@@ -164,7 +164,7 @@ def read_arguments(arguments):
     if not arguments:
         return ROOT / "build" / "bench.json"
     if len(arguments) != 2 or arguments[0] != "--json":
-        raise Stop("usage: ./dev bench [--json FILE], ./dev bench compile, or ./dev bench accuracy [--all] [FUNCTION...]", 2)
+        raise Stop("usage: ./dev bench [--json FILE], ./dev bench compile, ./dev bench peers [ROW...], or ./dev bench accuracy [--all] [FUNCTION...]", 2)
     return arguments[1]
 
 
@@ -173,6 +173,8 @@ def run(arguments):
         return bench_compile()
     if arguments[:1] == ["accuracy"]:
         return accuracy.measure(arguments[1:])
+    if arguments[:1] == ["peers"]:
+        return peers.measure(arguments[1:])
     path = read_arguments(arguments)
     folder = build(targets=["launch_bench", "anymetal_mlx"])
     load = os.getloadavg()[0]

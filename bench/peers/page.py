@@ -1,0 +1,156 @@
+"""The table as text, and docs/performance.md."""
+
+import math
+
+PEERS = ["limit", "cpp", "sleef", "intel", "pocl", "openblas", "numpy", "mlx"]
+OURS = ["again", "robust", "error"]
+
+
+def entry(row, sizes, result):
+    """What is kept of a row: each contender's times, our rate, ratios, and the share of each goal that was reached."""
+    times = {name: each.record() for name, each in result.items()}
+    ours = times.get("anymetal", {}).get("seconds")
+    ours = None if times.get("anymetal", {}).get("failed") else ours
+    made = {"what": row.what, "seconds": ours, "contenders": times, "goals": {}}
+    width = 4 if row.dtype == "float" else 2
+    if ours and row.work:
+        made["gflops"] = row.work(sizes) / ours / 1e9
+    elif ours and row.traffic:
+        made["gbytes_per_second"] = row.traffic(sizes, width) / ours / 1e9
+    valid = {name: each["seconds"] for name, each in times.items() if name != "anymetal" and each["seconds"] and not each["failed"]}
+    made["ratios"] = {name: seconds / ours for name, seconds in valid.items()} if ours else {}
+    peers = {name: ratio for name, ratio in made["ratios"].items() if name in PEERS and name != "limit"}
+    for name, goal in row.goals.items():
+        if name == "seconds" and ours:
+            made["goals"]["time"] = goal / ours
+        elif name == "best" and peers:
+            best = min(peers, key=peers.get)
+            made["goals"][best] = peers[best] / goal
+        elif name in made["ratios"]:
+            made["goals"][name] = made["ratios"][name] / goal
+    return made
+
+
+def duration(seconds):
+    if seconds is None:
+        return "-"
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.2f} us"
+    return f"{seconds * 1e3:.{3 if seconds < 9.995e-3 else 2 if seconds < 0.09995 else 1}f} ms"
+
+
+def rate(made):
+    if "gflops" in made:
+        return f"{made['gflops']:.1f} GF/s"
+    return f"{made['gbytes_per_second']:.1f} GB/s" if "gbytes_per_second" in made else ""
+
+
+def columns(names):
+    return [name for name in [*OURS, *PEERS] if name in names]
+
+
+def cells(made, names):
+    """Ratios to each contender; ~: fewer than four undisturbed turns of either."""
+    ours = made["contenders"].get("anymetal", {})
+    result = []
+    for name in columns(names):
+        each = made["contenders"].get(name)
+        if each is None:
+            result.append("")
+        elif each["failed"]:
+            result.append("wrong" if each["failed"].startswith("wrong") else "fails")
+        elif name not in made["ratios"]:
+            result.append("-")
+        else:
+            rough = "~" if min(len(each["undisturbed"]), len(ours["undisturbed"])) < 4 else ""
+            result.append(f"{rough}{made['ratios'][name]:.2f}")
+    return result
+
+
+def goal(made):
+    if not made["goals"]:
+        return ""
+    name = min(made["goals"], key=made["goals"].get)
+    return f"{made['goals'][name]:.2f} {name}"
+
+
+def head(names):
+    return (f"\n{'row':<24}{'time':>11}{'rate':>12}" + "".join(f"{name:>9}" for name in columns(names)) + f"  {'share of goal':<15}{'turns':>6}")
+
+
+def line(row, made, names):
+    ours = made["contenders"].get("anymetal", {"failed": "isn't written yet", "undisturbed": [], "disturbed": []})
+    count = f"{len(ours['undisturbed'])}/{len(ours['undisturbed']) + len(ours['disturbed'])}"
+    text = f"{row.name:<24}{duration(made['seconds']):>11}{rate(made):>12}"
+    text += "".join(f"{cell:>9}" for cell in cells(made, names)) + f"  {goal(made):<15}{count:>6}"
+    notes = [f"\n    {name}: {each['failed'].splitlines()[0]}" for name, each in (made["contenders"] | {"anymetal": ours}).items() if each["failed"]]
+    return text + "".join(notes)
+
+
+def heading(report):
+    about = report["machine"]
+    lines = [f"{about['processor']}, {about['cores']} cores; {' '.join(about['features'])}", f"{about['system']}; load {report['load_before']:.1f} before"]
+    lines += [f"{name:>9}: {version}" for name, version in report["contenders"].items()]
+    lines += [f"{name:>9}: left out: {why}" for name, why in report["missing"].items()]
+    return lines
+
+
+def mean(values):
+    values = list(values)
+    return math.exp(sum(math.log(each) for each in values) / len(values)) if values else None
+
+
+def means(report):
+    """Geometric means of the ratios: {contender: (mean, rows)}."""
+    found = {}
+    for name in [*OURS, *PEERS]:
+        ratios = [entry["ratios"][name] for entry in report["rows"].values() if name in entry["ratios"]]
+        if len(ratios) > 1:
+            found[name] = mean(ratios), len(ratios)
+    return found
+
+
+def ending(report):
+    lines = ["", "Columns of names: their time over ours, so above 1 we are faster; again: our second kernel's; limit: copy, triad, read or multiply-adds",
+             "of the same size. Share of goal: above 1 it is reached. Turns: undisturbed of all; ~: fewer than four, then the fastest turn counts."]
+    parts = [f"{name} {value:.2f} ({count})" for name, (value, count) in means(report).items()]
+    if parts:
+        lines.append("Geometric means (of so many rows): " + ", ".join(parts))
+    lines.append(f"The probe reached {report['multiply_add_gflops']:.0f} GFLOP/s at best, and {100 * report['quiet']:.0f}% of probes were near it; "
+                 f"load {report['load_before']:.1f} before, {report['load_after']:.1f} after.")
+    return lines
+
+
+def markdown(report):
+    """docs/performance.md."""
+    about = report["machine"]
+    names = report["contenders"]
+    shown = columns(names)
+    lines = ["# Performance on the CPU", "",
+             "Generated by `./dev bench peers --page docs/performance.md`; do not edit. How it is measured: [design/peers.md](design/peers.md).", "",
+             f"{about['processor']}, {about['cores']} cores ({', '.join(about['features'])}), {about['system']}, {report['date']}, revision "
+             f"{report.get('revision')}, {report['executor']} executor, `ANYMETAL_BOUNDS=off`.",
+             f"{report['turns']} undisturbed turns were asked for. Load {report['load_before']:.1f} before and {report['load_after']:.1f} after; "
+             f"{100 * report['quiet']:.0f}% of the probes were near the best one ({report['multiply_add_gflops']:.0f} GFLOP/s).",
+             "The machine was " + ("busy with other work, and turns that it disturbed don't count." if report["quiet"] < 0.9 or report["load_before"] > 1
+                                   else "quiet."), "",
+             "Columns of names: their time over ours; above 1 we are faster. *again* is our second, differently written kernel. *limit*: copy, triad, read or",
+             "multiply-adds of the same size. *goal*: the share of the goal that is reached, and whom it is about; below 1 it isn't. *~*: fewer than four",
+             "undisturbed turns of one of the two, so that the fastest turn stands for it. Empty: nobody wrote it for that contender.", "",
+             f"| row | time | rate | {' | '.join(shown)} | goal | turns |", "|---|--:|--:|" + "--:|" * len(shown) + "--:|--:|"]
+    for name, made in report["rows"].items():
+        ours = made["contenders"].get("anymetal")
+        if ours is None:
+            lines.append(f"| {made['what']} | not measured yet | | {' | '.join(cells_or_blank(made, names))} | | |")
+            continue
+        count = f"{len(ours['undisturbed'])}/{len(ours['undisturbed']) + len(ours['disturbed'])}"
+        time = ("wrong" if ours["failed"].startswith("wrong") else "fails") if ours["failed"] else duration(made["seconds"])
+        lines.append(f"| {made['what']} | {time} | {rate(made)} | {' | '.join(cells(made, names))} | {goal(made)} | {count} |")
+    lines += ["", "Geometric means: " + ", ".join(f"{name} {value:.2f} (of {count} rows)" for name, (value, count) in means(report).items()) + ".", ""]
+    lines += ["| Contender | |", "|---|---|", *(f"| {name} | {version} |" for name, version in names.items())]
+    lines += [f"| {name} | left out: {why} |" for name, why in report["missing"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def cells_or_blank(made, names):
+    return ["" for _ in columns(names)]
