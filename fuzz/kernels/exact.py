@@ -1,7 +1,7 @@
 """Kernels whose floats are small whole numbers, so that every order of sums, contracted or not, gives the same: they may be compiled
 under any math mode, and whatever that mode allows must not show."""
 
-from context import element, width
+from context import element, is_float, width
 from generate import Generator
 from prologue import PROLOGUE
 from tree import Node
@@ -20,12 +20,13 @@ class ExactGenerator(Generator):
         """Cut to 0 to 15."""
         kind, n = element(type), width(type)
         if kind == "bfloat":
-            return ["bfloat(float(int(float(", node, ")) & 15))"]
+            whole = isinstance(node, Node) and not is_float(node.type)
+            return ["bfloat(float(int(", *([node] if whole else ["float(", node, ")"]), ") & 15))"]
         ints = f"int{n}" if n > 1 else "int"
         return [f"{type}({ints}(", node, f") & {ints}(15))"]
 
     def leaf(self, type, context):
-        if element(type) not in ("float", "half", "bfloat"):
+        if not is_float(type):
             return super().leaf(type, context)
         known = self.known(type, context)
         if known and self.chance(0.6):
@@ -37,7 +38,7 @@ class ExactGenerator(Generator):
         return self.small(type, self.expression("int", context, 0))
 
     def arithmetic(self, type, context, depth):
-        if element(type) not in ("float", "half", "bfloat"):
+        if not is_float(type):
             return super().arithmetic(type, context, depth)
         a, b = (self.expression(type, context, depth - 1) for _ in range(2))
         if element(type) == "float" and self.chance(0.4):
@@ -47,7 +48,7 @@ class ExactGenerator(Generator):
         return [f"{type}(", a, self.pick(" + ", " - "), b, ")"]
 
     def function(self, type, context, depth):
-        if element(type) not in ("float", "half", "bfloat"):
+        if not is_float(type):
             return super().function(type, context, depth)
         a, b = (self.expression(type, context, depth - 1) for _ in range(2))
         if element(type) == "float" and self.chance(0.3):
@@ -55,7 +56,7 @@ class ExactGenerator(Generator):
         return [self.pick("floor(", "ceil(", "rint(", "fabs("), a, ")"]
 
     def conversion(self, type, context, depth):
-        if element(type) not in ("float", "half", "bfloat"):
+        if not is_float(type):
             return super().conversion(type, context, depth)
         n = str(width(type)) if width(type) > 1 else ""
         return self.small(type, self.expression(self.pick("int", "uint", "short") + n, context, depth - 1))
@@ -64,4 +65,4 @@ class ExactGenerator(Generator):
         return super().helper(type, context, depth) if type != "float" else self.conversion(type, context, depth)
 
     def operators(self, type):
-        return ["="] if element(type) in ("float", "half", "bfloat") else super().operators(type)
+        return ["="] if is_float(type) else super().operators(type)

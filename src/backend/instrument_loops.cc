@@ -4,8 +4,11 @@
 #include <llvm/IR/MDBuilder.h>
 #include <llvm/Transforms/Utils/BasicBlockUtils.h>
 
+#include <algorithm>
+#include <map>
 #include <vector>
 
+#include "backend/short_loops.h"
 #include "backend/thread_state.h"
 
 namespace anymetal::backend {
@@ -19,17 +22,37 @@ llvm::Value* load_flag(llvm::IRBuilderBase& builder, llvm::Value* address) {
   return load;
 }
 
+// A thread that turns no oftener than this, with all the loops inside, is about to look anyway.
+constexpr unsigned kShort = 1024;
+
+/// The loops that may turn longer. Loops of a few turns are most of those that kernels have, and in
+/// them looking would be most of the work.
+std::vector<llvm::Loop*> long_loops(const llvm::LoopInfo& loops) {
+  std::vector<llvm::Loop*> result;
+  std::map<const llvm::Loop*, unsigned> turns;  // with those inside; 1: it looks by itself
+  auto inside_out = loops.getLoopsInPreorder();
+  std::reverse(inside_out.begin(), inside_out.end());
+  for (llvm::Loop* loop : inside_out) {
+    unsigned most = 1;
+    for (const llvm::Loop* inner : *loop) most = std::max(most, turns.at(inner));
+    const auto own = most_turns(*loop, kShort / most);
+    turns[loop] = own ? std::max(*own, 1u) * most : 1;
+    if (!own) result.push_back(loop);
+  }
+  return result;
+}
+
 }  // namespace
 
 bool instrument_loops(ThreadFunction& thread, llvm::FunctionAnalysisManager& analyses) {
   std::vector<llvm::Instruction*> ends;  // of the blocks with back edges
   auto& loops = analyses.getResult<llvm::LoopAnalysis>(*thread.function);
-  for (llvm::Loop* loop : loops.getLoopsInPreorder()) {
+  for (llvm::Loop* loop : long_loops(loops)) {
     llvm::SmallVector<llvm::BasicBlock*, 4> latches;
     loop->getLoopLatches(latches);
     for (llvm::BasicBlock* latch : latches) ends.push_back(latch->getTerminator());
   }
-  if (ends.empty()) return false;
+  if (ends.empty()) return !loops.empty();
   llvm::LLVMContext& context = thread.function->getContext();
   auto stopped = thread.module().getOrInsertFunction("am_stopped", llvm::Type::getVoidTy(context),
                                                      llvm::PointerType::get(context, 0));

@@ -1,5 +1,6 @@
-// Each time round a loop, a thread looks whether the dispatch is to end: because somebody asked for
-// it, or because another thread has failed. If so it calls am_stopped(state), which doesn't return.
+// Each time round a loop that isn't short (short_loops.h), a thread looks whether the dispatch is
+// to end: because somebody asked for it, or because another thread has failed. If so it calls
+// am_stopped(state), which doesn't return.
 #pragma once
 
 #include <llvm/IR/PassManager.h>

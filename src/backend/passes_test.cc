@@ -118,7 +118,7 @@ inner:
 latch:
   call void @am.threadgroup_barrier(i32 2)
   %i1 = add i32 %i, 1
-  %morei = icmp ult i32 %i1, 4
+  %morei = icmp ult i32 %i1, 40000
   br i1 %morei, label %outer, label %done
 done:
   %t = call i32 @am.simd_sum.u32(i32 1)
@@ -173,6 +173,64 @@ TEST_F(PassTest, InstrumentLoopsPollsAtEachBackEdge) {
   const std::string text = written();
   EXPECT_EQ(count(text, "call void @am_stopped"), 2u) << text;
   EXPECT_EQ(count(text, "load atomic i32"), 4u) << text;
+}
+
+/// A loop around one whose counter is `counter`, of 8 turns if they are counted.
+std::string loop_of(const std::string& type, const std::string& start, const std::string& step,
+                    const std::string& condition) {
+  return "define void @k(i32 %n) {\nentry:\n  br label %head\nhead:\n  %i = phi " + type + " [ " +
+         start + ", %entry ], [ %next, %body ]\n  " + condition +
+         "\n  br i1 %go, label %body, label %end\nbody:\n  " + step +
+         "\n  br label %head\nend:\n  ret void\n}";
+}
+
+TEST_F(PassTest, InstrumentLoopsLeavesShortLoopsAlone) {
+  const std::string add = "%next = add i32 %i, 1";
+  const std::pair<std::string, unsigned> kLoops[] = {
+      {loop_of("i32", "0", add, "%go = icmp slt i32 %i, 8"), 0},
+      {loop_of("i32", "0", add, "%go = icmp slt i32 %i, 5000"), 1},
+      {loop_of("i32", "0", add, "%go = icmp slt i32 %i, %n"), 1},
+      {loop_of("i32", "0", "%next = add i32 %i, 0", "%go = icmp slt i32 %i, 8"), 1},
+      {loop_of("i32", "%n", add, "%go = icmp slt i32 %i, 8"), 1},
+      {loop_of("i32", "256", "%next = lshr i32 %i, 1", "%go = icmp ne i32 %i, 0"), 0},
+      {loop_of("i8", "0", "%next = add i8 %i, 1",
+               "%w = zext i8 %i to i32\n  %go = icmp ult i32 %w, 256"),
+       1},  // never ends: the counter wraps
+      {loop_of("i16", "0", "%next = add i16 %i, 3",
+               "%w = sext i16 %i to i32\n  %go = icmp slt i32 %w, 9"),
+       0}};
+  for (const auto& [text, checks] : kLoops) {
+    analyses_.clear();
+    ThreadFunction thread = read_thread(text);
+    EXPECT_TRUE(instrument_loops(thread, analyses_));
+    EXPECT_EQ(count(written(), "call void @am_stopped"), checks) << text;
+  }
+}
+
+TEST_F(PassTest, InstrumentLoopsCountsNestedLoopsTogether) {
+  const std::string head = R"(
+define void @k() {
+entry:
+  br label %outer
+outer:
+  %i = phi i32 [ 0, %entry ], [ %i2, %next ]
+  br label %inner
+inner:
+  %j = phi i32 [ 0, %outer ], [ %j2, %inner ]
+  %j2 = add i32 %j, 1
+  %again = icmp slt i32 %j2, 60
+  br i1 %again, label %inner, label %next
+next:
+  %i2 = add i32 %i, 1
+  %more = icmp slt i32 %i2, )";
+  const std::string tail = "\n  br i1 %more, label %outer, label %end\nend:\n  ret void\n}";
+  ThreadFunction few = read_thread(head + "10" + tail);
+  EXPECT_TRUE(instrument_loops(few, analyses_));
+  EXPECT_EQ(count(written(), "call void @am_stopped"), 0u);
+  analyses_.clear();
+  ThreadFunction many = read_thread(head + "100" + tail);
+  EXPECT_TRUE(instrument_loops(many, analyses_));
+  EXPECT_EQ(count(written(), "call void @am_stopped"), 1u);
 }
 
 TEST_F(PassTest, InstrumentLoopsLeavesStraightCodeAlone) {

@@ -90,6 +90,15 @@ void split_long_blocks(llvm::Function& function) {
     (*cut)->getParent()->splitBasicBlock(*cut);
 }
 
+/// What is never reached comes behind everything else, so that it isn't jumped over.
+void put_failures_last(llvm::Function& function) {
+  std::vector<llvm::BasicBlock*> ends;
+  for (llvm::BasicBlock& block : function) {
+    if (llvm::isa<llvm::UnreachableInst>(block.getTerminator())) ends.push_back(&block);
+  }
+  for (llvm::BasicBlock* block : ends) block->moveAfter(&function.back());
+}
+
 /// What a pass may look at and change.
 struct Compilation {
   llvm::Module& module;
@@ -172,6 +181,8 @@ constexpr Pass kPasses[] = {
     // Last: SimplifyCFG would join them again.
     {"split-long-blocks", "bounds the work of code generation in each block",
      plain<[](Compilation& c) { split_long_blocks(*c.thread.function); }>},
+    {"put-failures-last", "puts what ends a thread behind everything else",
+     plain<[](Compilation& c) { put_failures_last(*c.thread.function); }>},
 };
 
 /// All but code generation: changes the module of `ir`. Ends after the pass `last`; empty: after
