@@ -65,10 +65,7 @@ std::string_view name_of(Executor executor) {
   return executor == Executor::cpu ? "cpu" : "reference";
 }
 
-bool applies(const Spelling& spelling, const Format& format, const Function& function,
-             Executor executor) {
-  if (executor == Executor::cpu && !DirectFunction::find(function, format, spelling.fast))
-    return false;
+bool applies(const Spelling& spelling, const Format& format, const Function& function) {
   if (spelling.space.empty()) return true;
   return format.name == "float" && function.has_namespaces();
 }
@@ -76,27 +73,23 @@ bool applies(const Spelling& spelling, const Format& format, const Function& fun
 Result<Kernel> Kernel::compile(const Format& format, const Spelling& spelling,
                                std::span<const Function* const> functions, Executor executor) {
   Kernel out;
-  if (executor == Executor::cpu) {
-    for (const Function* function : functions)
-      out.direct_.push_back(*DirectFunction::find(*function, format, spelling.fast));
-    return out;
-  }
   language::Source source{
       .text = text_of(format, spelling, functions), .name = "accuracy.metal", .marks = {}};
   language::Options options;
   options.math_mode = spelling.mode;
   ANYMETAL_ASSIGN_OR_RETURN(auto library, language::parse(source, options));
   ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, library->emit("measure"));
-  ANYMETAL_ASSIGN_OR_RETURN(out.kernel_, backend::reference_backend().compile(
-                                             std::move(ir), {.threadgroup = {kThreadgroup}}));
+  backend::Backend& backend =
+      executor == Executor::cpu ? backend::cpu_backend() : backend::reference_backend();
+  using backend::Bounds;
+  const Bounds bounds = executor == Executor::cpu ? Bounds::off : Bounds::error;
+  ANYMETAL_ASSIGN_OR_RETURN(
+      out.kernel_,
+      backend.compile(std::move(ir), {.bounds = bounds, .threadgroup = {kThreadgroup}}));
   return out;
 }
 
 Result<void> Kernel::run(Patterns& x, Patterns& y, Patterns& z, Patterns& out, size_t count) const {
-  for (size_t f = 0; f < direct_.size(); ++f) {
-    for (size_t i = 0; i < count; ++i) out.set(f * count + i, direct_[f].call(x.get(i), y.get(i)));
-  }
-  if (!kernel_) return {};
   auto number = static_cast<uint32_t>(count);
   const backend::Argument arguments[] = {
       x.argument(), y.argument(), z.argument(), out.argument(), {&number, sizeof number}};

@@ -7,7 +7,6 @@
 
 #include "anymetal/math_mode.hpp"
 #include "backend/backend.h"
-#include "direct.h"
 #include "format.h"
 #include "functions.h"
 
@@ -24,15 +23,14 @@ struct Spelling {
 [[nodiscard]] std::span<const Spelling> spellings();
 [[nodiscard]] const Spelling* find_spelling(std::string_view name);
 
-/// What computes. `cpu` stands for the math functions of the CPU executor, called one by one;
-/// all else that it does is LLVM's.
+/// What computes.
 enum class Executor : uint8_t { reference, cpu };
 inline constexpr Executor kExecutors[] = {Executor::reference, Executor::cpu};
 [[nodiscard]] std::string_view name_of(Executor executor);
 
 /// The distinct ones for a type: half and bfloat have no namespaces of their own.
-[[nodiscard]] bool applies(const Spelling& spelling, const Format& format, const Function& function,
-                           Executor executor);
+[[nodiscard]] bool applies(const Spelling& spelling, const Format& format,
+                           const Function& function);
 
 /// Lists of bit patterns in the storage of a type.
 class Patterns {
@@ -69,7 +67,6 @@ class Kernel {
 
  private:
   std::unique_ptr<backend::CompiledKernel> kernel_;
-  std::vector<DirectFunction> direct_;  ///< in the kernel's place
 };
 
 }  // namespace anymetal::accuracy

@@ -113,7 +113,7 @@ struct Run {
   Result<void> everything(Executor executor, const Format& format, const Spelling& spelling) {
     for (const Function& function : functions()) {
       if (function.arity != 1 || !wanted(options.functions, function.name) ||
-          !applies(spelling, format, function, executor))
+          !applies(spelling, format, function))
         continue;
       const auto progress = [&](int part) {
         (void)std::fprintf(stderr, "\r%s: %d/64 ", std::string(function.name).c_str(), part);

@@ -194,7 +194,7 @@ Result<void> measure_group(std::span<const Function* const> group, const Format&
 Result<Samples> measure_samples(const Format& format, const Spelling& spelling, Executor executor) {
   std::map<std::pair<int, Operands>, std::vector<const Function*>> groups;
   for (const Function& function : functions()) {
-    if (applies(spelling, format, function, executor))
+    if (applies(spelling, format, function))
       groups[{function.arity, function.operands}].push_back(&function);
   }
   Samples out;
