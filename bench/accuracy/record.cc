@@ -31,10 +31,11 @@ accurate than is written here. Largest errors in units of the last place (ulp), 
 executor (*ref.*) and the CPU executor (*cpu*), beside the bounds of the Metal Shading Language Specification (chapter 8, tables
 8.1 to 8.5). A correctly rounded function has at most 0.5. The CPU executor's methods: [design/math.md](design/math.md).
 
-**How it is measured.** On each executor a kernel evaluates the function on lists of operands (on the CPU executor as vectors; AVX-512,
-AVX2 and SSE4.2 give the same results). Each result is compared with a long double approximation (glibc's x87 functions: 64 bits of
-significand, an error below 2^-60, watched against MPFR on the way), and with MPFR itself wherever the approximation doesn't settle the matter: results that differ in kind (NaN, infinities, signs of zero),
-errors as large as the largest so far, errors near the bound or near a half ulp. So every number in this table is MPFR's.
+**How it is measured.** On each executor a kernel evaluates the function on lists of operands (on the CPU executor as vectors;
+AVX-512, AVX2 and SSE4.2 give the same results). Each result is compared with a long double approximation (glibc's x87
+functions: 64 bits of significand, an error below 2^-60, watched against MPFR on the way), and with MPFR itself wherever the
+approximation doesn't settle the matter: results that differ in kind (NaN, infinities, signs of zero), errors as large as the
+largest so far, errors near the bound or near a half ulp. So every number in this table is MPFR's.
 
 **Which operands.** half and bfloat: functions of one operand over all 65,536 values. float: functions of one operand over the
 sample of `./dev test` (37,000 operands: every exponent, dense runs where a function overflows, vanishes or changes its method),
