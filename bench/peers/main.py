@@ -132,6 +132,8 @@ def start(options, build, folder):
 
 def run(options, build):
     chosen = choose(options.rows)
+    if options.priority:
+        os.nice(-10)  # inputs and compilers; turns get more
     memory = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="anymetal-peers-", dir=memory if memory.is_dir() else None))
     load = os.getloadavg()[0]
@@ -139,7 +141,7 @@ def run(options, build):
               "executor": options.executor, "cpu": options.cpu, "load_before": load, "rows": {}}
     players = []
     try:
-        probe = turns.NoProbe() if options.no_probe else turns.start_probe()
+        probe = turns.NoProbe() if options.no_probe else turns.start_probe(options.priority)
         players, missing = start(options, build, folder)
         report |= {"contenders": {each.name: each.version for each in players}, "missing": missing}
         print("\n".join(page.heading(report)), flush=True)

@@ -1,4 +1,5 @@
-"""Ours: each row by kernels/NAME.metal, or, as the variant "again", by another kernel for the same, kernels/NAME_again.metal.
+"""Ours: each row by kernels/NAME.metal, or, as the variant "again", by another kernel for the same, kernels/NAME_again.metal; kernels of MLX's
+own headers are in mlx_kernels.py.
 
 Both are called through anymetal.Library with arrays that were made once. The second kernel was written apart, otherwise than the first, and
 nothing is ever tuned on it: a speed that is due to the first kernel's looks would be missing there.
@@ -14,6 +15,7 @@ import numpy as np
 import anymetal
 import rows
 from anymetal import Buffer
+from mlx_kernels import MlxKernels
 
 KERNELS = Path(__file__).parent / "kernels"
 METAL = {"float": "float", "half": "half", "bfloat": "bfloat"}
@@ -23,7 +25,7 @@ def up(count, step):
     return -(-count // step) * step
 
 
-class Peer:
+class Peer(MlxKernels):
     def __init__(self, variant):
         self.again = variant == "again"
         self.version = (f"anymetal {anymetal.__version__}, {os.environ.get('ANYMETAL_EXECUTOR', 'default')} executor, "

@@ -111,3 +111,23 @@ class Peer:
         arrays = [aligned(n) for _ in range(3 if row.limit == "triad" else 2)]
         scale = [1.5] if row.limit == "triad" else []
         return native_code.caller(getattr(self.code, f"limit_{row.limit}"), *arrays, *scale, n), None
+
+    # What MLX's kernels compute
+    def sdpa(self, row, sizes, data):
+        out = np.zeros_like(data["q"])
+        counts = [sizes[name] for name in ("heads", "kv_heads", "queries", "keys", "dim")]
+        if sizes["queries"] > 1 and sizes["keys"] % 64:
+            return None
+        return self.run("sdpa", out, data["q"], data["k"], data["v"], out, *counts, sizes["dim"]**-0.5)
+
+    def quantized_gemv(self, row, sizes, data):
+        y = np.zeros(sizes["n"], np.float32)
+        return self.run("quantized_gemv", y, data["w"], data["scales"], data["biases"], data["x"], y, sizes["n"], sizes["k"])
+
+    def sort(self, row, sizes, data):
+        y = np.zeros_like(data["x"])
+        return self.run("sort", y, data["x"], y, sizes["rows"], sizes["columns"])
+
+    def scan(self, row, sizes, data):
+        y = np.zeros_like(data["x"])
+        return self.run("scan", y, data["x"], y, sizes["rows"], sizes["columns"])

@@ -20,7 +20,9 @@ struct Job {
 };
 
 Job job;
-std::atomic<long> next, taken;  // taken: threads that have ended their share
+std::atomic<long> next;
+std::atomic<bool> open;   // threads may enter the job
+std::atomic<int> inside;  // threads that may be in it, besides the caller
 std::atomic<unsigned> epoch;
 
 void work() {
@@ -45,8 +47,9 @@ void serve() {
   for (;;) {
     wait_for(seen);
     seen = epoch.load(std::memory_order_acquire);
-    work();
-    taken.fetch_add(1, std::memory_order_release);
+    inside.fetch_add(1);
+    if (open.load()) work();
+    inside.fetch_sub(1);
   }
 }
 
@@ -68,14 +71,19 @@ int threads() {
 }
 
 void share(long count, long chunk, Body body, void* context) {
-  const int others = threads() - 1;
+  threads();
   job = {body, context, count, chunk};
   next.store(0, std::memory_order_relaxed);
-  taken.store(0, std::memory_order_relaxed);
+  open.store(true);
   epoch.fetch_add(1, std::memory_order_release);
   epoch.notify_all();
   work();
-  while (taken.load(std::memory_order_acquire) != others) _mm_pause();
+  // Whoever wakes up too late isn't waited for.
+  open.store(false);
+  for (int spins = 0; inside.load() != 0; ++spins) {
+    _mm_pause();
+    if (spins > 10000) std::this_thread::yield();
+  }
 }
 
 }  // namespace native
