@@ -6,7 +6,7 @@ import numpy as np
 
 from cover_elementwise import WORK
 from cover_pairs import CUBES
-from framework import FLOATS, INTEGERS, METAL, covers, decode, encode
+from framework import FLOATS, METAL, covers, decode, encode, storage
 from values import EPSILON, anything, complexes, floats, integers, outputs, permuted, rounded
 
 DOUBLE = "NumPy in double"
@@ -107,8 +107,8 @@ def dot(run):
             run.check("dot_product", dtype, [size], z, products.sum(-1), atol=atol, oracle=DOUBLE)
 
 
-SCANS = {"CumSum": (np.add, 0), "CumProd": (np.multiply, 1), "CumMax": (np.maximum, "least"), "CumMin": (np.minimum, "most"),
-         "CumLogaddexp": (np.logaddexp, "least")}
+SCANS = {"CumSum": (np.add, 0), "CumProd": (np.multiply, 1), "CumMax": (np.maximum, "least"),
+         "CumMin": (np.minimum, "most"), "CumLogaddexp": (np.logaddexp, "least")}
 
 
 def extreme(which, dtype):
@@ -120,62 +120,89 @@ def extreme(which, dtype):
     return np.iinfo(dtype).max if which == "most" else np.iinfo(dtype).min
 
 
-def scan_values(op, size, dtype):
-    if op == "CumProd" and dtype in EPSILON:  # products that are exact, so that their order does not matter
+def scan_values(op, shape, dtype, which):
+    """With NaN (which = 1) or infinity (which = 2) in the last row, if the type has them."""
+    size = math.prod(shape)
+    if op == "CumProd" and dtype in EPSILON:  # exact products, so that their order doesn't matter
         signs = np.random.default_rng(size).integers(0, 4, size)
-        return encode((1j**signs).round() if dtype == "complex64" else np.where(signs % 2, -1.0, 1.0) * np.resize([2.0, 0.5, 1.0], size), dtype)
-    if dtype == "complex64":
-        return complexes(size, 0.3)
-    return floats(size, dtype, special=False) if dtype in EPSILON else integers(size, dtype)
-
-
-def scanned(op, x, axis, dtype, result, inclusive, reverse):
-    """The scan in NumPy, and how far the sums may be off: each element adds to at most 16 roundings."""
-    function, first = SCANS[op]
-    wide = {"complex64": np.complex128}.get(dtype, np.float64) if dtype in EPSILON else np.dtype(result)
-    a = decode(x, dtype).astype(wide)
-    a = np.flip(a, axis) if reverse else a
-    if op == "CumLogaddexp" and dtype == "complex64":
-        total = np.log(np.cumsum(np.exp(a), axis))
+        if dtype == "complex64":
+            x = encode((1j**signs).round(), dtype)
+        else:
+            x = encode(np.where(signs % 2, -1.0, 1.0) * np.resize([2.0, 0.5, 1.0], size), dtype)
+    elif dtype == "complex64":
+        x = complexes(size, 0.3)
     else:
-        with np.errstate(all="ignore"):
-            total = function.accumulate(a, axis=axis, **({"dtype": wide} if op in ("CumSum", "CumProd") else {}))
-    size = np.cumsum(np.abs(a), axis).astype(np.float64) if op == "CumSum" else np.maximum(np.abs(total), 1).astype(np.float64)
-    off = 16 * EPSILON[dtype] * size if dtype in EPSILON and op in ("CumSum", "CumLogaddexp") else np.zeros(a.shape)
+        x = floats(size, dtype, special=False) if dtype in EPSILON else integers(size, dtype)
+    x = x.reshape(shape)
+    if dtype in FLOATS and which:
+        x[(-1, shape[1] // 2, *[1] * (len(shape) - 2))] = encode([[0, np.nan, np.inf][which]], dtype)[0]
+    return x
+
+
+def scanned(op, x, dtype, result, inclusive, reverse):
+    """The scan of axis 1 in NumPy, and how far the sums may be off: each element adds to at most 16
+    roundings."""
+    function, first = SCANS[op]
+    wide = storage(result)
+    if dtype in EPSILON:
+        wide = np.complex128 if dtype == "complex64" else np.float64
+    a = decode(x, dtype).astype(wide)
+    a = np.flip(a, 1) if reverse else a
+    off = np.zeros(a.shape)
+    with np.errstate(all="ignore"):
+        if op == "CumLogaddexp" and dtype == "complex64":
+            total = np.log(np.cumsum(np.exp(a), 1))
+        else:
+            kind = {"dtype": wide} if op in ("CumSum", "CumProd") else {}
+            total = function.accumulate(a, axis=1, **kind)
+        if op == "CumSum" and dtype in EPSILON:
+            off = 16 * EPSILON[dtype] * np.cumsum(np.abs(a), 1)
+        elif op == "CumLogaddexp":
+            off = 16 * EPSILON[dtype] * np.maximum(np.abs(total), 1)
     if not inclusive:
-        first = np.full_like(np.take(total, [0], axis), extreme(first, dtype) if isinstance(first, str) else first)
-        total = np.concatenate([first, np.delete(total, -1, axis)], axis)
-    return tuple(np.flip(each, axis) if reverse else each for each in (total, off))
+        first = extreme(first, dtype) if isinstance(first, str) else first
+        first = np.full_like(np.take(total, [0], 1), first)
+        total = np.concatenate([first, np.delete(total, -1, 1)], 1)
+        off = np.concatenate([off[:, :1], np.delete(off, -1, 1)], 1)
+    return tuple(np.flip(each, 1) if reverse else each for each in (total, off))
+
+
+EVERY = [(True, False), (False, False), (True, True), (False, True)]  # inclusive, reverse
 
 
 @covers("scan.h", "binary_ops.h")
 def scan(run):
-    for op in SCANS:
-        for dtype in FLOATS + ["complex64"] if op == "CumLogaddexp" else METAL:
-            result = "int32" if (op, dtype) == ("CumSum", "bool") else dtype
-            reads = 2 if np.dtype({"bfloat16": "uint16"}.get(dtype, dtype)).itemsize == 8 else 4
-            every = [(True, False), (False, False), (True, True), (False, True)]
-            variants = {"contiguous": every if dtype in ("float32", "int32") else every[:1], "strided": every if dtype in ("float32", "int32") else every[3:]}
-            args = f"{METAL[dtype]}, {METAL[result]}, {op}<{METAL[result]}>, {reads}"
-            library = run.library({f"{form}_{i}_{r}": f"{form}_scan<{args}, {str(i).lower()}, {str(r).lower()}>"
-                                   for form, each in variants.items() for i, r in each})
-            for shape in [(3, 7), (2, 128), (3, 501)]:
-                x = scan_values(op, math.prod(shape), dtype)
-                for inclusive, reverse in variants["contiguous"]:
+    for dtype in METAL:
+        reads = 2 if storage(dtype).itemsize == 8 else 4
+        all_forms = dtype in ("float32", "int32")
+        forms = {"contiguous": EVERY if all_forms else EVERY[:1],
+                 "strided": EVERY if all_forms else EVERY[3:]}
+        ops = [op for op in SCANS if op != "CumLogaddexp" or dtype in EPSILON]
+        results = {op: "int32" if (op, dtype) == ("CumSum", "bool") else dtype for op in ops}
+        library = run.library({
+            f"{form}{op}{inclusive}{reverse}":
+                f"{form}_scan<{METAL[dtype]}, {METAL[results[op]]}, {op}<{METAL[results[op]]}>, "
+                f"{reads}, {str(inclusive).lower()}, {str(reverse).lower()}>"
+            for form, each in forms.items() for inclusive, reverse in each for op in ops})
+        for op in ops:
+            result = results[op]
+
+            def check(form, shape, which, sizes, **launch):
+                x = scan_values(op, shape, dtype, which)
+                for inclusive, reverse in forms[form]:
                     y = outputs(shape, result)
-                    group = -(-shape[1] // (32 * reads)) * 32
-                    library.kernel(f"contiguous_{inclusive}_{reverse}")(x, y, shape[1], threadgroups=(1, shape[0]), threadgroup=group)
-                    wanted, off = scanned(op, x.reshape(shape), 1, dtype, result, inclusive, reverse)
-                    run.check(f"contiguous_scan<{op}>", dtype, shape, decode(y, result), wanted, atol=off, oracle="NumPy")
-            for shape in [(2, 9, 4), (1, 40, 34), (3, 64, 50)]:
-                x = scan_values(op, math.prod(shape), dtype)
-                for inclusive, reverse in variants["strided"]:
-                    y = outputs(shape, result)
-                    blocks = -(-shape[2] // 32)
-                    library.kernel(f"strided_{inclusive}_{reverse}")(x, y, shape[1], shape[2], blocks, threadgroups=(1, shape[0] * blocks),
-                                                                     threadgroup=32 // reads * 32)
-                    wanted, off = scanned(op, x.reshape(shape), 1, dtype, result, inclusive, reverse)
-                    run.check(f"strided_scan<{op}>", dtype, shape, decode(y, result), wanted, atol=off, oracle="NumPy")
+                    library.kernel(f"{form}{op}{inclusive}{reverse}")(x, y, *sizes, **launch)
+                    wanted, off = scanned(op, x, dtype, result, inclusive, reverse)
+                    run.check(f"{form}_scan<{op}>", dtype, shape, decode(y, result), wanted, atol=off,
+                              oracle="NumPy")
+
+            for at, shape in enumerate([(3, 7), (2, 128), (3, 501)]):
+                check("contiguous", shape, at, (shape[1],), threadgroups=(1, shape[0]),
+                      threadgroup=-(-shape[1] // (32 * reads)) * 32)
+            for at, shape in enumerate([(2, 9, 4), (1, 40, 34), (3, 64, 50)]):
+                blocks = -(-shape[2] // 32)
+                check("strided", shape, at, (shape[1], shape[2], blocks),
+                      threadgroups=(1, shape[0] * blocks), threadgroup=32 // reads * 32)
 
 
 @covers("searchsorted.h", "sort.h")
