@@ -2,6 +2,7 @@
 // (reference/*_test.cc).
 #include <set>
 
+#include "backend/choose_values.h"
 #include "backend/define_behaviour.h"
 #include "backend/insert_lockstep_points.h"
 #include "backend/instrument_bounds.h"
@@ -65,6 +66,46 @@ define void @k(ptr addrspace(1) %out) {
   EXPECT_EQ(count(text, "select i1"), 1u) << text;
   EXPECT_EQ(count(text, "and i32"), 1u) << text;
   EXPECT_EQ(count(text, "store i32 0"), 1u) << text;
+}
+
+TEST_F(PassTest, ChooseValuesLeavesNoBranchThatOnlyChooses) {
+  choose_values(read(R"(
+define void @k(ptr addrspace(1) %out, float %x, i1 %a, i1 %b) {
+entry:
+  br i1 %a, label %yes, label %no
+yes:
+  br i1 %b, label %inner, label %around
+inner:
+  %m = fneg float %x
+  br label %around
+around:
+  %p = phi float [ %m, %inner ], [ %x, %yes ]
+  br label %done
+no:
+  %d = fadd float %x, 1.0
+  br label %done
+done:
+  %r = phi float [ %p, %around ], [ %d, %no ]
+  store float %r, ptr addrspace(1) %out
+  ret void
+})"));
+  const std::string text = written();
+  EXPECT_EQ(count(text, "br "), 0u) << text;
+  expect_in_order(text, {"select i1 %b, float %m, float %x", "select i1 %a", "store float"});
+}
+
+TEST_F(PassTest, ChooseValuesLeavesWhatDoesMore) {
+  for (const char* more :
+       {"  store float 2.0, ptr addrspace(1) %out\n", "  %v = load float, ptr addrspace(1) %out\n",
+        "  call void @am.threadgroup_barrier(i32 1)\n"}) {
+    choose_values(read(std::string("declare void @am.threadgroup_barrier(i32) convergent\n"
+                                   "define void @k(ptr addrspace(1) %out, i1 %a) {\nentry:\n"
+                                   "  br i1 %a, label %yes, label %done\nyes:\n") +
+                       more +
+                       "  br label %done\ndone:\n  %r = phi float [ 1.0, %yes ], [ 0.0, %entry ]\n"
+                       "  store float %r, ptr addrspace(1) %out\n  ret void\n}"));
+    EXPECT_EQ(count(written(), "br i1"), 1u) << written();
+  }
 }
 
 TEST_F(PassTest, DefineBehaviourDropsPromises) {

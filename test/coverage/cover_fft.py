@@ -18,7 +18,8 @@ BACKWARD = ("complex64", "float2", "float")
 
 
 def steps(n):
-    """How often each radix is taken, the largest first; of the small powers of two none above four."""
+    """How often each radix is taken, the largest first; of the small powers of two none above
+    four."""
     small = n < 512 and n & (n - 1) == 0
     taken = []
     for radix in RADICES:
@@ -56,7 +57,6 @@ def per_thread(counts):
 
 class Plan:
     """Function constants and sizes of one launch; `n`: what the radices compute."""
-
     def __init__(self, n, inverse, rader=1, table=False, together=0):
         self.n, counts = n, steps(n // rader)
         rest = steps(rader - 1) if rader > 1 else NONE
@@ -70,9 +70,9 @@ class Plan:
     def launch(self, library, name, arguments, batch, paired=False):
         """Two real rows are transformed at once."""
         groups = -(-batch // self.together)
-        library.kernel(name, self.constants)(
-            buffers=dict(enumerate(arguments)), threadgroup=self.size,
-            threadgroups=(-(-groups // 2) if paired else groups, 1, 1))
+        library.kernel(name,
+                       self.constants)(buffers=dict(enumerate(arguments)), threadgroup=self.size,
+                                       threadgroups=(-(-groups // 2) if paired else groups, 1, 1))
 
 
 def signal(rng, shape, kind):
@@ -83,8 +83,8 @@ def signal(rng, shape, kind):
 
 
 def setting(rng, kind, source, target, n, batch, inverse):
-    """Input, output, and the transform in double. NaN and infinity are in the last row, if that shares
-    its numbers with no other."""
+    """Input, output, and the transform in double. NaN and infinity are in the last row, if that
+    shares its numbers with no other."""
     if target == "float":
         x = np.fft.rfft(signal(rng, (batch, n), "float32")).astype(np.complex64)
         y = np.zeros((batch, n), np.float32)
@@ -111,7 +111,7 @@ def compare(run, name, kind, shape, y, expected, factor=1):
     fine = np.isfinite(expected)
     assert (np.isfinite(y) == fine).all(), f"{name} {shape}: NaN in other places"
     y, expected = np.where(fine, y, np.nan), np.where(fine, expected, np.nan)
-    size = np.sqrt((np.abs(np.where(fine, expected, 0)) ** 2).mean(-1, keepdims=True))
+    size = np.sqrt((np.abs(np.where(fine, expected, 0))**2).mean(-1, keepdims=True))
     allowed = factor * 8 * (np.log2(shape[-1]) + 2) * 2.0**-23 * size
     run.check(name, kind, shape, y, expected, atol=allowed, oracle=DOUBLE)
 
@@ -126,8 +126,10 @@ def ways(sizes):
 
 
 def library_of(run, name, memory, rest=""):
-    return run.library({f"{source}{target}": f"{name}<{memory}, {source}, {target}{rest}>"
-                        for _, source, target in (COMPLEX, FORWARD, BACKWARD)})
+    return run.library({
+        f"{source}{target}": f"{name}<{memory}, {source}, {target}{rest}>"
+        for _, source, target in (COMPLEX, FORWARD, BACKWARD)
+    })
 
 
 @covers("fft.h")
@@ -151,20 +153,21 @@ def rader_fft(run):
         prime = rader_factor(n)
         plan = Plan(n, inverse, prime)
         x, y, expected = setting(rng, kind, source, target, n, batch, inverse)
-        root = next(r for r in range(2, prime)
-                    if len({pow(r, e, prime) for e in range(prime - 1)}) == prime - 1)
+        root = next(r for r in range(2, prime) if len({pow(r, e, prime)
+                                                       for e in range(prime - 1)}) == prime - 1)
         forward, back = (np.array([pow(root, sign * e, prime) for e in range(prime - 1)], np.int16)
                          for sign in (1, -1))
         turned = np.fft.fft(np.exp(-2j * np.pi * back / prime)).astype(np.complex64)
-        plan.launch(library_of(run, "rader_fft", plan.memory), source + target,
-                    [Buffer(x), Buffer(y), Buffer(turned), forward, back, n, batch, prime], batch,
-                    source != target)
+        plan.launch(
+            library_of(run, "rader_fft", plan.memory), source + target,
+            [Buffer(x), Buffer(y),
+             Buffer(turned), forward, back, n, batch, prime], batch, source != target)
         compare(run, f"rader_fft<{source}, {target}>", kind, [batch, n], y, expected, 4)
 
 
 def chirp(n, longer):
     """Bluestein's tables, in double as on MLX's host."""
-    angle = np.pi * np.arange(-n + 1, n) ** 2 / n
+    angle = np.pi * np.arange(-n + 1, n)**2 / n
     padded = np.zeros(longer, np.complex128)
     padded[:2 * n - 1] = np.exp(1j * angle)
     return np.fft.fft(padded).astype(np.complex64), np.exp(-1j * angle[n - 1:]).astype(np.complex64)
@@ -178,9 +181,11 @@ def bluestein_fft(run):
         plan = Plan(longer, inverse)
         x, y, expected = setting(rng, kind, source, target, n, batch, inverse)
         turned, factors = chirp(n, longer)
-        plan.launch(library_of(run, "bluestein_fft", plan.memory), source + target,
-                    [Buffer(x), Buffer(y), Buffer(turned), Buffer(factors), n, longer, batch], batch,
-                    source != target)
+        plan.launch(
+            library_of(run, "bluestein_fft", plan.memory), source + target,
+            [Buffer(x), Buffer(y),
+             Buffer(turned),
+             Buffer(factors), n, longer, batch], batch, source != target)
         compare(run, f"bluestein_fft<{source}, {target}>", kind, [batch, n], y, expected, 4)
 
 
@@ -192,15 +197,20 @@ def bluestein_table(run):
     for length in (8, 72, 584):
         table = np.zeros(length, np.complex64)
         library.kernel("generate_bluestein_twiddles")(Buffer(table), grid=length)
-        wanted = np.concatenate([np.exp(-2j * np.pi * np.arange(p) / (8 * p)) for p in (8, 64, 512)])
+        wanted = np.concatenate(
+            [np.exp(-2j * np.pi * np.arange(p) / (8 * p)) for p in (8, 64, 512)])
         run.check("generate_bluestein_twiddles", "complex64", [length], table, wanted[:length],
                   atol=2.0**-22, oracle=DOUBLE)
     for n, batch in ((1187, 1), (1499, 1), (2047, 1)):
         plan = Plan(4096, n == 1499, table=True)
         x, y, expected = setting(rng, *COMPLEX, n, batch, n == 1499)
         turned, factors = chirp(n, 4096)
-        plan.launch(library, "used", [Buffer(x), Buffer(y), Buffer(np.concatenate([turned, table])),
-                                      Buffer(factors), n, 4096, batch], batch)
+        plan.launch(library, "used", [
+            Buffer(x),
+            Buffer(y),
+            Buffer(np.concatenate([turned, table])),
+            Buffer(factors), n, 4096, batch
+        ], batch)
         compare(run, "bluestein_fft<table>", "complex64", [batch, n], y, expected, 4)
 
 

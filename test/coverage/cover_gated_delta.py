@@ -1,4 +1,5 @@
-"""The gated delta rule: each step decays the state and corrects what it holds for the step's key; and its gradient."""
+"""The gated delta rule: each step decays the state and corrects what it holds for the step's key;
+and its gradient."""
 
 import numpy as np
 
@@ -14,7 +15,11 @@ def inputs(rng, dtype, batch, steps, special=False):
     """Keys of length about one, decays in (0.5, 1), rates in (0, 1): the state stays small."""
     dk, dv, hk, hv = DIMS
     made = [operand(rng, (batch, steps, hk, dk), "float32")[1] / np.sqrt(dk) for _ in range(2)]
-    made += [operand(rng, (batch, steps, hv, dv), "float32")[1], rng.uniform(0.5, 1, (batch, steps, hv)), rng.uniform(0, 1, (batch, steps, hv))]
+    made += [
+        operand(rng, (batch, steps, hv, dv), "float32")[1],
+        rng.uniform(0.5, 1, (batch, steps, hv)),
+        rng.uniform(0, 1, (batch, steps, hv))
+    ]
     if special:
         made[0][0, steps - 1, 0, 0] = np.nan
         made[2][batch - 1, steps - 1, hv - 1, 0] = np.inf
@@ -43,7 +48,8 @@ def backward(q, k, v, g, beta, state, co, ch):
     repeat = v.shape[2] // q.shape[2]
     before = forward(q, k, v, g, beta, state)[2]
     wide_q, wide_k = np.repeat(q, repeat, 2), np.repeat(k, repeat, 2)
-    dq, dk, dv, dg, db = np.zeros(wide_q.shape), np.zeros(wide_k.shape), np.zeros(v.shape), np.zeros(g.shape), np.zeros(beta.shape)
+    dq, dk, dv, dg, db = np.zeros(wide_q.shape), np.zeros(wide_k.shape), np.zeros(
+        v.shape), np.zeros(g.shape), np.zeros(beta.shape)
     hat = ch
     for t in reversed(range(q.shape[1])):
         kt, qt, gt, bt = wide_k[:, t], wide_q[:, t], g[:, t, :, None, None], beta[:, t, :, None]
@@ -73,13 +79,17 @@ def delta_run(run, dtype, kernel, special, chunk, batch, steps, rng):
     given = {0: q, 1: k, 2: v, 3: state, 4: g, 5: beta, 6: Buffer(y), 7: out, 8: steps}
     if not chunk:
         given[9] = cache
-    kernel(buffers=given, threadgroups=(1, max(1, (dv // 8 if chunk else dv) // 4), batch * hv) if not chunk else (1, dv // 8, batch * hv),
-           threadgroup=(32, 1 if chunk else 4, 1))
+    kernel(
+        buffers=given,
+        threadgroups=(1, max(1, (dv // 8 if chunk else dv) // 4), batch * hv) if not chunk else
+        (1, dv // 8, batch * hv), threadgroup=(32, 1 if chunk else 4, 1))
     expected, last, before = forward(*values, state_values)
     name, shape = "gated_delta_fused_chunk" if chunk else "gated_delta_seq", [batch, steps, *DIMS]
-    # Each step adds a sum of dk products to a state of a few units; in chunks there is an inverse of 8 by 8 and fast exp and log.
+    # Each step adds a sum of dk products to a state of a few units; in chunks there is an inverse
+    # of 8 by 8 and fast exp and log.
     rounding = (dk + 16) * (steps + 4) * 2.0**-24 * (4 if chunk else 1) / 4
-    run.check(name, dtype, shape, decode(y, dtype), expected, rtol=0.51 * EPSILON[dtype], atol=4 * rounding, oracle="NumPy in double")
+    run.check(name, dtype, shape, decode(y, dtype), expected, rtol=0.51 * EPSILON[dtype],
+              atol=4 * rounding, oracle="NumPy in double")
     run.check(name, dtype, shape, out, last, atol=4 * rounding, oracle="NumPy in double")
     if not chunk:
         wanted = np.stack(before[::4], 2).reshape(cache.shape)
@@ -91,10 +101,15 @@ def gated_delta(run):
     rng = np.random.default_rng(1)
     for dtype in TYPES:
         heads = ", ".join(map(str, DIMS))
-        library = run.library({"chunk": f"gated_delta_fused_chunk<{METAL[dtype]}, {heads}, 8>", "seq": f"gated_delta_seq<{METAL[dtype]}, {heads}, 4>"})
+        library = run.library({
+            "chunk": f"gated_delta_fused_chunk<{METAL[dtype]}, {heads}, 8>",
+            "seq": f"gated_delta_seq<{METAL[dtype]}, {heads}, 4>"
+        })
         for batch, steps in ((1, 16), (2, 13), (1, 3)):
-            delta_run(run, dtype, library.kernel("seq", {200: True}), True, False, batch, steps, rng)
-            delta_run(run, dtype, library.kernel("chunk", {200: False}), False, True, batch, steps, rng)
+            delta_run(run, dtype, library.kernel("seq", {200: True}), True, False, batch, steps,
+                      rng)
+            delta_run(run, dtype, library.kernel("chunk", {200: False}), False, True, batch, steps,
+                      rng)
 
 
 @covers("gated_delta_update_vjp.h")
@@ -102,18 +117,31 @@ def gated_delta_vjp(run):
     rng = np.random.default_rng(2)
     dk, dv, hk, hv = DIMS
     for dtype in TYPES:
-        kernel = run.library({"k": f"gated_delta_vjp_seq<{METAL[dtype]}, {', '.join(map(str, DIMS))}, 4>"}).kernel("k")
+        kernel = run.library({
+            "k": f"gated_delta_vjp_seq<{METAL[dtype]}, {', '.join(map(str, DIMS))}, 4>"
+        }).kernel("k")
         for batch, steps in ((1, 16), (2, 7), (1, 3)):
             bytes, values = inputs(rng, dtype, batch, steps)
             state_values = operand(rng, (batch, hv, dv, dk), "float32")[1]
             co, co_values = operand(rng, (batch, steps, hv, dv), dtype)
             ch, ch_values = operand(rng, (batch, hv, dv, dk), "float32")
-            before = np.stack(forward(*values, state_values)[2][::4], 2).reshape(batch * hv, -1, dv, dk).astype(np.float32)
-            made = [np.zeros(shape, np.float32) for shape in ((batch, steps, hk, dk), (batch, steps, hk, dk), (batch, steps, hv, dv),
-                                                              (batch, steps, hv), (batch, steps, hv), (batch, hv, dv, dk))]
-            kernel(buffers={**{at: Buffer(each) for at, each in enumerate([*bytes, co, ch, before])}, 8: steps,
-                            **{9 + at: Buffer(each) for at, each in enumerate(made)}},
-                   threadgroups=(1, dv // 4, batch * hv), threadgroup=(32, 4, 1))
+            before = np.stack(forward(*values, state_values)[2][::4],
+                              2).reshape(batch * hv, -1, dv, dk).astype(np.float32)
+            made = [
+                np.zeros(shape, np.float32)
+                for shape in ((batch, steps, hk, dk), (batch, steps, hk, dk),
+                              (batch, steps, hv, dv), (batch, steps, hv), (batch, steps,
+                                                                           hv), (batch, hv, dv, dk))
+            ]
+            kernel(
+                buffers={
+                    **{at: Buffer(each)
+                       for at, each in enumerate([*bytes, co, ch, before])}, 8: steps,
+                    **{9 + at: Buffer(each)
+                       for at, each in enumerate(made)}
+                }, threadgroups=(1, dv // 4, batch * hv), threadgroup=(32, 4, 1))
             for got, wanted in zip(made, backward(*values, state_values, co_values, ch_values)):
-                run.check("gated_delta_vjp_seq", dtype, [batch, steps, *DIMS], got, wanted, oracle="NumPy in double",
-                          atol=(dk + 16) * (steps + 4) * 2.0**-24 * max(1, np.abs(wanted).max()))
+                run.check("gated_delta_vjp_seq", dtype, [batch, steps, *DIMS], got, wanted,
+                          oracle="NumPy in double",
+                          atol=(dk + 16) * (steps + 4) * 2.0**-24 * max(1,
+                                                                        np.abs(wanted).max()))

@@ -61,8 +61,9 @@ def gemv_masked(run):
                     for at, kinds in enumerate(MASKS)]
             library = run.library({
                 f"k{at}": f"{name}<{METAL[dtype]}, {types[out]}, {types[op]}, "
-                          f"{', '.join(map(str, blocks(size, shape[0], transposed)))}, {int(nc)}>"
-                for at, (shape, size, nc, (out, op)) in enumerate(uses)})
+                f"{', '.join(map(str, blocks(size, shape[0], transposed)))}, {int(nc)}>"
+                for at, (shape, size, nc, (out, op)) in enumerate(uses)
+            })
             for at, ((outputs, length), size, nc, kinds) in enumerate(uses):
                 batch = 2 if nc or at % 2 else 1
                 a, x, masks, expected, magnitude = setting(rng, dtype, size, outputs, length, batch,
@@ -71,27 +72,27 @@ def gemv_masked(run):
                 each = bn * sn * tn if transposed else bm * sm * tm
                 rows, columns = -(-outputs // size), -(-length // size)
                 # Between columns and rows of blocks; a transposed kernel has them the other way.
-                steps = ([1, 1] if kinds[0] else []) + ([1, columns, 1, 1] if kinds[1] else []) + [0]
+                steps = ([1, 1] if kinds[0] else []) + ([1, columns, 1, 1]
+                                                        if kinds[1] else []) + [0]
                 if transposed and kinds[1]:
                     at_matrix = 2 if kinds[0] else 0
                     steps[at_matrix:at_matrix + 2] = [columns, 1]
-                batches = ([rows] if kinds[0] else []) + ([rows * columns, columns] if kinds[1] else
-                                                          []) + [0]
+                batches = ([rows] if kinds[0] else []) + ([rows * columns, columns]
+                                                          if kinds[1] else []) + [0]
 
                 def batched(*each):
-                    return strides(*[part for stride in each for part in ([7, stride] if nc else
-                                                                          [stride])])
+                    return strides(
+                        *[part for stride in each for part in ([7, stride] if nc else [stride])])
 
                 y = np.ones((batch, outputs), storage(dtype))
                 if transposed:
                     a = np.ascontiguousarray(a.swapaxes(1, 2))
-                library.kernel(f"k{at}")(
-                    buffers={0: Buffer(a), 1: Buffer(x), 3: Buffer(y), 4: length, 5: outputs,
-                             6: outputs if transposed else length, 9: 2 if nc else 1,
-                             10: ints(1, batch) if nc else ints(batch), 11: batched(length),
-                             12: batched(outputs * length), 20: Buffer(masks[0]),
-                             21: Buffer(masks[1]), 22: Buffer(masks[2]), 23: ints(*steps),
-                             24: batched(*batches)},
-                    threadgroups=(-(-outputs // each), 1, batch), threadgroup=(32, bn, bm))
+                library.kernel(f"k{at}")(buffers={
+                    0: Buffer(a), 1: Buffer(x), 3: Buffer(y), 4: length, 5: outputs,
+                    6: outputs if transposed else length, 9: 2 if nc else 1,
+                    10: ints(1, batch) if nc else ints(batch), 11: batched(length),
+                    12: batched(outputs * length), 20: Buffer(masks[0]), 21: Buffer(masks[1]),
+                    22: Buffer(masks[2]), 23: ints(*steps), 24: batched(*batches)
+                }, threadgroups=(-(-outputs // each), 1, batch), threadgroup=(32, bn, bm))
                 run.check(name, dtype, [batch, outputs, length, size], decode(y, dtype), expected,
                           atol=bound(expected, magnitude, length, dtype), oracle="NumPy in double")

@@ -23,7 +23,8 @@ def doubled(n):
 
 
 def paley(m):
-    """A Hadamard matrix of size m = q + 1 for a prime q, 3 modulo 4, from squares modulo q (Paley)."""
+    """A Hadamard matrix of size m = q + 1 for a prime q, 3 modulo 4, from squares modulo q
+    (Paley)."""
     q = m - 1
     squares = {each * each % q for each in range(1, q)}
     sign = [0] + [1 if each in squares else -1 for each in range(1, q)]
@@ -63,9 +64,10 @@ def hadamard_n(run):
     for dtype in FLOATS:
         t = METAL[dtype]
         sizes = [(8, 8, 2), (64, 16, 4), (512, 16, 4)]
-        library = run.library({f"{n}": f"hadamard_n<{t}, {n}, {radix}, {width}>"
-                               for n, radix, width in sizes} | {"across": f"hadamard_n<{t}, 32, 16, 4, 3>"},
-                              before=codelet(paley(12)))
+        library = run.library(
+            {f"{n}": f"hadamard_n<{t}, {n}, {radix}, {width}>"
+             for n, radix, width in sizes} | {"across": f"hadamard_n<{t}, 32, 16, 4, 3>"},
+            before=codelet(paley(12)))
         for n, radix, _ in sizes:
             for at, batch in enumerate((1, 3, 4)):
                 x, y = signal((batch, n), dtype, at), outputs((batch, n), dtype)

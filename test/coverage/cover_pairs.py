@@ -1,4 +1,5 @@
-"""Kernels that take elements of two or three arrays, copies, and arange: binary.h, binary_two.h, ternary.h, copy.h, arange.h."""
+"""Kernels that take elements of two or three arrays, copies, and arange: binary.h, binary_two.h,
+ternary.h, copy.h, arange.h."""
 
 import math
 
@@ -26,16 +27,25 @@ def complex_remainder(x, y):
     return (parts[0] + 1j * parts[1]).astype(np.complex64)
 
 
-ARITHMETIC = {"Add": np.add, "Subtract": np.subtract, "Multiply": np.multiply, "Divide": np.divide, "Maximum": np.maximum,
-              "Minimum": np.minimum, "Remainder": np.remainder, "Power": np.power}
-COMPARE = {"Equal": np.equal, "NotEqual": np.not_equal, "Greater": np.greater, "GreaterEqual": np.greater_equal, "Less": np.less,
-           "LessEqual": np.less_equal}
-BITS = {"BitwiseAnd": np.bitwise_and, "BitwiseOr": np.bitwise_or, "BitwiseXor": np.bitwise_xor, "LeftShift": np.left_shift,
-        "RightShift": np.right_shift}
-BOOLS = {"Add": np.logical_or, "Subtract": np.logical_xor, "Multiply": np.logical_and, "Maximum": np.logical_or, "Minimum": np.logical_and,
-         "Power": lambda x, y: x | ~y, "Divide": lambda x, y: x, "Remainder": lambda x, y: x & False,
-         "LogicalOr": np.logical_or, "LogicalAnd": np.logical_and, "BitwiseAnd": np.bitwise_and, "BitwiseOr": np.bitwise_or,
-         "BitwiseXor": np.bitwise_xor}
+ARITHMETIC = {
+    "Add": np.add, "Subtract": np.subtract, "Multiply": np.multiply, "Divide": np.divide,
+    "Maximum": np.maximum, "Minimum": np.minimum, "Remainder": np.remainder, "Power": np.power
+}
+COMPARE = {
+    "Equal": np.equal, "NotEqual": np.not_equal, "Greater": np.greater,
+    "GreaterEqual": np.greater_equal, "Less": np.less, "LessEqual": np.less_equal
+}
+BITS = {
+    "BitwiseAnd": np.bitwise_and, "BitwiseOr": np.bitwise_or, "BitwiseXor": np.bitwise_xor,
+    "LeftShift": np.left_shift, "RightShift": np.right_shift
+}
+BOOLS = {
+    "Add": np.logical_or, "Subtract": np.logical_xor, "Multiply": np.logical_and,
+    "Maximum": np.logical_or, "Minimum": np.logical_and, "Power": lambda x, y: x | ~y,
+    "Divide": lambda x, y: x, "Remainder": lambda x, y: x & False, "LogicalOr": np.logical_or,
+    "LogicalAnd": np.logical_and, "BitwiseAnd": np.bitwise_and, "BitwiseOr": np.bitwise_or,
+    "BitwiseXor": np.bitwise_xor
+}
 
 
 def nan_equal(x, y):
@@ -58,18 +68,26 @@ def vv(run, dtype, table, make, to=None, units=None, exact=True):
             with np.errstate(all="ignore"):
                 expected = function(a, b)
             allowed = (units or {}).get(op, 0) * EPSILON.get(dtype, 0)
-            run.check(f"binary_vv<{op}>", dtype, [size], decode(z, result), expected if to else rounded(expected, dtype), rtol=allowed,
-                      atol=2 * EPSILON[dtype] if op == "LogAddExp" else 0, oracle="NumPy in double" if allowed else "NumPy")
+            run.check(f"binary_vv<{op}>", dtype, [size], decode(z, result),
+                      expected if to else rounded(expected, dtype), rtol=allowed,
+                      atol=2 * EPSILON[dtype] if op == "LogAddExp" else 0,
+                      oracle="NumPy in double" if allowed else "NumPy")
 
 
 @covers("binary.h", "binary_ops.h")
 def binary_floats(run):
     more = {"LogAddExp": np.logaddexp, "ArcTan2": np.arctan2}
     for dtype in FLOATS:
-        vv(run, dtype, {**ARITHMETIC, **more}, lambda op, n: (floats(n, dtype), floats(n, dtype, seed=1) if n < 50 else np.roll(floats(n, dtype, seed=1), 2)),
-           units={"Power": 4, "LogAddExp": 4, "ArcTan2": 2})
-        vv(run, dtype, {**COMPARE, "NaNEqual": nan_equal},
-           lambda op, n: (floats(n, dtype), np.where(np.arange(n) % 3 == 0, floats(n, dtype, seed=1), floats(n, dtype))), to="bool")
+        vv(
+            run, dtype, {**ARITHMETIC, **more}, lambda op, n:
+            (floats(n, dtype), floats(n, dtype, seed=1)
+             if n < 50 else np.roll(floats(n, dtype, seed=1), 2)),
+            units={"Power": 4, "LogAddExp": 4, "ArcTan2": 2})
+        vv(
+            run, dtype, {**COMPARE, "NaNEqual": nan_equal}, lambda op, n:
+            (floats(n, dtype),
+             np.where(np.arange(n) % 3 == 0, floats(n, dtype, seed=1), floats(n, dtype))),
+            to="bool")
 
 
 @covers("binary.h", "binary_ops.h")
@@ -86,10 +104,17 @@ def binary_integers(run):
 
     for dtype in INTEGERS:
         vv(run, dtype, {**ARITHMETIC, "Divide": truncated, **BITS}, make)
-        vv(run, dtype, COMPARE, lambda op, n: (integers(n, dtype), np.where(np.arange(n) % 3 == 0, integers(n, dtype, seed=1), integers(n, dtype))), to="bool")
+        vv(
+            run, dtype, COMPARE, lambda op, n:
+            (integers(n, dtype),
+             np.where(np.arange(n) % 3 == 0, integers(n, dtype, seed=1), integers(n, dtype))),
+            to="bool")
     dtype = "bool"
-    vv(run, dtype, BOOLS, lambda op, n: (integers(n, dtype), np.ones(n, bool) if op in ("Divide", "Remainder") else integers(n, dtype, seed=1)))
-    vv(run, dtype, COMPARE, lambda op, n: (integers(n, dtype), integers(n, dtype, seed=1)), to="bool")
+    vv(
+        run, dtype, BOOLS, lambda op, n: (integers(n, dtype), np.ones(n, bool) if op in
+                                          ("Divide", "Remainder") else integers(n, dtype, seed=1)))
+    vv(run, dtype, COMPARE, lambda op, n: (integers(n, dtype), integers(n, dtype, seed=1)),
+       to="bool")
 
 
 @covers("binary.h", "binary_ops.h")
@@ -98,22 +123,38 @@ def binary_complex(run):
         x, y = complexes(size), complexes(size, seed=1)
         if op == "Remainder":  # quotients that are exact, or far from an integer
             grid = np.random.default_rng(size).integers(-40, 40, (4, size)).astype(np.float32)
-            x, y = ((grid[0] + 1j * grid[1]) / 4).astype(np.complex64), ((grid[2] % 7 - 3.5) + 1j * (grid[3] % 7 - 3.5)).astype(np.complex64)
+            x, y = ((grid[0] + 1j * grid[1]) / 4).astype(
+                np.complex64), ((grid[2] % 7 - 3.5) + 1j * (grid[3] % 7 - 3.5)).astype(np.complex64)
         if op == "LogAddExp":
-            x, y = (x.real + 0.2j * x.imag).astype(np.complex64), (y.real + 0.2j * y.imag).astype(np.complex64)
+            x, y = (x.real + 0.2j * x.imag).astype(np.complex64), (y.real + 0.2j * y.imag).astype(
+                np.complex64)
         return x, y
 
     def double(function):
         return lambda x, y: function(x.astype(np.complex128), y.astype(np.complex128))
 
     table = {op: double(function) for op, function in ARITHMETIC.items()}
-    table.update({"Remainder": complex_remainder, "LogAddExp": double(lambda x, y: np.log(np.exp(x) + np.exp(y))),
-                  "Power": double(lambda x, y: x**y)})
+    table.update({
+        "Remainder": complex_remainder,
+        "LogAddExp": double(lambda x, y: np.log(np.exp(x) + np.exp(y))),
+        "Power": double(lambda x, y: x**y)
+    })
     # The phase of a power is a sum of products up to 20, so that its error is 20 units.
-    vv(run, "complex64", table, make, units={"Add": 1, "Subtract": 1, "Multiply": 4, "Divide": 6, "Power": 64, "LogAddExp": 16})
-    vv(run, "complex64", COMPARE, lambda op, n: (complexes(n), np.where(np.arange(n) % 3 == 0, complexes(n, seed=1), complexes(n))), to="bool")
-    nans = np.array([complex(np.nan, np.nan), complex(1, np.nan), complex(np.nan, 1), complex(np.inf, 1), complex(1, 1)], np.complex64)
-    vv(run, "complex64", {"NaNEqual": lambda x, y: nan_equal(x.real, y.real) & nan_equal(x.imag, y.imag)},
+    vv(run, "complex64", table, make,
+       units={"Add": 1, "Subtract": 1, "Multiply": 4, "Divide": 6, "Power": 64, "LogAddExp": 16})
+    vv(
+        run, "complex64", COMPARE, lambda op, n:
+        (complexes(n), np.where(np.arange(n) % 3 == 0, complexes(n, seed=1), complexes(n))),
+        to="bool")
+    nans = np.array([
+        complex(np.nan, np.nan),
+        complex(1, np.nan),
+        complex(np.nan, 1),
+        complex(np.inf, 1),
+        complex(1, 1)
+    ], np.complex64)
+    vv(run, "complex64",
+       {"NaNEqual": lambda x, y: nan_equal(x.real, y.real) & nan_equal(x.imag, y.imag)},
        lambda op, n: (np.resize(nans, n), np.resize(nans[[0, 1, 2, 3, 4, 1, 2]], n)), to="bool")
     run.rows["binary_vv<NaNEqual>", "complex64"].special = True
 
@@ -128,9 +169,15 @@ def binary_forms(run, op, functions, dtype, x, y, shape):
     """All forms of one operation with as many results as there are functions."""
     type, size, n, work = METAL[dtype], math.prod(shape), len(functions), WORK[dtype]
     args = f"<{type}, {type}, {op}"
-    library = run.library({"ss": f"binary_ss{args}>", **{f: f"binary_{f}{args}, 1>" for f in FORMS}, **{f + "2": f"binary_{f}2{args}>" for f in FORMS},
-                           "gn2": f"binary_g{args}, 2, int>", "gn4large": f"binary_g{args}, 4>",
-                           **{f"g{d}": f"binary_g_nd{d}{args}, int>" for d in (1, 2, 3)}, **{f"g{d}large": f"binary_g_nd{d}{args}>" for d in (1, 2, 3)}})
+    library = run.library({
+        "ss": f"binary_ss{args}>", **{f: f"binary_{f}{args}, 1>"
+                                      for f in FORMS},
+        **{f + "2": f"binary_{f}2{args}>"
+           for f in FORMS}, "gn2": f"binary_g{args}, 2, int>", "gn4large": f"binary_g{args}, 4>",
+        **{f"g{d}": f"binary_g_nd{d}{args}, int>"
+           for d in (1, 2, 3)}, **{f"g{d}large": f"binary_g_nd{d}{args}>"
+                                   for d in (1, 2, 3)}
+    })
     one_x, one_y = decode(x[:1], dtype), decode(y[:1], dtype)
     flat_x, flat_y = decode(x, dtype), decode(y, dtype)
 
@@ -138,7 +185,8 @@ def binary_forms(run, op, functions, dtype, x, y, shape):
         with np.errstate(all="ignore"):
             for function, each in zip(functions, out):
                 expected = rounded(function(a, b), dtype)
-                run.check(f"{name}<{op}>", dtype, shape, decode(each, dtype).reshape(expected.shape), expected, oracle="NumPy")
+                run.check(f"{name}<{op}>", dtype, shape,
+                          decode(each, dtype).reshape(expected.shape), expected, oracle="NumPy")
 
     def fresh():
         return [outputs(size, dtype) for _ in range(n)]
@@ -152,7 +200,8 @@ def binary_forms(run, op, functions, dtype, x, y, shape):
         library.kernel(form)(x, y, *out, size, grid=size)
         check(f"binary_{form}", out, a, b)
         out = fresh()
-        library.kernel(form + "2")(x, y, *out, size, grid=(-(-shape[-1] // work), size // shape[-1]))
+        library.kernel(form + "2")(x, y, *out, size,
+                                   grid=(-(-shape[-1] // work), size // shape[-1]))
         check(f"binary_{form}2", out, a, b)
     view_x, strides_x = permuted(x, shape)
     view_y, strides_y = y.reshape(shape), np.array(y.reshape(shape).strides, np.int64) // y.itemsize
@@ -164,9 +213,11 @@ def binary_forms(run, op, functions, dtype, x, y, shape):
         if dims > len(shape):
             continue
         for large in ("", "large"):
-            inner, at = shape[-dims:], (0,) * (len(shape) - dims)
+            inner, at = shape[-dims:], (0, ) * (len(shape) - dims)
             out = [outputs(math.prod(inner), dtype) for _ in range(n)]
-            sx, sy = (int(strides_x[-1]), int(strides_y[-1])) if dims == 1 else (strides_x[-dims:].copy(), strides_y[-dims:].copy())
+            sx, sy = (int(strides_x[-1]),
+                      int(strides_y[-1])) if dims == 1 else (strides_x[-dims:].copy(),
+                                                             strides_y[-dims:].copy())
             library.kernel(f"g{dims}{large}")(x, y, *out, sx, sy, grid=tuple(reversed(inner)))
             check(f"binary_g_nd{dims}", out, decode(view_x[at], dtype), decode(view_y[at], dtype))
 
@@ -180,14 +231,16 @@ def binary_all_forms(run):
         function = np.logical_xor if dtype == "bool" else np.subtract
         for shape in CUBES:
             size = math.prod(shape)
-            binary_forms(run, "Subtract", [function], dtype, anything(size, dtype), anything(size, dtype, seed=1), shape)
+            binary_forms(run, "Subtract", [function], dtype, anything(size, dtype),
+                         anything(size, dtype, seed=1), shape)
 
 
 @covers("binary_two.h", "binary_ops.h")
 def binary_two(run):
     for dtype in METAL:
         if dtype == "complex64":
-            continue  # MLX instantiates it "to make the compiler happy": divmod of complex numbers does not exist
+            # MLX instantiates it "to make the compiler happy": complex numbers have no divmod
+            continue
         for shape in CUBES:
             size = math.prod(shape)
             x, y = anything(size, dtype), anything(size, dtype, seed=1)
@@ -206,7 +259,9 @@ def binary_two(run):
 def arange(run):
     for dtype in INTEGERS + FLOATS:
         library = run.library({"arange": f"arange<{METAL[dtype]}>"})
-        for size, start, step in [(1, 5, 3), (16, 2, 1), (101, 7, 1), (37, 100, -2 if dtype[0] != "u" else 1)]:
+        for size, start, step in [(1, 5, 3), (16, 2, 1), (101, 7, 1),
+                                  (37, 100, -2 if dtype[0] != "u" else 1)]:
             out = outputs(size, dtype)
             library.kernel("arange")(encode([start], dtype), encode([step], dtype), out, grid=size)
-            run.check("arange", dtype, [size], decode(out, dtype), rounded(start + np.arange(size) * step, dtype), oracle="NumPy")
+            run.check("arange", dtype, [size], decode(out, dtype),
+                      rounded(start + np.arange(size) * step, dtype), oracle="NumPy")

@@ -10,7 +10,8 @@ from values import EPSILON, complexes, floats, integers, outputs
 
 WIDE = {"complex64": np.complex128}
 FUNCTIONS = {"Sum": np.add, "Prod": np.multiply, "Min": np.minimum, "Max": np.maximum}
-WIDER = {"uint8": "int32", "int8": "int32", "int16": "int32", "uint16": "uint32"}  # what MLX sums small integers in
+WIDER = {"uint8": "int32", "int8": "int32", "int16": "int32",
+         "uint16": "uint32"}  # what MLX sums small integers in
 
 
 def cases():
@@ -64,20 +65,24 @@ def reduced(op, x, dtype, result, axis):
 class Reductions:
     """The kernels for one type of input: {operation: type of the result}."""
 
-    FORMS = {"all": "all_reduce<{}>", "simple": "row_reduce_simple<{}>",
-             "small": "row_reduce_small<{}, int, 1>", "looped": "row_reduce_looped<{}, int, 1>",
-             "col_small": "col_reduce_small<{}, int, 1>",
-             "col_long": "col_reduce_longcolumn<{}, int, 1>",
-             "col_looped": "col_reduce_looped<{}, int, 1, 32, 32>",
-             "col_2pass": "col_reduce_2pass<{}, int, 1, 32, 32>"}
+    FORMS = {
+        "all": "all_reduce<{}>", "simple": "row_reduce_simple<{}>",
+        "small": "row_reduce_small<{}, int, 1>", "looped": "row_reduce_looped<{}, int, 1>",
+        "col_small": "col_reduce_small<{}, int, 1>",
+        "col_long": "col_reduce_longcolumn<{}, int, 1>",
+        "col_looped": "col_reduce_looped<{}, int, 1, 32, 32>",
+        "col_2pass": "col_reduce_2pass<{}, int, 1, 32, 32>"
+    }
 
     def __init__(self, run, dtype, results):
         self.run, self.dtype, self.results = run, dtype, results
         made = {}
         for op, result in results.items():
             u = METAL[result]
-            made |= {op + form: text.format(f"{METAL[dtype]}, {u}, {op}<{u}>")
-                     for form, text in self.FORMS.items()}
+            made |= {
+                op + form: text.format(f"{METAL[dtype]}, {u}, {op}<{u}>")
+                for form, text in self.FORMS.items()
+            }
             made[op + "init"] = f"init_reduce<{u}, {op}<{u}>>"
         self.library = run.library(made)
 
@@ -85,8 +90,8 @@ class Reductions:
         name, result = self.FORMS[form].split("<")[0], self.results[op]
         wanted, off = reduced(op, x, self.dtype, result, axis)
         self.run.check(f"{name}<{op}>", self.dtype, x.shape,
-                       decode(y, result).reshape(np.shape(wanted)), wanted, atol=off, oracle="NumPy",
-                       special=self.dtype in FLOATS)
+                       decode(y, result).reshape(np.shape(wanted)), wanted, atol=off,
+                       oracle="NumPy", special=self.dtype in FLOATS)
 
     def finish(self, op, parts):
         """What MLX's second pass makes of what the first has left."""
@@ -96,7 +101,7 @@ class Reductions:
 
     def whole(self, op):
         for at, size in enumerate((1, 128, 1003)):
-            x, y = inputs(op, self.dtype, (size,), at), outputs(1, self.results[op])
+            x, y = inputs(op, self.dtype, (size, ), at), outputs(1, self.results[op])
             self.library.kernel(op + "all")(x, y, size, size, threadgroups=1,
                                             threadgroup=-(-size // 128) * 32)
             self.check("all", op, x, y, 0)
@@ -105,20 +110,21 @@ class Reductions:
         result = self.results[op]
         for at, shape in enumerate([(4, 64), (5, 129), (7, 403)]):
             x, y = inputs(op, self.dtype, shape, at), outputs(shape[0], result)
-            self.library.kernel(op + "simple")(
-                x, y, shape[1], shape[0], threadgroups=(1, -(-shape[0] // 4)),
-                threadgroup=-(-shape[1] // 128) * 32)
+            self.library.kernel(op + "simple")(x, y, shape[1], shape[0],
+                                               threadgroups=(1, -(-shape[0] // 4)),
+                                               threadgroup=-(-shape[1] // 128) * 32)
             self.check("simple", op, x, y, 1)
         for at, shape in enumerate([(3, 6, 8), (4, 5, 7), (2, 3, 63)]):
             # The first and the last axis are reduced.
             x = inputs(op, self.dtype, shape, at)
             for form in ("small", "looped"):
                 y = outputs(shape[1], result)
-                sizes = {"grid": shape[1]} if form == "small" else {"threadgroups": (1, shape[1]),
-                                                                    "threadgroup": 32}
-                self.library.kernel(op + form)(
-                    x, y, shape[2], shape[0], ints(shape[1]), strides(shape[2]), 1, ints(shape[0]),
-                    strides(shape[1] * shape[2]), 1, **sizes)
+                sizes = {"grid": shape[1]} if form == "small" else {
+                    "threadgroups": (1, shape[1]), "threadgroup": 32
+                }
+                self.library.kernel(op + form)(x, y, shape[2], shape[0], ints(shape[1]),
+                                               strides(shape[2]), 1, ints(shape[0]),
+                                               strides(shape[1] * shape[2]), 1, **sizes)
                 self.check(form, op, x, y, (0, 2))
 
     def columns(self, op):
@@ -128,8 +134,10 @@ class Reductions:
             x = inputs(op, self.dtype, shape, at)
             blocks = -(-shape[2] // 4)
             wide = min(blocks, 32)
-            sizes = {"col_small": ((-(-blocks // wide), shape[0]), (wide, 8)),
-                     "col_looped": ((-(-shape[2] // 32), shape[0]), 256)}
+            sizes = {
+                "col_small": ((-(-blocks // wide), shape[0]), (wide, 8)),
+                "col_looped": ((-(-shape[2] // 32), shape[0]), 256)
+            }
             for form, (groups, group) in sizes.items():
                 y = outputs((shape[0], shape[2]), result)
                 self.column(op + form, x, y, [0] if form == "col_looped" else [], groups, group)

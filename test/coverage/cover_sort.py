@@ -36,9 +36,12 @@ def check(run, name, dtype, shape, actual, wanted, places):
 def block_sort(run):
     for dtype in TYPES:
         t = METAL[dtype]
-        library = run.library({f"{form}{int(places)}": f"block_sort{form}<{t}, "
-                               f"{'uint32_t' if places else t}, {str(places).lower()}, {BLOCK}, {EACH}>"
-                               for form in ("", "_nc") for places in (False, True)})
+        library = run.library({
+            f"{form}{int(places)}": f"block_sort{form}<{t}, "
+            f"{'uint32_t' if places else t}, {str(places).lower()}, {BLOCK}, {EACH}>"
+            for form in ("", "_nc")
+            for places in (False, True)
+        })
         for shape in [(2, 5), (1, 128), (3, 101)]:
             x = data(math.prod(shape), dtype).reshape(shape)
             wanted = sorted_both(x, dtype, 1)
@@ -54,15 +57,17 @@ def block_sort(run):
             for places in (False, True):
                 y = outputs(shape, "uint32" if places else dtype)
                 strides = np.array([shape[1] * shape[2], 1], np.int64)
-                library.kernel(f"_nc{int(places)}")(
-                    x, y, shape[1], shape[2], shape[2], 2, np.array(shape[::2], np.int32), strides,
-                    strides, threadgroups=(1, shape[0] * shape[2]), threadgroup=BLOCK)
+                library.kernel(f"_nc{int(places)}")(x, y, shape[1], shape[2], shape[2], 2,
+                                                    np.array(shape[::2], np.int32), strides,
+                                                    strides, threadgroups=(1, shape[0] * shape[2]),
+                                                    threadgroup=BLOCK)
                 check(run, f"block_sort_nc<{'indices' if places else 'values'}>", dtype, shape, y,
                       wanted, places)
 
 
 def merged(library, x, blocks):
-    """Values and places as MLX's host code has them sorted: blocks, and then pairs of twice as many."""
+    """Values and places as MLX's host code has them sorted: blocks, and then pairs of twice as
+    many."""
     rows, n = x.shape
     values, places = ([np.zeros(x.shape, kind) for _ in range(2)] for kind in (x.dtype, np.uint32))
     library.kernel("sort")(x, values[0], places[0], n, 1, 1, np.array([rows], np.int32),
@@ -72,8 +77,8 @@ def merged(library, x, blocks):
         parts = np.zeros((rows, blocks + 1), np.uint32)
         library.kernel("partition")(parts, values[now], places[now], n, tiles, blocks,
                                     threadgroups=(1, rows), threadgroup=blocks + 1)
-        library.kernel("merge")(parts, values[now], places[now], values[1 - now], places[1 - now], n,
-                                tiles, blocks, threadgroups=(blocks, rows), threadgroup=BLOCK)
+        library.kernel("merge")(parts, values[now], places[now], values[1 - now], places[1 - now],
+                                n, tiles, blocks, threadgroups=(blocks, rows), threadgroup=BLOCK)
         tiles, now = 2 * tiles, 1 - now
     return values[now], places[now], parts
 
@@ -82,8 +87,10 @@ def merged(library, x, blocks):
 def block_merge(run):
     for dtype in TYPES:
         args = f"<{METAL[dtype]}, uint32_t, true, {BLOCK}, {EACH}>"
-        library = run.library({"sort": f"mb_block_sort{args}", "partition": f"mb_block_partition{args}",
-                               "merge": f"mb_block_merge{args}"})
+        library = run.library({
+            "sort": f"mb_block_sort{args}", "partition": f"mb_block_partition{args}",
+            "merge": f"mb_block_merge{args}"
+        })
         for shape in [(1, 256), (2, 131), (1, 515)]:
             x = data(math.prod(shape), dtype).reshape(shape).astype(storage(dtype))
             values, places, parts = merged(library, x, -(-shape[1] // (BLOCK * EACH)))

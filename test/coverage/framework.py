@@ -1,12 +1,14 @@
 """Runs the kernels of MLX's own headers, as they come with its wheel, and keeps what was run.
 
-A file cover_*.py has one function for each family of kernels, marked with the header that it instantiates:
+A file cover_*.py has one function for each family of kernels, marked with the header that it
+instantiates:
 
     @covers("unary.h")
     def unary(run): ...
 
-It asks `run.library(...)` for kernels, launches them as MLX's host code does, and reports each result with
-`run.check(...)`, beside what MLX gives on the CPU, or NumPy. From these reports docs/coverage.md is made.
+It asks `run.library(...)` for kernels, launches them as MLX's host code does, and reports each
+result with `run.check(...)`, beside what MLX gives on the CPU, or NumPy. From these reports
+docs/coverage.md is made.
 """
 
 import functools
@@ -32,7 +34,16 @@ def wheel():
 def headers():
     """Every kernel header of the installed wheel, but those that need Metal 4's tensors."""
     root = wheel() / KERNELS
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*.h") if "_nax" not in path.name and path.name != "nax.h")
+    return sorted(
+        str(path.relative_to(root)) for path in root.rglob("*.h")
+        if "_nax" not in path.name and path.name != "nax.h")
+
+
+def kernels(header):
+    """The names of the kernels in a header."""
+    text = re.sub(r"//[^\n]*", "", (wheel() / KERNELS / header).read_text())
+    found = re.findall(r"\[\[\s*kernel\b[^\]]*\]\]\s*(?:METAL_FUNC\s+)?void\s+(\w+)", text)
+    return sorted(set(found))
 
 
 def included(header):
@@ -45,14 +56,19 @@ def included(header):
         found.add(each)
         text = (wheel() / KERNELS / each).read_text()
         todo += re.findall(rf'#include "{re.escape(KERNELS)}([^"]+)"', text)
-        todo += [str((Path(each).parent / name)) for name in re.findall(r'#include "([^"/]+)"', text)]
+        todo += [
+            str((Path(each).parent / name)) for name in re.findall(r'#include "([^"/]+)"', text)
+        ]
     return found
 
 
 # MLX's names of types, NumPy's, and Metal's as MLX writes them.
-METAL = {"bool": "bool", "uint8": "uint8_t", "uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t", "int8": "int8_t",
-         "int16": "int16_t", "int32": "int32_t", "int64": "int64_t", "float16": "half", "bfloat16": "bfloat16_t",
-         "float32": "float", "complex64": "complex64_t"}
+METAL = {
+    "bool": "bool", "uint8": "uint8_t", "uint16": "uint16_t", "uint32": "uint32_t",
+    "uint64": "uint64_t", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t",
+    "int64": "int64_t", "float16": "half", "bfloat16": "bfloat16_t", "float32": "float",
+    "complex64": "complex64_t"
+}
 FLOATS = ["float32", "float16", "bfloat16"]
 INTEGERS = ["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"]
 
@@ -95,12 +111,12 @@ def from_mlx(array):
 
 @functools.lru_cache(maxsize=64)
 def _library(text, macros):
-    return anymetal.Library(text, include_dirs=[str(wheel())], macros=dict(macros), name="coverage.metal")
+    return anymetal.Library(text, include_dirs=[str(wheel())], macros=dict(macros),
+                            name="coverage.metal")
 
 
 class Kernels:
     """A library whose kernels take arrays by their bytes, since NumPy has no bfloat16."""
-
     def __init__(self, library):
         self.library = library
 
@@ -108,7 +124,9 @@ class Kernels:
         made = self.library.kernel(name, constants)
 
         def launch(*arguments, **sizes):
-            made(*(anymetal.Buffer(each) if isinstance(each, np.ndarray) and each.ndim else each for each in arguments), **sizes)
+            made(
+                *(anymetal.Buffer(each) if isinstance(each, np.ndarray) and each.ndim else each
+                  for each in arguments), **sizes)
 
         return launch
 
@@ -132,12 +150,13 @@ class Run:
         self.rows = {}
 
     def library(self, instances, text="", macros=(), before=""):
-        """Kernels {host name: "template<arguments>"} of this header. `before` comes before the headers,
-        `text` after them."""
+        """Kernels {host name: "template<arguments>"} of this header. `before` comes before the
+        headers, `text` after them."""
         # As most of MLX's .metal files begin.
         head = "#include <metal_stdlib>\nusing namespace metal;\n" + before
         head += "".join(f'#include "{KERNELS}{name}"\n' for name in self.includes)
-        kernels = "".join(f'template [[host_name("{name}")]] [[kernel]] decltype({what}) {what};\n' for name, what in instances.items())
+        kernels = "".join(f'template [[host_name("{name}")]] [[kernel]] decltype({what}) {what};\n'
+                          for name, what in instances.items())
         return Kernels(_library(head + text + kernels, tuple(macros)))
 
     def check(self, kernel, dtype, shape, actual, expected, rtol=0.0, atol=0.0, oracle=None,
@@ -149,15 +168,17 @@ class Run:
         row.oracle = oracle or row.oracle
         row.special |= special
         row.shapes.append(tuple(shape))
-        assert actual.shape == expected.shape, f"{kernel} {dtype} {shape}: {actual.shape} against {expected.shape}"
+        where = f"{kernel} {dtype} {shape}"
+        assert actual.shape == expected.shape, f"{where}: {actual.shape}, not {expected.shape}"
         if expected.dtype.kind in "fc":
             same = self._compare(row, actual, expected, rtol, atol)
         else:
             same = actual == expected
         if not np.all(same):
             at = np.unravel_index(np.argmin(same), same.shape)
-            raise AssertionError(f"{kernel} {dtype} {shape} at {tuple(map(int, at))}: got {actual[at]!r}, expected {expected[at]!r}; "
-                                 f"{int((~same).sum())} of {same.size} differ")
+            raise AssertionError(
+                f"{where} at {tuple(map(int, at))}: got {actual[at]!r}, expected {expected[at]!r}; "
+                f"{int((~same).sum())} of {same.size} differ")
 
     @staticmethod
     def _compare(row, actual, expected, rtol, atol):
@@ -171,7 +192,8 @@ class Run:
         for part, wanted in ((actual.real, expected.real), (actual.imag, expected.imag)):
             finite = np.isfinite(wanted)
             with np.errstate(all="ignore"):
-                error = np.abs(np.where(finite, part, 0).astype(np.float64) - np.where(finite, wanted, 0))
+                error = np.abs(
+                    np.where(finite, part, 0).astype(np.float64) - np.where(finite, wanted, 0))
             same &= nan | np.where(finite, error <= allowed, part == wanted)
             judged = (allowed > 0) & ~nan
             if judged.any():
@@ -183,17 +205,24 @@ FAMILIES = []  # (header, function)
 
 
 def covers(header, *also):
-    """Marks a family of `header`, which needs the headers `also` before it, as MLX's .metal files include them."""
+    """Marks a family of `header`, which needs the headers `also` before it, as MLX's .metal files
+    include them."""
     def mark(function):
         function.also = also
         FAMILIES.append((header, function))
         return function
+
     return mark
 
 
 def reached(families):
     """{header: the family's header through which it is compiled}."""
-    return {name: header for header, family in families for each in ("utils.h", *family.also, header) for name in included(each)}
+    return {
+        name: header
+        for header, family in families
+        for each in ("utils.h", *family.also, header)
+        for name in included(each)
+    }
 
 
 def load_families():
@@ -205,23 +234,40 @@ def load_families():
     return FAMILIES
 
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "coverage.md"
+HEAD = """# MLX's own kernels, run here
+
+Generated by `./dev bless coverage` from a run of `test/coverage/` against the headers in MLX's
+wheel; do not edit. Each kernel was instantiated from there, run as MLX's host code runs it, and
+compared. Kernels that MLX generates as text are those of its host code.
+
+| Header | Kernel | Types | Shapes | NaN, Inf | Compared with |
+|---|---|---|---|---|---|
+"""
+
+
+def lines(header, rows):
+    """The page's lines about one family: one for each kernel."""
+    grouped = defaultdict(list)
+    for row in rows:
+        grouped[row.kernel].append(row)
+    for kernel, each in sorted(grouped.items()):
+        shapes = dict.fromkeys("×".join(map(str, shape)) for row in each for shape in row.shapes)
+        types = dict.fromkeys(row.dtype for row in each)
+        yield " | ".join([
+            f"| `{header}`", f"`{kernel}`", ", ".join(types),
+            ", ".join(list(shapes)[:6]) + (", …" if len(shapes) > 6 else ""),
+            "yes" if any(row.special for row in each) else "", f"{each[0].oracle} |"
+        ])
+
+
 def page(runs):
-    """docs/coverage.md from what was run: {header: [Row]}."""
+    """docs/coverage.md from what was run: {header: lines}."""
     through = reached(FAMILIES)
-    lines = ["# MLX's own kernels, run here", "",
-             "Generated by `./dev bless coverage` from a run of `test/coverage/` against the headers in MLX's wheel; do not edit. Each kernel was",
-             "instantiated from there, run as MLX's host code runs it, and compared.", "",
-             "| Header | Kernel | Types | Shapes | NaN, Inf | Compared with |", "|---|---|---|---|---|---|"]
+    text = HEAD
     for header in headers():
-        grouped = defaultdict(list)
-        for row in runs.get(header, []):
-            grouped[row.kernel].append(row)
-        for kernel, rows in sorted(grouped.items()):
-            shapes = list(dict.fromkeys("×".join(map(str, shape)) for row in rows for shape in row.shapes))
-            lines.append(f"| `{header}` | `{kernel}` | {', '.join(dict.fromkeys(row.dtype for row in rows))} | "
-                         f"{', '.join(shapes[:6])}{', …' if len(shapes) > 6 else ''} | {'yes' if any(row.special for row in rows) else ''} | {rows[0].oracle} |")
-        if not grouped and header in through:
-            lines.append(f"| `{header}` | | | | | through `{through[header]}` |")
-        elif not grouped:
-            lines.append(f"| `{header}` | **not run** | | | | |")
-    return "\n".join(lines) + "\n"
+        if header in runs:
+            text += "".join(f"{line}\n" for line in runs[header])
+        elif header in through:
+            text += f"| `{header}` | | | | | through `{through[header]}` |\n"
+    return text

@@ -5,12 +5,12 @@ from collections import defaultdict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from framework import Run, load_families, page  # noqa: E402
+from framework import PAGE, Run, lines, load_families, page  # noqa: E402
 
 runs = defaultdict(list)
 for header, family in load_families():
     run = Run(header, family.also)
     print(f"{header}: {family.__name__}", flush=True)
     family(run)
-    runs[header] += run.rows.values()
-(Path(__file__).resolve().parents[2] / "docs" / "coverage.md").write_text(page(runs))
+    runs[header] += lines(header, run.rows.values())
+PAGE.write_text(page(runs))

@@ -1,7 +1,9 @@
-"""Matrices for the kernels that multiply: operands with the values they hold, and how far a product may be off.
+"""Matrices for the kernels that multiply: operands with the values they hold, and how far a product
+may be off.
 
-A sum of n products in float, in whatever order, is off by at most about n * 2^-24 of the sum of the products' magnitudes;
-storing it in type T adds half an epsilon of T. Nothing more is allowed, unless a family says why.
+A sum of n products in float, in whatever order, is off by at most about n * 2^-24 of the sum of the
+products' magnitudes; storing it in type T adds half an epsilon of T. Nothing more is allowed,
+unless a family says why.
 """
 
 import numpy as np
@@ -26,20 +28,26 @@ def product(a, b):
     """a @ b, and the same of magnitudes, for `bound`."""
     with np.errstate(all="ignore"):
         # Sums, not BLAS: NaN and infinity only where they belong.
-        return (a[..., :, :, None] * b[..., None, :, :]).sum(-2), (np.abs(a)[..., :, :, None] * np.abs(b)[..., None, :, :]).sum(-2)
+        return (a[..., :, :, None] *
+                b[..., None, :, :]).sum(-2), (np.abs(a)[..., :, :, None] *
+                                              np.abs(b)[..., None, :, :]).sum(-2)
 
 
 def bound(expected, magnitude, length, dtype, stores=1):
-    """What may be between a kernel's sum of `length` products and the exact one; `stores`: roundings to the type."""
+    """What may be between a kernel's sum of `length` products and the exact one; `stores`:
+    roundings to the type."""
     with np.errstate(all="ignore"):
-        allowed = (length + 4) * 2.0**-24 * magnitude + stores * 0.51 * EPSILON[dtype] * np.maximum(np.abs(expected), 0)
+        allowed = (length + 4) * 2.0**-24 * magnitude + stores * 0.51 * EPSILON[dtype] * np.maximum(
+            np.abs(expected), 0)
         return np.nan_to_num(allowed, nan=0, posinf=0) + 2.0**-24 * (dtype == "float16")
 
 
 def packed(codes, bits):
     """Codes along the last axis to words: the bits of all of them, the least first."""
     stream = (codes[..., None] >> np.arange(bits)) & 1
-    return np.packbits(stream.reshape(*codes.shape[:-1], -1).astype(np.uint8), axis=-1, bitorder="little").view(np.uint32)
+    return np.packbits(
+        stream.reshape(*codes.shape[:-1], -1).astype(np.uint8), axis=-1,
+        bitorder="little").view(np.uint32)
 
 
 def ints(*values):

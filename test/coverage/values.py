@@ -1,4 +1,5 @@
-"""Inputs for the families: random numbers with special values among them, and views whose elements do not lie in a row."""
+"""Inputs for the families: random numbers with special values among them, and views whose elements
+do not lie in a row."""
 
 import numpy as np
 
@@ -8,10 +9,12 @@ EPSILON = {"float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7, "compl
 
 
 def floats(size, dtype, scale=2.0, seed=0, special=True):
-    """Encoded: normally distributed, with both zeros, both infinities and NaN every 17th element from the third."""
+    """Encoded: normally distributed, with both zeros, both infinities and NaN every 17th element
+    from the third."""
     values = np.random.default_rng([size, seed]).normal(size=size).astype(np.float32) * scale
     if special:
-        values[3::17] = np.array([0.0, -0.0, np.inf, -np.inf, np.nan], np.float32)[np.arange(len(values[3::17])) % 5]
+        values[3::17] = np.array([0.0, -0.0, np.inf, -np.inf, np.nan],
+                                 np.float32)[np.arange(len(values[3::17])) % 5]
     return encode(values, dtype)
 
 
@@ -21,12 +24,14 @@ def complexes(size, scale=1.0, seed=0):
 
 
 def integers(size, dtype, low=None, high=None, seed=0):
-    """Over the whole range, with both ends of it, unless bounded (a lower bound below the type's is the type's)."""
+    """Over the whole range, with both ends of it, unless bounded (a lower bound below the type's is
+    the type's)."""
     random = np.random.default_rng([size, seed])
     if dtype == "bool":
         return random.integers(0, 2, size).astype(bool)
     info = np.iinfo(dtype)
-    least, most = info.min if low is None else max(low, info.min), info.max if high is None else min(high, info.max)
+    least, most = info.min if low is None else max(
+        low, info.min), info.max if high is None else min(high, info.max)
     values = random.integers(least, most, size, dtype=dtype, endpoint=True)
     if low is None and high is None and size >= 4:
         values[1], values[2] = info.min, info.max
@@ -41,7 +46,8 @@ def anything(size, dtype, seed=0):
 
 
 def permuted(flat, shape):
-    """A view of `shape` (of the elements of `flat`) whose last axis is not the one of stride 1, and its strides in elements."""
+    """A view of `shape` (of the elements of `flat`) whose last axis is not the one of stride 1, and
+    its strides in elements."""
     axes = np.roll(np.arange(len(shape)), 1)
     view = flat.reshape([shape[i] for i in np.argsort(axes)]).transpose(axes)
     assert view.shape == tuple(shape)

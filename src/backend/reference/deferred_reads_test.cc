@@ -1,5 +1,6 @@
 // Reads outside whose value is thrown away are fine under Bounds::error; used ones fail, as the
 // read that they are.
+#include <cmath>
 #include <numeric>
 
 #include "backend/reference/test_kernel.h"
@@ -88,9 +89,24 @@ const char* const kSum =
     "  br i1 %again, label %loop, label %done\ndone:\n"
     "  store float %kept, ptr addrspace(1) %to ; line 8\n  ret void\n";
 
+// As conversions of small floating-point numbers do it: questions about the value, before the one
+// about the place. out is 0 for 1, else |v - 8| + 0.5.
+const char* const kQuestions =
+    "  %v = load float, ptr addrspace(1) %p ; line 7\n"
+    "  %one = fcmp oeq float %v, 1.0\n  br i1 %one, label %yes, label %no\nyes:\n"
+    "  br label %made\nno:\n"
+    "  %b = fsub float %v, 8.0\n  %low = fcmp olt float %b, 0.0\n"
+    "  br i1 %low, label %turn, label %turned\nturn:\n"
+    "  %m = fneg float %b\n  br label %turned\nturned:\n"
+    "  %t = phi float [ %m, %turn ], [ %b, %no ]\n  %h = fadd float %t, 0.5\n"
+    "  br label %made\nmade:\n"
+    "  %w = phi float [ 0.0, %yes ], [ %h, %turned ]\n"
+    "  br i1 %inside, label %then, label %done\nthen:\n"
+    "  store float %w, ptr addrspace(1) %to ; line 8\n  br label %done\ndone:\n  ret void\n";
+
 // With n = 64 the kernel throws away what it read outside; with n = 1000 it uses it.
 TEST(DeferredReads, FailOnlyIfTheValueIsUsed) {
-  for (const char* body : {kSelect, kPhi, kStoreInBranch, kAnd, kSum}) {
+  for (const char* body : {kSelect, kPhi, kStoreInBranch, kAnd, kSum, kQuestions}) {
     SCOPED_TRACE(body);
     EXPECT_EQ(run_body(body).message, "");
     const Outcome used = run_body(body, 1000);
@@ -113,6 +129,11 @@ TEST(DeferredReads, GiveTheValuesThatWereKept) {
     for (size_t at = id; at < id + 3 && at < 64; ++at) expected += float(at + 1);
     EXPECT_EQ(sum.out[id], expected) << id;
     EXPECT_EQ(both.out[id], id < 2 ? -1 : 2) << id;
+  }
+  const Outcome questions = run_body(kQuestions);
+  for (size_t id = 0; id < 66; ++id) {
+    const float v = float(id + 1), expected = id == 0 ? 0 : std::abs(v - 8) + 0.5f;
+    EXPECT_EQ(questions.out[id], id < 64 ? expected : -1);
   }
   EXPECT_EQ(select.out[64], 0);
   EXPECT_EQ(sum.out[65], 0);
@@ -150,6 +171,8 @@ TEST(DeferredReads, OtherReadsFailAtOnce) {
            "  store float %v, ptr addrspace(1) %to ; line 8\n  ret void\n",
            "  %c = fcmp oeq float %v, 0.0\n  br i1 %c, label %a, label %b\na:\n  ret void\nb:\n"
            "  ret void\n",
+           "  %c = fcmp oeq float %v, 0.0\n  br i1 %c, label %a, label %b\na:\n"
+           "  store float 1.0, ptr addrspace(1) %to\n  br label %b\nb:\n  ret void\n",
            "  %i = fptoui float %v to i32\n  %m = sub i32 %i, 1\n"
            "  %q = getelementptr float, ptr addrspace(1) %x, i32 %m\n"
            "  %l = load float, ptr addrspace(1) %q ; line 8\n"

@@ -17,6 +17,7 @@
 #include <chrono>
 #include <iterator>
 
+#include "backend/choose_values.h"
 #include "backend/code_generation.h"
 #include "backend/define_behaviour.h"
 #include "backend/insert_lockstep_points.h"
@@ -140,6 +141,9 @@ constexpr Pass kPasses[] = {
     // No pass that merges calls may run yet: each meeting point counts.
     {"sroa", "makes variables values (LLVM's)",
      plain<[](Compilation& c) { make_values(c.passes, *c.entry); }>},
+    // For the sake of reads that are thrown away: a branch counts as a use.
+    {"choose-values", "makes selects of branches that only choose between values",
+     plain<[](Compilation& c) { choose_values(*c.entry); }>},
     // Pointers to threadgroup memory are in sight now, and the points are still to be numbered.
     {"insert-lockstep-points", "lets lanes meet between stores and loads of threadgroup memory",
      plain<[](Compilation& c) {
