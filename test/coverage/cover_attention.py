@@ -129,7 +129,7 @@ def vector(run):
                                               threadgroups=(batch * heads, queries, 1),
                                               threadgroup=(1024, 1, 1))
             # Partial sums are stored in the type.
-            run.check("sdpa_vector_2pass", dtype, shape, decode(out, dtype), expected,
+            run.check("sdpa_vector_2pass_1, sdpa_vector_2pass_2", dtype, shape, decode(out, dtype), expected,
                       rtol=0.51 * EPSILON[dtype],
                       atol=allowed + 0.51 * EPSILON[dtype] * magnitude + 2.0**-24,
                       oracle="NumPy in double")
@@ -162,7 +162,7 @@ def vector_groups(run):
             library.kernel(f"end{dim}")(Buffer(partial), sums, tops, Buffer(out), blocks,
                                         threadgroups=(heads, 1, 1), threadgroup=(1024, 1, 1))
             expected, allowed, magnitude = attention(qv, kv, vv, dim**-0.5)
-            run.check("sdpa_vector_2pass_gqa", dtype, [heads, kv_heads, keys, dim],
+            run.check("sdpa_vector_2pass_1_gqa, sdpa_vector_2pass_2", dtype, [heads, kv_heads, keys, dim],
                       decode(out, dtype), expected, rtol=0.51 * EPSILON[dtype],
                       atol=allowed + 0.51 * EPSILON[dtype] * magnitude + 2.0**-24,
                       oracle="NumPy in double")

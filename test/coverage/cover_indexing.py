@@ -207,7 +207,7 @@ def masked_scatter(run):
                 y = out.copy()
                 library.kernel(contiguous)(mask, offsets, source, y, np.array([size], np.int32),
                                            np.array([1], np.int64), 1, size, size, grid=size)
-                run.check(f"masked_assign<{contiguous}>", dtype, [size], decode(y, dtype),
+                run.check(f"masked_assign_impl<{contiguous}>", dtype, [size], decode(y, dtype),
                           decode(wanted, dtype), oracle="NumPy")
 
 

@@ -35,20 +35,21 @@ def softmax(run):
         for accumulator in ([METAL[dtype]] if dtype == "float32" else [METAL[dtype], "float"]):
             args = f"<{METAL[dtype]}, {accumulator}>"
             library = run.library(
-                {"block": f"softmax_single_row{args}", "looped": f"softmax_looped{args}"})
+                {name: name + args for name in ("softmax_single_row", "softmax_looped")})
             for shape in ROWS:
                 x = special_rows(shape, dtype)
                 with np.errstate(all="ignore"):
                     a = decode(x, dtype).astype(np.float64)
                     e = np.exp(a - a.max(-1, keepdims=True))
                     expected = rounded(e / e.sum(-1, keepdims=True), dtype)
-                for form, group in (("block", threads(shape[1])), ("looped", 1024)):
+                for name, group in (("softmax_single_row", threads(shape[1])),
+                                    ("softmax_looped", 1024)):
                     y = outputs(shape, dtype)
-                    library.kernel(form)(x, y, shape[1], threadgroups=shape[0], threadgroup=group)
+                    library.kernel(name)(x, y, shape[1], threadgroups=shape[0], threadgroup=group)
                     # Each of x - max, the sum (14 steps) and the quotient rounds in the
                     # accumulator's type.
                     units = 32 if accumulator == METAL[dtype] else 2
-                    run.check(f"softmax_{form}<{accumulator if accumulator == 'float' else 'T'}>",
+                    run.check(f"{name}<{accumulator if accumulator == 'float' else 'T'}>",
                               dtype, shape, decode(y, dtype), expected, rtol=units * EPSILON[dtype],
                               atol=2.0**-24 if dtype == "float16" else 0, oracle=DOUBLE)
 
@@ -57,16 +58,16 @@ def softmax(run):
 def logsumexp(run):
     for dtype in FLOATS:
         library = run.library(
-            {"block": f"logsumexp<{METAL[dtype]}>", "looped": f"logsumexp_looped<{METAL[dtype]}>"})
+            {name: f"{name}<{METAL[dtype]}>" for name in ("logsumexp", "logsumexp_looped")})
         for shape in ROWS:
             x = special_rows(shape, dtype)
             with np.errstate(all="ignore"):
                 expected = rounded(
                     np.logaddexp.reduce(decode(x, dtype).astype(np.float64), axis=-1), dtype)
-            for form, group in (("block", threads(shape[1])), ("looped", 1024)):
+            for name, group in (("logsumexp", threads(shape[1])), ("logsumexp_looped", 1024)):
                 y = outputs(shape[0], dtype)
-                library.kernel(form)(x, y, shape[1], threadgroups=shape[0], threadgroup=group)
-                run.check(f"logsumexp_{form}", dtype, shape, decode(y, dtype), expected,
+                library.kernel(name)(x, y, shape[1], threadgroups=shape[0], threadgroup=group)
+                run.check(name, dtype, shape, decode(y, dtype), expected,
                           rtol=4 * EPSILON[dtype], oracle=DOUBLE)
 
 

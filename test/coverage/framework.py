@@ -267,7 +267,7 @@ def page(runs):
     text = HEAD
     for header in headers():
         if header in runs:
-            text += "".join(f"{line}\n" for line in runs[header])
+            text += "".join(f"{line}\n" for line in dict.fromkeys(runs[header]))
         elif header in through:
             text += f"| `{header}` | | | | | through `{through[header]}` |\n"
     return text
