@@ -133,8 +133,8 @@ TEST_F(PipelineTest, EverythingThatMattersIsInTheKey) {
   EXPECT_EQ(compilations([&] { settings.bounds = Bounds::robust; }), 2);
   EXPECT_EQ(compilations([&] { fake.backend_version = "2"; }), 3);
   auto d = device();
-  auto with = [&](language::Source source, language::Options options,
-                  std::vector<language::ConstantValue> constants) {
+  auto with = [&](const language::Source& source, const language::Options& options,
+                  const std::vector<language::ConstantValue>& constants) {
     auto library = d->library(source, options).value();
     (void)d->pipeline(library->function("add_one", constants).value()).value();
     return fake.compiled.load();

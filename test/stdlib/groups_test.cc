@@ -57,7 +57,8 @@ TEST_F(Groups, ReductionsAndPrefixes) {
     EXPECT_EQ(slot(i, 15), lanes);
     EXPECT_EQ(slot(i, 21), 2);
     EXPECT_EQ(slot(i, 22), 3 + (lane == 0 ? 4 : 0));
-    EXPECT_EQ(slot(i, 30), lane % 2 ? float(lanes / 2) : -7) << "only active lanes count";
+    const uint32_t odd = lanes / 2;
+    EXPECT_EQ(slot(i, 30), lane % 2 ? float(odd) : -7) << "only active lanes count";
   }
 }
 
