@@ -27,6 +27,9 @@ size_t find_colon(const TokenText& text, size_t i) {
 
 }  // namespace
 
+// Where the parser has to read ahead (`while (int(half(b)))` may be a declaration), it puts one
+// token in the place of `__am_cast<half>`, and finds where that begins by its location, going back:
+// no token behind `__am_cast` may have its location.
 void rewrite_conversions(TokenText& text, const Repairs& repairs) {
   if (repairs.places.empty()) return;
   std::vector<clang::Token> out;
@@ -41,16 +44,18 @@ void rewrite_conversions(TokenText& text, const Repairs& repairs) {
     }
     if (wanted && (token.is(tok::identifier) || token.is(tok::kw_float)) &&
         text.is(i + 1, tok::l_paren)) {
-      text.append(out, "__am_cast<", token);
+      text.append(out, "__am_cast", i > 0 ? text.at(i - 1) : token);
+      text.append(out, "<", token);
       out.push_back(token);
-      text.append(out, ">", token);
+      text.append(out, ">", text.at(i + 1));
       continue;
     }
     if (wanted && token.is(tok::l_paren)) {  // (T)x
       const size_t end = text.after_brackets(i);
-      text.append(out, "__am_cast_to<", token);
+      text.append(out, "__am_cast_to", token);
+      text.append(out, "<", text.at(i + 1));
       for (size_t n = i + 1; n + 1 < end; ++n) out.push_back(text.tokens[n]);
-      text.append(out, ">{}->*", token);
+      text.append(out, ">{}->*", text.at(end - 1));
       i = end - 1;
       continue;
     }

@@ -62,5 +62,7 @@ kernel void check(device int* out, const device int* in, device half* h, device 
   r(float(0.1) == 0.1f && 0.1 == 0.1f, 1);
   r(1e30 * 1e30 > 3e38, 1);
   r(half(metal::fabs(b[0])) + half((b[0])) + (half)metal::fabs(b[0]) + static_cast<half>(metal::max(b[0], b[0])), b[0] * 4);
+  while (int(half(b[0]))) b[0] = bfloat(int((half)metal::fabs(b[0])) - 1);
+  switch (int(half(metal::fabs(b[0])))) { case 0: r(1, 1); break; default: r(0, 1); }
   r(1.0F + 2.f + .5 + 1. + 1e0h, 5);
 }
