@@ -117,8 +117,10 @@ bool rewrite_function_word(TokenText& text, Tokens& out, size_t i, bool in_param
   const auto word = text.word(i);
   // With another type than void it is a kernel as well, which says so (metal_rules.cc).
   const size_t type = word == "kernel" ? text.after_type(i + 1) : i;
-  const bool declares =
-      type > i + 1 && text.is(type, tok::identifier) && text.is(type + 1, tok::l_paren);
+  bool declares = type > i + 1 && text.is(type, tok::identifier) && text.is(type + 1, tok::l_paren);
+  // Or an instantiation by the name of its type: `template kernel rows_t rows<float, 4>;`.
+  if (type > i + 1 && text.is(type, tok::identifier) && text.is(type + 1, tok::less))
+    declares = text.is(text.after_angles(type + 1), tok::semi);
   if (word == "kernel" &&
       (text.is(i + 1, tok::kw_void) || text.is(i + 1, tok::kw___attribute) || declares)) {
     text.append(out, "__attribute__((annotate(\"am.kernel\")))", text.tokens[i]);
