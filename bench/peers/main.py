@@ -33,7 +33,7 @@ def opencl_settings(folder, name, library):
 
 def contenders(options, build):
     """{name: (peer, python, settings)} or {name: why it is missing}."""
-    ours = {"ANYMETAL_EXECUTOR": options.executor, "ANYMETAL_BOUNDS": "off", "ANYMETAL_TIMEOUT": "100", "ANYMETAL_GATES": "off"}
+    ours = {"ANYMETAL_EXECUTOR": options.executor, "ANYMETAL_BOUNDS": "off", "ANYMETAL_GATES": "off"}
     if options.cpu != "native":
         ours["ANYMETAL_CPU"] = options.cpu
     found = {"anymetal": ("anymetal", sys.executable, ours), "again": ("anymetal:again", sys.executable, ours)}

@@ -4,6 +4,7 @@ import math
 
 PEERS = ["limit", "cpp", "sleef", "intel", "pocl", "openblas", "numpy", "mlx"]
 OURS = ["again", "robust", "error"]
+MEANS = {"intel": 1.5, "pocl": 3.0}  # goals of the geometric means
 
 
 def entry(row, sizes, result):
@@ -110,12 +111,39 @@ def means(report):
     return found
 
 
+def second_kernels(report):
+    """Rows in which the second kernel reaches less than 0.9 of the first one's speed: {row: share}."""
+    shares = {row: 1 / entry["ratios"]["again"] for row, entry in report["rows"].items() if "again" in entry["ratios"]}
+    return {row: share for row, share in shares.items() if share < 0.9}
+
+
+def verdicts(report):
+    """What is judged over all rows."""
+    lines = []
+    parts = []
+    for name, (value, count) in means(report).items():
+        wanted = f", {MEANS[name]:g} wanted" if name in MEANS else ""
+        parts.append(f"{name} {value:.2f} ({count} rows{wanted})")
+    if parts:
+        lines.append("Geometric means: " + ", ".join(parts) + ".")
+    slow = second_kernels(report)
+    if slow:
+        lines.append("Second kernels that reach less than 0.9 of the first: " + ", ".join(f"{row} {share:.2f}" for row, share in slow.items()) + ".")
+    slower = []
+    for row, entry in report["rows"].items():
+        name, _, dtype = row.rpartition("_")
+        wide = report["rows"].get(name) or report["rows"].get(f"{name}_float")
+        if dtype in ("half", "bfloat") and wide and wide["seconds"] and entry["seconds"]:
+            slower.append(f"{row} {entry['seconds'] / wide['seconds']:.2f}")
+    if slower:
+        lines.append("Times of half and bfloat over float's: " + ", ".join(slower) + "; at most 1 wanted.")
+    return lines
+
+
 def ending(report):
     lines = ["", "Columns of names: their time over ours, so above 1 we are faster; again: our second kernel's; limit: copy, triad, read or multiply-adds",
              "of the same size. Share of goal: above 1 it is reached. Turns: undisturbed of all; ~: fewer than four, then the fastest turn counts."]
-    parts = [f"{name} {value:.2f} ({count})" for name, (value, count) in means(report).items()]
-    if parts:
-        lines.append("Geometric means (of so many rows): " + ", ".join(parts))
+    lines += verdicts(report)
     lines.append(f"The probe reached {report['multiply_add_gflops']:.0f} GFLOP/s at best, and {100 * report['quiet']:.0f}% of probes were near it; "
                  f"load {report['load_before']:.1f} before, {report['load_after']:.1f} after.")
     return lines
@@ -141,16 +169,13 @@ def markdown(report):
     for name, made in report["rows"].items():
         ours = made["contenders"].get("anymetal")
         if ours is None:
-            lines.append(f"| {made['what']} | not measured yet | | {' | '.join(cells_or_blank(made, names))} | | |")
+            lines.append(f"| {made['what']} | not measured yet | | {' | '.join('' for _ in shown)} | | |")
             continue
         count = f"{len(ours['undisturbed'])}/{len(ours['undisturbed']) + len(ours['disturbed'])}"
         time = ("wrong" if ours["failed"].startswith("wrong") else "fails") if ours["failed"] else duration(made["seconds"])
         lines.append(f"| {made['what']} | {time} | {rate(made)} | {' | '.join(cells(made, names))} | {goal(made)} | {count} |")
-    lines += ["", "Geometric means: " + ", ".join(f"{name} {value:.2f} (of {count} rows)" for name, (value, count) in means(report).items()) + ".", ""]
+    lines += ["", *(f"- {each}" for each in verdicts(report)), ""]
     lines += ["| Contender | |", "|---|---|", *(f"| {name} | {version} |" for name, version in names.items())]
     lines += [f"| {name} | left out: {why} |" for name, why in report["missing"].items()]
     return "\n".join(lines) + "\n"
 
-
-def cells_or_blank(made, names):
-    return ["" for _ in columns(names)]

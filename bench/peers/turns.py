@@ -8,9 +8,9 @@ round, and a turn is short. Before and after each one a probe runs multiply-adds
 
 import json
 import os
+import select
 import statistics
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ import priority
 HERE = Path(__file__).parent
 GOOD = 0.88
 WAITING = 0.03
+PATIENCE = 120  # seconds for an answer
 
 
 class Probe:
@@ -64,21 +65,26 @@ class NoProbe:
 
 
 class Contender:
-    """A worker process."""
+    """A worker process; one that has died or takes too long is started anew for the next row."""
 
     def __init__(self, name, peer, python, settings, folder, tiny):
-        self.name = name
-        log = open(folder / f"{name}.log", "w")
-        command = [python, str(HERE / "worker.py"), peer, str(folder), *(["--tiny"] if tiny else [])]
-        settings = {**os.environ, **settings, "PEERS_BUILD": os.environ["PEERS_BUILD"]}
-        
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=settings, text=True, bufsize=1)
-        self.log = folder / f"{name}.log"
-        answer = self.answer()
+        self.name, self.log = name, folder / f"{name}.log"
+        self.command = [python, str(HERE / "worker.py"), peer, str(folder), *(["--tiny"] if tiny else [])]
+        self.settings = {**os.environ, **settings}
+        answer = self.start()
         self.missing = answer.get("missing") or answer.get("fail")
         self.version = answer.get("version")
 
+    def start(self):
+        with open(self.log, "a") as log:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=self.settings, text=True, bufsize=1)
+        return self.answer()
+
     def answer(self):
+        if not select.select([self.process.stdout], [], [], PATIENCE)[0]:
+            self.process.kill()
+            self.process.wait()
+            return {"fail": f"takes more than {PATIENCE} s"}
         line = self.process.stdout.readline()
         if not line:
             tail = self.log.read_text(errors="replace").strip().splitlines()[-1:] or ["without a word"]
@@ -87,12 +93,14 @@ class Contender:
 
     def ask(self, order, **more):
         if self.process.poll() is not None:
-            return {"fail": "has ended"}
+            if order != "setup":
+                return {"fail": "has ended"}
+            self.start()
         try:
             self.process.stdin.write(json.dumps({"order": order, **more}) + "\n")
-            return self.answer()
         except BrokenPipeError:
-            return self.answer()
+            pass
+        return self.answer()
 
     def end(self):
         if self.process.poll() is None:
@@ -169,6 +177,3 @@ def measure(row, contenders, probe, turns, patience, ahead=False):
 def start_probe(ahead):
     return Probe(native_code.load(native_code.build(os.environ["PEERS_BUILD"])), ahead)
 
-
-def log(text):
-    print(text, file=sys.stderr, flush=True)
