@@ -180,14 +180,33 @@ void define_constants(llvm::Instruction& instruction) {
   }
 }
 
+/// Of what is said about a loop, how far it is to be unrolled stays; that it ends some time
+/// doesn't.
+llvm::MDNode* find_unrolling(const llvm::Instruction& instruction) {
+  const llvm::MDNode* loop = instruction.getMetadata(llvm::LLVMContext::MD_loop);
+  if (!loop) return nullptr;
+  llvm::SmallVector<llvm::Metadata*, 4> kept = {nullptr};  // the node itself
+  for (const llvm::MDOperand& operand : llvm::drop_begin(loop->operands())) {
+    auto* hint = dyn_cast<llvm::MDNode>(operand);
+    auto* name = hint && hint->getNumOperands() != 0 ? dyn_cast<llvm::MDString>(hint->getOperand(0))
+                                                     : nullptr;
+    if (name && name->getString().starts_with("llvm.loop.unroll.")) kept.push_back(hint);
+  }
+  if (kept.size() == 1) return nullptr;
+  llvm::MDNode* rest = llvm::MDNode::getDistinct(instruction.getContext(), kept);
+  rest->replaceOperandWith(0, rest);
+  return rest;
+}
+
 void define_instruction(llvm::Instruction& instruction) {
   if (instruction.hasMetadata(kDefined)) return;
   define_constants(instruction);
+  llvm::MDNode* unrolling = find_unrolling(instruction);
   instruction.dropUBImplyingAttrsAndMetadata();
   instruction.dropPoisonGeneratingAnnotations();
   instruction.setMetadata(llvm::LLVMContext::MD_alias_scope, nullptr);
   instruction.setMetadata(llvm::LLVMContext::MD_noalias, nullptr);
-  instruction.setMetadata(llvm::LLVMContext::MD_loop, nullptr);
+  instruction.setMetadata(llvm::LLVMContext::MD_loop, unrolling);
   define_alignment(instruction);
   switch (instruction.getOpcode()) {
     case llvm::Instruction::SDiv:

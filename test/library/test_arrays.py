@@ -34,6 +34,7 @@ def test_numpy(library, metal, dtype):
         library.kernel(f"add_{metal}")(x, np.zeros(5, other), grid=5)
 
 
+@pytest.mark.checked
 def test_numpy_bool_complex_and_views(library):
     flags = np.array([True, False])
     library.kernel("flip")(flags, grid=2)

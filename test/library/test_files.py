@@ -79,6 +79,7 @@ def test_function_constants():
             library.kernel("f", constants)
 
 
+@pytest.mark.checked
 def test_parameters_that_depend_on_constants():
     text = """
 constant bool has_bias [[function_constant(0)]];
@@ -194,6 +195,7 @@ def test_structs_by_member_bytes_and_records():
         kernel(record.tobytes()[:-1], out, grid=1)
 
 
+@pytest.mark.checked
 def test_argument_buffers():
     text = """
 struct Arguments { device float* out [[id(2)]]; device const float* in [[id(0)]]; int n [[id(1)]]; };

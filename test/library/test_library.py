@@ -104,6 +104,7 @@ def test_wrong_arrays(scale):
         run_scale(scale, good, frozen, 1.0)
 
 
+@pytest.mark.checked
 def test_buffer_offsets(scale):
     data = np.zeros(64, np.uint8)
     data[16:32].view(np.float32)[:] = [1, 2, 3, 4]

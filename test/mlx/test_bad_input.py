@@ -151,6 +151,7 @@ def test_mismatched_types_in_a_call():
 FAR = 1 << 30
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("index", ["64u", f"{FAR}u", f"-{FAR}", "-1"])
 def test_reads_outside_a_buffer(index):
     text = error_of(f"uint i = thread_position_in_grid.x;\nout[i] = x[{index}];",
@@ -159,6 +160,7 @@ def test_reads_outside_a_buffer(index):
     assert index.rstrip("u") in text and "64" in text
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("index", ["64u", f"{FAR}u", f"-{FAR}", "-1"])
 def test_writes_outside_a_buffer(index):
     text = error_of(f"out[{index}] = 1;", shape=(64,), name="writer")
@@ -166,6 +168,7 @@ def test_writes_outside_a_buffer(index):
     assert index.rstrip("u") in text and "64" in text
 
 
+@pytest.mark.checked
 def test_threadgroup_memory_has_bounds_too():
     text = error_of("threadgroup float t[8];\nt[thread_position_in_grid.x + 6] = 1;\nout[0] = t[0];", name="tile")
     assert "tile.source:2" in text and "'t'" in text

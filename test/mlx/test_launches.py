@@ -131,6 +131,7 @@ READERS = {
 }
 
 
+@pytest.mark.checked
 @pytest.mark.parametrize("how", READERS)
 def test_a_failure_reaches_every_reader(how):
     with pytest.raises(RuntimeError, match="read outside buffer 'x' at outside.source:1"):
@@ -138,6 +139,7 @@ def test_a_failure_reaches_every_reader(how):
     assert twice(mx.ones((4,))).tolist() == [2.0] * 4
 
 
+@pytest.mark.checked
 def test_a_failed_array_fails_again():
     y = outside(mx.ones((64,)))
     for _ in range(3):
