@@ -1,5 +1,6 @@
 """Arrays of other libraries, by DLPack and by the buffer protocol. Each library is skipped where it isn't installed."""
 
+import os
 import array
 import ctypes
 
@@ -7,6 +8,9 @@ import numpy as np
 import pytest
 
 import anymetal
+
+# Without checks these would corrupt memory.
+checked = pytest.mark.skipif(os.environ.get("ANYMETAL_BOUNDS") == "off", reason="ANYMETAL_BOUNDS=off")
 
 TEXT = """#include <metal_stdlib>
 using namespace metal;
@@ -34,7 +38,7 @@ def test_numpy(library, metal, dtype):
         library.kernel(f"add_{metal}")(x, np.zeros(5, other), grid=5)
 
 
-@pytest.mark.checked
+@checked
 def test_numpy_bool_complex_and_views(library):
     flags = np.array([True, False])
     library.kernel("flip")(flags, grid=2)

@@ -16,7 +16,7 @@ namespace anymetal::backend {
 namespace cpu {
 namespace {
 
-constexpr std::string_view kVersion = "cpu 1";
+constexpr std::string_view kVersion = "cpu 2";
 
 class CpuBackend final : public Backend {
  public:

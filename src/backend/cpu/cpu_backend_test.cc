@@ -1,6 +1,7 @@
 // The CPU executor against the reference executor, on LLVM text.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <numeric>
 #include <thread>
 
@@ -136,6 +137,7 @@ const std::vector<TestBuffer> kNeighbourBuffers = {
 TEST(CpuBackend, ThreadgroupMemoryBelongsToTheThreadgroup) {
   auto kernel = compile(cpu_backend(), kNeighbours, kNeighbourBuffers, {64});
   ASSERT_TRUE(kernel);
+  EXPECT_TRUE(kernel->remarks().empty()) << kernel->remarks()[0].text;
   const uint32_t count = 64 * 500 + 17;
   std::vector<int32_t> x(count), out(count);
   std::iota(x.begin(), x.end(), 5);
@@ -231,6 +233,33 @@ TEST(CpuBackend, StopsBetweenThreadgroups) {
   std::vector<int32_t> x(6400), out(6400);
   const auto result = reference::run(
       *kernel, {6400}, {64}, {argument(x), argument(out), {nullptr, 64 * sizeof(int)}}, 0, &stop);
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().kind, ErrorKind::stopped);
+}
+
+TEST(CpuBackend, StopsLoopsThatNeverEnd) {
+  auto kernel = compile(cpu_backend(), R"(
+define void @k(ptr addrspace(1) %x) {
+  br label %again
+again:
+  %v = load volatile i32, ptr addrspace(1) %x
+  %c = icmp eq i32 %v, 0
+  br i1 %c, label %again, label %out
+out:
+  ret void
+}
+)",
+                        {{"x", "int"}}, {64});
+  ASSERT_TRUE(kernel);
+  EXPECT_TRUE(kernel->remarks().empty());
+  StopFlag stop;
+  std::vector<int32_t> x(1);
+  std::thread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    stop.request(1);
+  });
+  const auto result = reference::run(*kernel, {640}, {64}, {argument(x)}, 0, &stop);
+  other.join();
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().kind, ErrorKind::stopped);
 }

@@ -12,6 +12,7 @@
 #include "backend/cpu/fix_positions.h"
 #include "backend/cpu/lower_messages.h"
 #include "backend/cpu/math/math_library.h"
+#include "backend/cpu/poll_stop.h"
 #include "backend/cpu/scalar_passes.h"
 #include "backend/cpu/widen_narrow_floats.h"
 #include "backend/define_behaviour.h"
@@ -140,6 +141,9 @@ constexpr Pass kPasses[] = {
        widen_narrow_floats(*c.function, has_half_arithmetic());
        c.passes.run(*c.function, llvm::EarlyCSEPass());
      }>},
+    // Last: loops have their final form, and nothing has to keep the polling.
+    {"poll-stop", "lets loops that may never end look whether they are to stop",
+     plain<[](Compilation& c) { poll_stop(*c.function, c.passes); }>},
 };
 
 /// All but code generation: changes the module of `ir`. Ends after the pass `last`; empty: after

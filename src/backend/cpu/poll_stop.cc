@@ -1,0 +1,59 @@
+#include "backend/cpu/poll_stop.h"
+
+#include <llvm/Analysis/LoopInfo.h>
+#include <llvm/Analysis/ScalarEvolution.h>
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/MDBuilder.h>
+
+#include <cstddef>
+#include <set>
+
+#include "simt/threadgroup_frame.h"
+
+namespace anymetal::backend::cpu {
+namespace {
+
+/// Blocks from which such loops go round again.
+std::set<llvm::BasicBlock*> find_latches(llvm::Function& function, LlvmPasses& passes) {
+  auto& loops = passes.functions().getResult<llvm::LoopAnalysis>(function);
+  auto& evolution = passes.functions().getResult<llvm::ScalarEvolutionAnalysis>(function);
+  std::set<llvm::BasicBlock*> latches;
+  for (llvm::Loop* loop : loops.getLoopsInPreorder()) {
+    if (!llvm::isa<llvm::SCEVCouldNotCompute>(evolution.getSymbolicMaxBackedgeTakenCount(loop)))
+      continue;
+    llvm::SmallVector<llvm::BasicBlock*, 4> found;
+    loop->getLoopLatches(found);
+    latches.insert(found.begin(), found.end());
+  }
+  return latches;
+}
+
+}  // namespace
+
+void poll_stop(llvm::Function& threadgroup, LlvmPasses& passes) {
+  passes.clear();
+  const std::set<llvm::BasicBlock*> latches = find_latches(threadgroup, passes);
+  passes.clear();
+  if (latches.empty()) return;
+  llvm::LLVMContext& context = threadgroup.getContext();
+  llvm::IRBuilder<> builder(&*threadgroup.getEntryBlock().getFirstInsertionPt());
+  llvm::LoadInst* flag = builder.CreateLoad(
+      builder.getPtrTy(),
+      builder.CreateConstInBoundsGEP1_64(builder.getInt8Ty(), threadgroup.getArg(0),
+                                         offsetof(simt::ThreadgroupFrame, stop)),
+      "stop");
+  flag->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(context, {}));
+  auto* stopped = llvm::BasicBlock::Create(context, "stopped", &threadgroup);
+  llvm::ReturnInst::Create(context, stopped);
+  for (llvm::BasicBlock* latch : latches) {
+    llvm::BasicBlock* rest = latch->splitBasicBlock(latch->getTerminator());
+    latch->getTerminator()->eraseFromParent();
+    builder.SetInsertPoint(latch);
+    llvm::LoadInst* value = builder.CreateAlignedLoad(builder.getInt32Ty(), flag, llvm::Align(4));
+    value->setAtomic(llvm::AtomicOrdering::Monotonic);
+    builder.CreateCondBr(builder.CreateIsNotNull(value), stopped, rest,
+                         llvm::MDBuilder(context).createBranchWeights(1, 1u << 20));
+  }
+}
+
+}  // namespace anymetal::backend::cpu
