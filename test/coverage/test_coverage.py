@@ -29,6 +29,11 @@ def test_family(header, family):
     assert not missing, f"docs/coverage.md doesn't say what ran: {BLESS}"
 
 
+def test_every_family_is_there_once():
+    names = [(header, family.__name__) for header, family in FAMILIES]
+    assert len(names) == len(set(names))
+
+
 def told():
     """{header: what its rows say of kernels}, from the page."""
     found = {}
