@@ -100,7 +100,7 @@ Token TokenText::make_word(std::string_view word, const Token& place) const {
   return token;
 }
 
-Token TokenText::literal(tok::TokenKind kind, std::string spelling, const Token& place) {
+Token TokenText::literal(tok::TokenKind kind, const std::string& spelling, const Token& place) {
   Token token = make(kind, place);
   auto* bytes = preprocessor_.getPreprocessorAllocator().Allocate<char>(spelling.size() + 1);
   std::copy(spelling.c_str(), spelling.c_str() + spelling.size() + 1, bytes);

@@ -61,7 +61,8 @@ class TokenText {
   std::vector<clang::Token> tokens;
 
  private:
-  clang::Token literal(clang::tok::TokenKind kind, std::string spelling, const clang::Token& place);
+  clang::Token literal(clang::tok::TokenKind kind, const std::string& spelling,
+                       const clang::Token& place);
 
   clang::Preprocessor& preprocessor_;
   DiagnosticCollector& diagnostics_;

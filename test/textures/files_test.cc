@@ -25,7 +25,7 @@ struct Plain {
   [[nodiscard]] const std::array<double, 4>& at(int x, int y) const {
     x = std::min(std::max(x, 0), width - 1);
     y = std::min(std::max(y, 0), height - 1);
-    return texels[size_t(y * width + x)];
+    return texels[size_t(y) * size_t(width) + size_t(x)];
   }
 };
 
@@ -52,7 +52,7 @@ Plain blurred(const Plain& in, int dx, int dy) {
         double sum = in.at(x, y)[c] * taps[0];
         for (int i = 1; i < 5; ++i)
           sum += (in.at(x + dx * i, y + dy * i)[c] + in.at(x - dx * i, y - dy * i)[c]) * taps[i];
-        out.texels[size_t(y * in.width + x)][c] = sum;
+        out.texels[size_t(y) * size_t(in.width) + size_t(x)][c] = sum;
       }
   return out;
 }
@@ -130,7 +130,9 @@ TEST(Files, Volume) {
   ASSERT_TRUE(result.ok()) << result.error().text();
   const auto voxel = [&](int x, int y, int z) {
     const bool inside = std::min({x, y, z}) >= 0 && std::max({x, y, z}) < n;
-    return inside ? double(voxels[size_t((z * n + y) * n + x)]) : 0;
+    if (!inside) return 0.0;
+    const auto side = size_t(n);
+    return double(voxels[(size_t(z) * side + size_t(y)) * side + size_t(x)]);
   };
   for (uint32_t ray = 0; ray < kRays; ++ray) {
     double sum = 0;
