@@ -55,8 +55,8 @@ def run_ctest(folder, count, names, settings=None, seconds=600):
             count.add(case, case_name(case))
 
 
-def run_pytest(folder, count, select, settings=None):
-    report = folder / "reports" / "pytest.junit"
+def run_pytest(folder, count, select, settings=None, name="pytest"):
+    report = folder / "reports" / f"{name}.junit"
     command = [PYTHON, "-m", "pytest", "-q", f"--junitxml={report}", *select]
     settings = settings or environment(folder)
     status = subprocess.run([str(part) for part in command], cwd=ROOT, env=settings).returncode
@@ -67,11 +67,18 @@ def run_pytest(folder, count, select, settings=None):
             count.add(case, case_name(case))
 
 
+# What runs once more on the CPU executor: whole kernels. CTest has entries of its own for it (anymetal_gtest_on_cpu).
+ON_CPU = ["test/run", "test/library", "test/mlx/test_custom_kernels.py", "test/mlx/test_launches.py"]
+
+
 def run(arguments):
     folder = build()
     count = Count()
+    select = ["-k", " or ".join(arguments)] if arguments else []
     run_ctest(folder, count, arguments)
-    run_pytest(folder, count, ["-k", " or ".join(arguments)] if arguments else [])
+    run_pytest(folder, count, select)
+    on_cpu = environment(folder) | {"ANYMETAL_EXECUTOR": "cpu", "ANYMETAL_BOUNDS": "off"}
+    run_pytest(folder, count, [*ON_CPU, *select], on_cpu, name="pytest_on_cpu")
     for name in count.failures:
         print(f"failed: {name}")
     print(f"{count.passed} passed, {len(count.failures)} failed, {count.skipped} skipped")
