@@ -10,6 +10,7 @@
 #include <llvm/Transforms/Scalar/SROA.h>
 #include <llvm/Transforms/Scalar/Scalarizer.h>
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
+#include <llvm/Transforms/Utils/Cloning.h>
 #include <llvm/Transforms/Utils/FixIrreducible.h>
 #include <llvm/Transforms/Utils/LCSSA.h>
 #include <llvm/Transforms/Utils/LoopSimplify.h>
@@ -170,6 +171,39 @@ unsigned choose_together(llvm::Function& entry, const Options& options) {
   return together;
 }
 
+/// The code of a step. Where the top of the kernel divides neighbours by a number that they share,
+/// as kernels do that take an index apart, there are two forms: one for steps in which each chunk
+/// has one quotient, where most addresses stay patterns, and one for all others.
+Result<llvm::Function*> vectorize_step(llvm::Function& entry, const Geometry& geometry,
+                                       std::vector<Remark>& remarks) {
+  const ControlFlow flow(entry, geometry);
+  const ShapeAnalysis shapes(entry, flow, geometry);
+  Vectorizer general(entry, geometry, flow, shapes);
+  ANYMETAL_ASSIGN_OR_RETURN(llvm::Function * step, general.run());
+  remarks = general.remarks();
+  const Divisions divisions = find_divisions(entry, shapes);
+  // Steps that take different forms would come to different barriers.
+  if (divisions.empty() || flow.has_barriers()) return step;
+  const ShapeAnalysis assumed(entry, flow, geometry, divisions);
+  Vectorizer special(entry, geometry, flow, assumed);
+  ANYMETAL_ASSIGN_OR_RETURN(llvm::Function * fast, special.run());
+  if (!special.assumption()) return internal_error("an assumption of divisions isn't checked");
+  remarks = special.remarks();
+  llvm::Instruction* end = special.assumption()->getSuccessor(1)->getTerminator();
+  llvm::IRBuilder<> builder(end);
+  repair_dominance(*step);
+  repair_dominance(*fast);
+  llvm::CallInst* call = builder.CreateCall(step, {fast->getArg(0), fast->getArg(1)});
+  if (llvm::DISubprogram* program = fast->getSubprogram())
+    call->setDebugLoc(llvm::DILocation::get(entry.getContext(), program->getLine(), 0, program));
+  llvm::InlineFunctionInfo info;
+  if (!llvm::InlineFunction(*call, info).isSuccess())
+    return internal_error("the general form of a step can't be put beside the special one");
+  fast->takeName(step);
+  step->eraseFromParent();
+  return fast;
+}
+
 }  // namespace
 
 Result<Report> vectorize(llvm::Function& entry, const Options& options) {
@@ -183,13 +217,7 @@ Result<Report> vectorize(llvm::Function& entry, const Options& options) {
   fold_branches(entry);
   const Geometry geometry = make_geometry(options, choose_together(entry, options));
   Report report;
-  {
-    const ControlFlow flow(entry, geometry);
-    const ShapeAnalysis shapes(entry, flow, geometry);
-    Vectorizer vectorizer(entry, geometry, flow, shapes);
-    ANYMETAL_ASSIGN_OR_RETURN(report.function, vectorizer.run());
-    report.remarks = vectorizer.remarks();
-  }
+  ANYMETAL_ASSIGN_OR_RETURN(report.function, vectorize_step(entry, geometry, report.remarks));
   entry.eraseFromParent();
   llvm::Function*& function = report.function;
   repair_dominance(*function);

@@ -42,6 +42,8 @@ class Shape {
   [[nodiscard]] int64_t offset(unsigned lane) const {
     return kind_ == Kind::pattern ? offsets_[lane] : 0;
   }
+  /// Of a pattern.
+  [[nodiscard]] unsigned lanes() const { return unsigned(offsets_.size()); }
   /// Offsets are 0, stride, 2 * stride, ...
   [[nodiscard]] bool has_stride(int64_t stride) const;
   /// Low bits of lane 0's value that are known to be 0.

@@ -53,8 +53,8 @@ const llvm::AllocaInst* find_variable(const llvm::Value* pointer) {
 }  // namespace
 
 ShapeAnalysis::ShapeAnalysis(llvm::Function& function, const ControlFlow& flow,
-                             const Geometry& geometry)
-    : layout_(function.getDataLayout()), flow_(flow), geometry_(geometry) {
+                             const Geometry& geometry, const Divisions& whole)
+    : layout_(function.getDataLayout()), flow_(flow), geometry_(geometry), whole_(whole) {
   find_signed_indices(function);
   find_interleaved(function);
   // Offsets can grow for ever round a loop; whoever changes that often is varying.
@@ -181,6 +181,11 @@ Shape ShapeAnalysis::of_binary(const llvm::BinaryOperator& operation) const {
   if (!a.has_base() || !b.has_base()) return Shape::varying();
   if (!operation.getType()->isIntegerTy() || operation.getType()->getIntegerBitWidth() > 64) {
     return a.is_flat() && b.is_flat() ? Shape::affine(chunk, 0) : Shape::varying();
+  }
+  if (whole_.contains(&operation)) {
+    return operation.getOpcode() == llvm::Instruction::UDiv
+               ? Shape::affine(chunk, 0)
+               : map_offsets(a, chunk, 0, [](int64_t o) { return o; });
   }
   const auto* number = llvm::dyn_cast<llvm::ConstantInt>(operation.getOperand(1));
   const unsigned less = std::min(a.zeros(), b.zeros());
@@ -399,6 +404,38 @@ void ShapeAnalysis::find_interleaved(llvm::Function& function) {
     }
     if (fits) interleaved_[variable] = bytes;
   }
+}
+
+const llvm::Instruction* find_first_effect(const llvm::Function& function) {
+  for (const llvm::Instruction& instruction : function.getEntryBlock()) {
+    if (instruction.mayHaveSideEffects() || instruction.isTerminator()) return &instruction;
+  }
+  return nullptr;
+}
+
+Divisions find_divisions(llvm::Function& function, const ShapeAnalysis& shapes) {
+  constexpr int64_t kNear = 1024;
+  const llvm::Instruction* end = find_first_effect(function);
+  const auto is_at_top = [&](const llvm::Value* value) {
+    const auto* made = llvm::dyn_cast<llvm::Instruction>(value);
+    return !made || (made->getParent() == end->getParent() && made->comesBefore(end));
+  };
+  Divisions found;
+  for (const llvm::Instruction& instruction : llvm::instructions(function)) {
+    if (instruction.getOpcode() != llvm::Instruction::UDiv &&
+        instruction.getOpcode() != llvm::Instruction::URem)
+      continue;
+    const Shape dividend = shapes.of(instruction.getOperand(0));
+    if (!shapes.of(&instruction).is_varying() || dividend.kind() != Shape::Kind::pattern ||
+        !shapes.of(instruction.getOperand(1)).is_flat() || !is_at_top(instruction.getOperand(0)) ||
+        !is_at_top(instruction.getOperand(1)))
+      continue;
+    bool near = true;
+    for (unsigned lane = 0; lane < dividend.lanes(); ++lane)
+      near &= dividend.offset(lane) >= 0 && dividend.offset(lane) < kNear;
+    if (near) found.insert(&instruction);
+  }
+  return found;
 }
 
 }  // namespace anymetal::simt

@@ -12,9 +12,15 @@
 
 namespace anymetal::simt {
 
+/// Divisions of neighbours by a number that they share, which have one quotient unless a multiple
+/// of it lies among them.
+using Divisions = llvm::DenseSet<const llvm::Instruction*>;
+
 class ShapeAnalysis {
  public:
-  ShapeAnalysis(llvm::Function& function, const ControlFlow& flow, const Geometry& geometry);
+  /// `whole`: divisions that are assumed to have one quotient for all lanes of a chunk.
+  ShapeAnalysis(llvm::Function& function, const ControlFlow& flow, const Geometry& geometry,
+                const Divisions& whole = {});
 
   [[nodiscard]] Shape of(const llvm::Value* value) const;
   /// A conversion of an index that may be taken as signed: it feeds addresses alone, and no buffer
@@ -30,6 +36,7 @@ class ShapeAnalysis {
   /// How far a byte of the thread's memory is from the next one of the same thread: `chunk` in
   /// interleaved variables, else 1.
   [[nodiscard]] uint64_t scale(const llvm::Value* pointer) const;
+  [[nodiscard]] const Divisions& whole_divisions() const { return whole_; }
 
  private:
   [[nodiscard]] Shape derive(const llvm::Instruction& instruction) const;
@@ -45,9 +52,16 @@ class ShapeAnalysis {
   const llvm::DataLayout& layout_;
   const ControlFlow& flow_;
   const Geometry& geometry_;
+  const Divisions whole_;
   llvm::DenseMap<const llvm::Value*, Shape> shapes_;
   llvm::DenseSet<const llvm::Value*> signed_indices_;
   llvm::DenseMap<const llvm::AllocaInst*, uint64_t> interleaved_;
 };
+
+/// Where the top of the function ends: nothing has happened yet that couldn't happen again.
+[[nodiscard]] const llvm::Instruction* find_first_effect(const llvm::Function& function);
+
+/// Those that are worth assuming it of, and whose operands are known at the top.
+[[nodiscard]] Divisions find_divisions(llvm::Function& function, const ShapeAnalysis& shapes);
 
 }  // namespace anymetal::simt

@@ -534,7 +534,12 @@ Result<uint32_t> split_regions(llvm::Function*& function, const Geometry& geomet
   for (llvm::Instruction& instruction : llvm::instructions(*function)) {
     if (callee_name(&instruction) == kLeave) marks.push_back(&instruction);
   }
-  for (llvm::Instruction* mark : marks) mark->eraseFromParent();
+  for (llvm::Instruction* mark : marks) {
+    llvm::Instruction* end = mark->getParent()->getTerminator();
+    llvm::ReturnInst::Create(function->getContext(), nullptr, end->getIterator());
+    end->eraseFromParent();
+    mark->eraseFromParent();
+  }
   function = drop_step(*function);
   return regions;
 }

@@ -11,7 +11,7 @@ namespace anymetal::simt {
 /// Marks variables of threads, which keep their values from region to region.
 inline constexpr const char* kPrivateVariable = "am.private";
 
-/// `void simt.leave()`, before a return: of the whole threadgroup, not of a step.
+/// `void simt.leave()`, before `unreachable`: here the whole threadgroup ends, and not just a step.
 inline constexpr const char* kLeave = "simt.leave";
 
 /// `void (ptr frame, i32 step)` becomes `void (ptr frame)`. Returns the number of regions. Errors:

@@ -32,7 +32,8 @@ Vectorizer::Vectorizer(llvm::Function& source, const Geometry& geometry, const C
       chunks_(geometry.chunks()),
       width_(geometry.chunk),
       builder_(context_),
-      long_loops_(find_long_loops(source)) {}
+      long_loops_(find_long_loops(source)),
+      top_end_(find_first_effect(source)) {}
 
 Result<llvm::Function*> Vectorizer::run() {
   make_function();
@@ -158,6 +159,7 @@ void Vectorizer::emit_block(llvm::BasicBlock& block) {
   load_phis(block);
   maybe_empty_ = may_be_empty(block);
   for (llvm::Instruction& instruction : block) {
+    if (&instruction == top_end_) check_divisions();
     if (llvm::isa<llvm::PHINode>(instruction) || instruction.isTerminator()) continue;
     builder_.SetCurrentDebugLocation(instruction.getDebugLoc());
     emit(instruction);
@@ -330,7 +332,7 @@ void Vectorizer::emit_stop(const llvm::BasicBlock& header) {
     auto callee = module_.getOrInsertFunction(kLeave, builder_.getVoidTy());
     llvm::cast<llvm::Function>(callee.getCallee())->setDoesNotThrow();
     builder_.CreateCall(callee);
-    builder_.CreateRetVoid();
+    builder_.CreateUnreachable();  // so that nobody joins it with other ends
   }
   llvm::BasicBlock* on = llvm::BasicBlock::Create(context_, "on", target_);
   builder_.CreateCondBr(builder_.CreateICmpEQ(stops, builder_.getInt32(0)), on, leave_,

@@ -36,6 +36,9 @@ class Vectorizer {
   [[nodiscard]] Result<llvm::Function*> run();
 
   [[nodiscard]] const std::vector<Remark>& remarks() const { return remarks_; }
+  /// If divisions were assumed to be whole: whether they are, asked before anything has happened.
+  /// Null without any. Where it doesn't hold, the function must do without the assumption.
+  [[nodiscard]] llvm::BranchInst* assumption() const { return assumption_; }
 
  private:
   // Control flow: vectorizer.cc.
@@ -86,6 +89,7 @@ class Vectorizer {
   llvm::Value* clone_scalar(llvm::Instruction& instruction, unsigned chunk);
   void emit_vector(llvm::Instruction& instruction);
   llvm::Value* emit_lanewise(llvm::Instruction& instruction, unsigned chunk);
+  void check_divisions();
   llvm::Value* emit_division(llvm::BinaryOperator& operation, unsigned chunk);
   void emit_bitcast(llvm::Instruction& instruction);
   void emit_components(llvm::Instruction& instruction);
@@ -154,6 +158,8 @@ class Vectorizer {
   Values mask_;  ///< of the block at hand; empty: all lanes
   bool maybe_empty_ = false;
   llvm::DenseSet<const llvm::BasicBlock*> long_loops_;
+  const llvm::Instruction* top_end_;  ///< where the top ends
+  llvm::BranchInst* assumption_ = nullptr;
   llvm::BasicBlock* leave_ = nullptr;  ///< ends the whole threadgroup
   std::vector<Remark> remarks_;
   std::optional<Error> error_;

@@ -1,6 +1,7 @@
 // Everything but memory and simdgroups: what stays scalar is cloned, the rest is done for all lanes
 // of a chunk at once.
 #include <llvm/Analysis/VectorUtils.h>
+#include <llvm/IR/InstIterator.h>
 #include <llvm/IR/Intrinsics.h>
 
 #include "simt/analysis/guards.h"
@@ -48,6 +49,42 @@ void Vectorizer::emit(llvm::Instruction& instruction) {
     return define(instruction, std::move(values));
   }
   emit_vector(instruction);
+}
+
+/// The lanes of a chunk have one quotient if lane 0's remainder is far enough from the divisor.
+/// The code parts here, at the end of the top.
+void Vectorizer::check_divisions() {
+  llvm::MapVector<std::pair<llvm::Value*, llvm::Value*>, bool> pairs;
+  for (const llvm::Instruction& instruction : llvm::instructions(source_)) {
+    if (shapes_.whole_divisions().contains(&instruction))
+      pairs[{instruction.getOperand(0), instruction.getOperand(1)}] = true;
+  }
+  if (pairs.empty()) return;
+  llvm::Value* assumed = builder_.getTrue();
+  for (const auto& [pair, unused] : pairs) {
+    const Shape dividend = shapes_.of(pair.first);
+    int64_t farthest = 0;
+    for (unsigned lane = 0; lane < width_; ++lane)
+      farthest = std::max(farthest, dividend.offset(lane));
+    for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
+      llvm::Value* divisor = scalar(pair.second, chunk);
+      llvm::Value* zero = llvm::Constant::getNullValue(divisor->getType());
+      llvm::Value* is_zero = builder_.CreateICmpEQ(divisor, zero);
+      divisor =
+          builder_.CreateSelect(is_zero, llvm::ConstantInt::get(divisor->getType(), 1), divisor);
+      llvm::Value* remainder = builder_.CreateURem(scalar(pair.first, chunk), divisor);
+      llvm::Value* holds =
+          builder_.CreateICmpUGT(builder_.CreateSub(divisor, remainder),
+                                 llvm::ConstantInt::get(divisor->getType(), uint64_t(farthest)));
+      assumed = builder_.CreateAnd(assumed, holds);
+    }
+  }
+  llvm::BasicBlock* on = llvm::BasicBlock::Create(context_, "whole", target_);
+  llvm::BasicBlock* otherwise = llvm::BasicBlock::Create(context_, "not.whole", target_);
+  assumption_ = builder_.CreateCondBr(assumed, on, otherwise);
+  builder_.SetInsertPoint(otherwise);
+  builder_.CreateRetVoid();
+  builder_.SetInsertPoint(on);
 }
 
 /// The operation on lane 0's operands.
