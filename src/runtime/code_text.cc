@@ -40,13 +40,13 @@ Result<std::string> ir_text_after(language::ParsedLibrary& library, std::string_
                                   std::string_view pass) {
   ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, library.emit(kernel));
   if (settings.executor == "cpu")
-    return backend::cpu::ir_after(std::move(ir),
-                                  {.dispatch = threadgroup,
-                                   .threadgroup = threadgroup,
-                                   .bounds = settings.bounds == backend::Bounds::robust
-                                                 ? backend::Bounds::robust
-                                                 : backend::Bounds::off},
-                                  pass);
+    return backend::cpu::ir_after(
+        std::move(ir),
+        {.dispatch = threadgroup,
+         .threadgroup = threadgroup,
+         .bounds = settings.bounds == backend::Bounds::robust ? backend::Bounds::robust
+                                                              : backend::Bounds::off},
+        pass);
   return backend::reference::ir_after(std::move(ir), {.bounds = settings.bounds}, pass);
 }
 
