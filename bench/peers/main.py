@@ -130,15 +130,34 @@ def start(options, build, folder):
     return players, missing
 
 
+def about_now(probe):
+    return {"quiet": probe.quiet(), "load_after": os.getloadavg()[0], "multiply_add_gflops": probe.best / 1e9}
+
+
+def save(report, options, build):
+    """After each row, so that whoever stops a long run keeps what there is."""
+    (options.json or build / "peers.json").write_text(json.dumps(report, indent=1) + "\n")
+    if options.page:
+        options.page.write_text(page.markdown(report))
+
+
+def revision():
+    done = subprocess.run(["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"], capture_output=True, text=True)
+    return done.stdout.strip() or None
+
+
 def run(options, build):
     chosen = choose(options.rows)
     if options.priority:
-        os.nice(-10)  # inputs and compilers; turns get more
+        try:
+            os.nice(-10)  # inputs and compilers; turns get more
+        except PermissionError:
+            sys.exit("--priority needs the right to it: root has it")
     memory = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="anymetal-peers-", dir=memory if memory.is_dir() else None))
     load = os.getloadavg()[0]
     report = {"machine": machine(), "date": datetime.now(timezone.utc).isoformat(timespec="minutes"), "turns": options.turns, "bounds": options.bounds,
-              "executor": options.executor, "cpu": options.cpu, "load_before": load, "rows": {}}
+              "executor": options.executor, "cpu": options.cpu, "load_before": load, "revision": revision(), "rows": {}}
     players = []
     try:
         probe = turns.NoProbe() if options.no_probe else turns.start_probe(options.priority)
@@ -153,7 +172,8 @@ def run(options, build):
             shutil.rmtree(folder / row.name)
             entry = report["rows"][row.name] = page.entry(row, row.size(options.tiny), result)
             print(page.line(row, entry, names), flush=True)
-        report |= {"quiet": probe.quiet(), "load_after": os.getloadavg()[0], "multiply_add_gflops": probe.best / 1e9}
+            report |= about_now(probe)
+            save(report, options, build)
         print("\n".join(page.ending(report)), flush=True)
     finally:
         for each in players:
@@ -167,17 +187,7 @@ def main():
     build = Path(os.environ.setdefault("PEERS_BUILD", str(Path(__file__).parents[2] / "build" / "peers")))
     build.mkdir(parents=True, exist_ok=True)
     report = run(options, build)
-    try:
-        report["revision"] = subprocess.run(["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"], capture_output=True,
-                                            text=True).stdout.strip() or None
-    except OSError:
-        report["revision"] = None
-    path = options.json or build / "peers.json"
-    path.write_text(json.dumps(report, indent=1) + "\n")
-    print(f"written: {path}")
-    if options.page:
-        options.page.write_text(page.markdown(report))
-        print(f"written: {options.page}")
+    print(f"written: {options.json or build / 'peers.json'}" + (f", {options.page}" if options.page else ""))
     wrong = [f"{row}: {name}: {each['failed']}" for row, entry in report["rows"].items() for name, each in entry["contenders"].items() if each["failed"]]
     return 1 if any(f": {name}: " in each for each in wrong for name in ("anymetal", "again", options.bounds)) else 0
 

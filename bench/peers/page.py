@@ -85,6 +85,7 @@ def line(row, made, names):
     text = f"{row.name:<24}{duration(made['seconds']):>11}{rate(made):>12}"
     text += "".join(f"{cell:>9}" for cell in cells(made, names)) + f"  {goal(made):<15}{count:>6}"
     notes = [f"\n    {name}: {each['failed'].splitlines()[0]}" for name, each in (made["contenders"] | {"anymetal": ours}).items() if each["failed"]]
+    notes += [f"\n    {name}: {each['note']}" for name, each in made["contenders"].items() if each.get("note")]
     return text + "".join(notes)
 
 
@@ -173,8 +174,11 @@ def markdown(report):
             continue
         count = f"{len(ours['undisturbed'])}/{len(ours['undisturbed']) + len(ours['disturbed'])}"
         time = ("wrong" if ours["failed"].startswith("wrong") else "fails") if ours["failed"] else duration(made["seconds"])
-        lines.append(f"| {made['what']} | {time} | {rate(made)} | {' | '.join(cells(made, names))} | {goal(made)} | {count} |")
-    lines += ["", *(f"- {each}" for each in verdicts(report)), ""]
+        fallback = " (1)" if ours.get("note") else ""
+        lines.append(f"| {made['what']} | {time}{fallback} | {rate(made)} | {' | '.join(cells(made, names))} | {goal(made)} | {count} |")
+    notes = [f"- (1) {row}{' again' if name == 'again' else ''}: {each['note']}" for row, made in report["rows"].items()
+             for name, each in made["contenders"].items() if each.get("note") and name in ("anymetal", "again")]
+    lines += ["", *(f"- {each}" for each in verdicts(report)), *notes, ""]
     lines += ["| Contender | |", "|---|---|", *(f"| {name} | {version} |" for name, version in names.items())]
     lines += [f"| {name} | left out: {why} |" for name, why in report["missing"].items()]
     return "\n".join(lines) + "\n"

@@ -28,15 +28,32 @@ def up(count, step):
 class Peer(MlxKernels):
     def __init__(self, variant):
         self.again = variant == "again"
+        self.last = None  # (path, type, threadgroup) of the kernel that was made last
         self.version = (f"anymetal {anymetal.__version__}, {os.environ.get('ANYMETAL_EXECUTOR', 'default')} executor, "
                         f"bounds {os.environ.get('ANYMETAL_BOUNDS', 'default')}")
 
+    def path(self, name):
+        return KERNELS / f"{name}{'_again' if self.again else ''}.metal"
+
+    def note(self):
+        """Why the last kernel doesn't run as vector code, if so: what `anymetal compile --why` says first."""
+        tool = Path(anymetal.__file__).parents[2] / "tools" / "anymetal"
+        if self.last is None or not tool.exists():
+            return None
+        path, dtype, threadgroup = self.last
+        sizes = ",".join(map(str, threadgroup if isinstance(threadgroup, tuple) else (threadgroup,)))
+        done = subprocess.run([str(tool), "compile", str(path), "--emit=simt", "--why", "--threadgroup", sizes, "--math-mode=fast", "-D",
+                               f"T={METAL[dtype]}"], capture_output=True, text=True)
+        said = [line.partition(": ")[2] for line in done.stdout.splitlines() if "reference executor" in line]
+        return said[0] if said else None
+
     def kernel(self, name, dtype="float"):
-        path = KERNELS / f"{name}{'_again' if self.again else ''}.metal"
+        path = self.path(name)
         return anymetal.Library(path, math_mode="fast", macros={"T": METAL[dtype]}).kernel(name)
 
     def kernel_call(self, name, arguments, output, dtype="float", before=None, **sizes):
         kernel = self.kernel(name, dtype)
+        self.last = self.path(name), dtype, sizes["threadgroup"]
         arguments = [Buffer(each) if isinstance(each, np.ndarray) else each for each in arguments]
 
         def call():

@@ -1,8 +1,10 @@
 """OpenCL on the CPU: the same algorithms, written in OpenCL C in kernels/*.cl. The variant is a part of the platform's name: Intel or Portable."""
 
+import time
+from pathlib import Path
+
 import numpy as np
 import pyopencl as cl
-from pathlib import Path
 
 import rows
 
@@ -111,8 +113,6 @@ class Peer:
         return self.kernel_call("elementwise.cl", "histogram_threadgroup", (sizes["n"] // 64,), (256,), [data["x"], bins, np.uint32(64)], bins, before=zeros)
 
     def launch_python(self, row, sizes, data):
-        import time
-
         y = np.zeros(32, np.float32)
         call, _ = self.kernel_call("elementwise.cl", "nothing", (32,), (32,), [y], y)
 

@@ -1,12 +1,11 @@
 """SLEEF's exp, where its library is installed."""
 
 import ctypes.util
-
-import numpy as np
-
 import os
 import subprocess
 from pathlib import Path
+
+import numpy as np
 
 import native_code
 

@@ -117,6 +117,7 @@ class Times:
 
     off: float | None = None
     failed: str | None = None
+    note: str | None = None  # what the contender says of itself
     clean: list = field(default_factory=list)  # seconds: the median of an undisturbed turn
     disturbed: list = field(default_factory=list)
 
@@ -128,7 +129,7 @@ class Times:
         return min(self.clean + self.disturbed, default=None)
 
     def record(self):
-        return {"seconds": self.seconds, "off": self.off, "failed": self.failed, "undisturbed": self.clean, "disturbed": self.disturbed}
+        return {"seconds": self.seconds, "off": self.off, "failed": self.failed, "note": self.note, "undisturbed": self.clean, "disturbed": self.disturbed}
 
 
 def take(contender, times, probe, row, ahead):
@@ -154,7 +155,7 @@ def measure(row, contenders, probe, turns, patience, ahead=False):
         answer = contender.ask("setup", row=row.name)
         if "skip" in answer:
             continue
-        times = result[contender.name] = Times(off=answer.get("off"), failed=answer.get("fail"))
+        times = result[contender.name] = Times(off=answer.get("off"), failed=answer.get("fail"), note=answer.get("note"))
         if times.failed is None and times.off > 1:
             times.failed = f"wrong: {times.off:.3g} times as far off as allowed"
         if times.failed is None:
