@@ -97,6 +97,7 @@ def read_options(arguments):
     parser.add_argument("--priority", action="store_true", help="ahead of other processes (needs the right to): where others build meanwhile")
     parser.add_argument("--no-probe", action="store_true", help="without the probe, and so without Clang: no turn counts as undisturbed")
     parser.add_argument("--json", type=Path, help="where everything goes (build/peers/peers.json)")
+    parser.add_argument("--update", action="store_true", help="rows of the JSON file that aren't measured now stay in it and on the page")
     parser.add_argument("--page", type=Path, help="also a page of Markdown")
     options = parser.parse_args(arguments)
     if options.quick:
@@ -136,6 +137,8 @@ def about_now(probe):
 
 def save(report, options, build):
     """After each row, so that whoever stops a long run keeps what there is."""
+    order = list(rows.table())
+    report["rows"] = dict(sorted(report["rows"].items(), key=lambda each: order.index(each[0])))
     (options.json or build / "peers.json").write_text(json.dumps(report, indent=1) + "\n")
     if options.page:
         options.page.write_text(page.markdown(report))
@@ -158,6 +161,8 @@ def run(options, build):
     load = os.getloadavg()[0]
     report = {"machine": machine(), "date": datetime.now(timezone.utc).isoformat(timespec="minutes"), "turns": options.turns, "bounds": options.bounds,
               "executor": options.executor, "cpu": options.cpu, "load_before": load, "revision": revision(), "rows": {}}
+    before = (options.json or build / "peers.json") if options.update else None
+    report["rows"] = json.loads(before.read_text())["rows"] if before and before.exists() else {}
     players = []
     try:
         probe = turns.NoProbe() if options.no_probe else turns.start_probe(options.priority)
@@ -170,7 +175,7 @@ def run(options, build):
             prepare(row, folder, options.tiny)
             result = turns.measure(row, players, probe, options.turns, options.patience, options.priority)
             shutil.rmtree(folder / row.name)
-            entry = report["rows"][row.name] = page.entry(row, row.size(options.tiny), result)
+            entry = report["rows"][row.name] = page.entry(row, row.size(options.tiny), result) | {"revision": report["revision"]}
             print(page.line(row, entry, names), flush=True)
             report |= about_now(probe)
             save(report, options, build)

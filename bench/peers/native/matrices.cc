@@ -55,27 +55,52 @@ void product_of_tiles(const float* a, const float* b, float* c, long n, long row
       store(c + (row + i) * n + column + v * width, sums[i / strip][i % strip][v]);
 }
 
+// Lanes of -1 where the sum of the squares is at most 4, and whether there is one.
+#ifdef __AVX512F__
+using Mask = __mmask16;
+inline Mask inside(Floats rr, Floats ii) {
+  return _mm512_cmp_ps_mask((__m512)(rr + ii), _mm512_set1_ps(4.0f), _CMP_LE_OQ);
+}
+inline Ints counted(Ints count, Mask mask) {
+  return (Ints)_mm512_mask_add_epi32((__m512i)count, mask, (__m512i)count, _mm512_set1_epi32(1));
+}
+inline bool none(Mask a, Mask b) {
+  return (a | b) == 0;
+}
+#else
+using Mask = Ints;
+inline Mask inside(Floats rr, Floats ii) {
+  return rr + ii <= 4.0f;
+}
+inline Ints counted(Ints count, Mask mask) {
+  return count - mask;
+}
+inline bool none(Mask a, Mask b) {
+  return _mm256_movemask_ps((__m256)(a | b)) == 0;
+}
+#endif
+
+// Two vectors of pixels at a time: one alone waits for its own results.
 void mandelbrot_row(int* out, long w, long h, int limit, long y) {
   const Floats ci = all(-1.25f + 2.5f * float(y) / float(h));
-  for (long x = 0; x < w; x += width) {
-    Floats cr;
-    for (int k = 0; k < width; ++k) cr[k] = -2.0f + 2.5f * float(x + k) / float(w);
-    Floats zr = {}, zi = {};
-    Ints count = {};
+  for (long x = 0; x < w; x += 2 * width) {
+    Floats cr[2], zr[2] = {}, zi[2] = {};
+    Ints count[2] = {};
+    for (int k = 0; k < 2 * width; ++k)
+      cr[k / width][k % width] = -2.0f + 2.5f * float(x + k) / float(w);
     for (int round = 0; round < limit; ++round) {
-      const Floats rr = zr * zr, ii = zi * zi;
-      const Ints inside = rr + ii <= 4.0f;  // -1 where true; NaN and infinity stay outside
-                                            // NOLINTNEXTLINE: the masks are what the machine has
-#ifdef __AVX512F__
-      if (_mm512_movepi32_mask((__m512i)inside) == 0) break;
-#else
-      if (_mm256_movemask_ps((__m256)inside) == 0) break;
-#endif
-      count -= inside;
-      zi = (zr + zr) * zi + ci;
-      zr = rr - ii + cr;
+      Mask still[2];
+#pragma clang loop unroll(full)
+      for (int i = 0; i < 2; ++i) {
+        const Floats rr = zr[i] * zr[i], ii = zi[i] * zi[i];
+        still[i] = inside(rr, ii);
+        count[i] = counted(count[i], still[i]);
+        zi[i] = (zr[i] + zr[i]) * zi[i] + ci;
+        zr[i] = rr - ii + cr[i];
+      }
+      if (none(still[0], still[1])) break;
     }
-    std::memcpy(out + y * w + x, &count, sizeof count);
+    std::memcpy(out + y * w + x, count, sizeof count);
   }
 }
 
