@@ -178,6 +178,11 @@ def markdown(report):
         lines.append(f"| {made['what']} | {time}{fallback} | {rate(made)} | {' | '.join(cells(made, names))} | {goal(made)} | {count} |")
     notes = [f"- (1) {row}{' again' if name == 'again' else ''}: {each['note']}" for row, made in report["rows"].items()
              for name, each in made["contenders"].items() if each.get("note") and name in ("anymetal", "again")]
+    others = {}
+    for row, made in report["rows"].items():
+        if made.get("revision") != report.get("revision"):
+            others.setdefault(made.get("revision"), []).append(row)
+    notes += [f"- Measured earlier, with revision {revision}: {', '.join(each)}." for revision, each in others.items()]
     lines += ["", *(f"- {each}" for each in verdicts(report)), *notes, ""]
     lines += ["| Contender | |", "|---|---|", *(f"| {name} | {version} |" for name, version in names.items())]
     lines += [f"| {name} | left out: {why} |" for name, why in report["missing"].items()]

@@ -15,13 +15,6 @@ HERE = Path(__file__).parent
 # Rows of these are for other programs than this test runs.
 ELSEWHERE = {"launch", "first_cold", "first_disk"}
 
-# Our own errors that are known and not mended yet: (row, contender, how the message begins).
-KNOWN = [("sdpa_vector", "again", "InternalError: internal error of anymetal (please report it): the code of a threadgroup is broken")]
-
-
-def known(row, name, failed):
-    return any((row, name) == each[:2] and failed.startswith(each[2]) for each in KNOWN)
-
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
@@ -40,9 +33,9 @@ def test_all_contenders_start(report):
 
 
 def test_every_row_is_right(report):
-    wrong = [f"{row}: {name}: {each['failed']}" for row, entry in report[0]["rows"].items() for name, each in entry["contenders"].items()
-             if each["failed"] and not known(row, name, each["failed"])]
+    wrong = [f"{row}: {name}: {each['failed']}" for row, entry in report[0]["rows"].items() for name, each in entry["contenders"].items() if each["failed"]]
     assert wrong == []
+    assert report[2].returncode == 0
 
 
 def test_every_row_of_ours_has_a_second_kernel(report):
