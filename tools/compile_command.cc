@@ -188,7 +188,7 @@ runtime::Settings settings_for(const CompileRequest& request) {
   auto settings = runtime::Settings::from_environment();
   if (request.emit == "simt") {
     settings.executor = "cpu";
-    settings.bounds = backend::Bounds::off;
+    if (settings.bounds == backend::Bounds::error) settings.bounds = backend::Bounds::off;
   }
   return settings;
 }

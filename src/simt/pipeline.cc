@@ -82,12 +82,17 @@ void expand_memory_intrinsics(llvm::Function& function, Passes& passes) {
   }
 }
 
-/// Loops with one entry and one latch, closed; branches with two targets; one exit; no operations
-/// on vectors of a thread's own.
-void prepare(llvm::Function& function, Passes& passes) {
+/// No operations on vectors of a thread's own, no copies of memory.
+void flatten(llvm::Function& function, Passes& passes) {
   expand_memory_intrinsics(function, passes);
   passes.run(function, llvm::ScalarizerPass(), llvm::SROAPass(llvm::SROAOptions::PreserveCFG),
-             llvm::EarlyCSEPass(), llvm::LowerSwitchPass(), llvm::UnifyFunctionExitNodesPass(),
+             llvm::EarlyCSEPass());
+}
+
+/// Loops with one entry and one latch, closed; branches with two targets; one exit. Nothing here
+/// may merge calls: a guard belongs to the access behind it.
+void shape_control_flow(llvm::Function& function, Passes& passes) {
+  passes.run(function, llvm::LowerSwitchPass(), llvm::UnifyFunctionExitNodesPass(),
              llvm::FixIrreduciblePass(), llvm::LoopSimplifyPass(), llvm::LCSSAPass());
 }
 
@@ -209,11 +214,11 @@ Result<llvm::Function*> vectorize_step(llvm::Function& entry, const Geometry& ge
 Result<Report> vectorize(llvm::Function& entry, const Options& options) {
   Passes passes;
   fold_branches(entry);
-  if (options.checks_bounds) {
-    expand_memory_intrinsics(entry, passes);
+  flatten(entry, passes);
+  if (options.checks_bounds)
     ANYMETAL_RETURN_IF_ERROR(guard_accesses(entry, options.is_const));
-  }
-  prepare(entry, passes);
+  fold_branches(entry);
+  shape_control_flow(entry, passes);
   fold_branches(entry);
   const Geometry geometry = make_geometry(options, choose_together(entry, options));
   Report report;

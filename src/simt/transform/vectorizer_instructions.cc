@@ -490,7 +490,14 @@ void Vectorizer::emit_call(llvm::CallInst& call) {
   if (auto* intrinsic = llvm::dyn_cast<llvm::IntrinsicInst>(&call))
     return emit_intrinsic(*intrinsic);
   const llvm::StringRef name = callee_name(&call);
-  if (name.starts_with(kGuarded)) return;  // its access sees to it
+  if (name.starts_with(kGuarded)) {
+    // Its access sees to it, and nothing else may use it.
+    for (const llvm::User* user : call.users()) {
+      const auto* access = llvm::dyn_cast<llvm::Instruction>(user);
+      if (!access || !access->mayReadOrWriteMemory()) fail(call, "a guarded address");
+    }
+    return;
+  }
   if (name == kInside) return emit_inside(call);
   if (name == kArgumentBytes) {
     const auto at = llvm::cast<llvm::ConstantInt>(call.getArgOperand(0))->getZExtValue();
