@@ -215,8 +215,7 @@ Result<Report> vectorize(llvm::Function& entry, const Options& options) {
   Passes passes;
   fold_branches(entry);
   flatten(entry, passes);
-  if (options.checks_bounds)
-    ANYMETAL_RETURN_IF_ERROR(guard_accesses(entry, options.is_const));
+  if (options.checks_bounds) ANYMETAL_RETURN_IF_ERROR(guard_accesses(entry, options.is_const));
   fold_branches(entry);
   shape_control_flow(entry, passes);
   fold_branches(entry);

@@ -2,6 +2,7 @@
 
 #include <llvm/Analysis/LoopInfo.h>
 #include <llvm/Analysis/ScalarEvolution.h>
+#include <llvm/Analysis/ScalarEvolutionExpressions.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/MDBuilder.h>
 
@@ -13,14 +14,23 @@
 namespace anymetal::backend::cpu {
 namespace {
 
+bool is_short(llvm::ScalarEvolution& evolution, const llvm::Loop& loop) {
+  constexpr uint64_t kFewTurns = 1024;
+  const auto* turns =
+      llvm::dyn_cast<llvm::SCEVConstant>(evolution.getConstantMaxBackedgeTakenCount(&loop));
+  return turns && turns->getAPInt().ule(kFewTurns);
+}
+
 /// Blocks from which such loops go round again.
 std::set<llvm::BasicBlock*> find_latches(llvm::Function& function, LlvmPasses& passes) {
   auto& loops = passes.functions().getResult<llvm::LoopAnalysis>(function);
   auto& evolution = passes.functions().getResult<llvm::ScalarEvolutionAnalysis>(function);
   std::set<llvm::BasicBlock*> latches;
   for (llvm::Loop* loop : loops.getLoopsInPreorder()) {
-    if (!llvm::isa<llvm::SCEVCouldNotCompute>(evolution.getSymbolicMaxBackedgeTakenCount(loop)))
-      continue;
+    // Counted loops within counted loops can take hours; asking in the outer one is enough.
+    const bool is_counted =
+        !llvm::isa<llvm::SCEVCouldNotCompute>(evolution.getSymbolicMaxBackedgeTakenCount(loop));
+    if (is_counted && (loop->isInnermost() || is_short(evolution, *loop))) continue;
     llvm::SmallVector<llvm::BasicBlock*, 4> found;
     loop->getLoopLatches(found);
     latches.insert(found.begin(), found.end());

@@ -151,9 +151,7 @@ class RegionSplitter {
           continue;
         }
         for (llvm::BasicBlock* next : llvm::successors(block)) {
-          // What leaves everything belongs to no region.
-          if (!heads_.contains(next) && !leaves(*next) && seen.insert(next).second)
-            work.push_back(next);
+          if (!heads_.contains(next) && seen.insert(next).second) work.push_back(next);
         }
       }
     }
@@ -170,7 +168,7 @@ class RegionSplitter {
         if (&block == entry_) continue;
         Ways& mine = ways[&block];
         const size_t before = mine.size();
-        if (llvm::succ_empty(&block) && !leaves(block)) mine.insert(nullptr);
+        if (llvm::succ_empty(&block)) mine.insert(nullptr);
         for (llvm::BasicBlock* next : llvm::successors(&block)) {
           if (heads_.contains(next))
             mine.insert(next);
@@ -183,22 +181,14 @@ class RegionSplitter {
     for (llvm::BasicBlock& block : function_) {
       if (llvm::succ_size(&block) < 2 || !uniformity.has_divergent_end(block)) continue;
       std::set<Ways> different;
-      for (llvm::BasicBlock* next : llvm::successors(&block)) {
-        const Ways there = heads_.contains(next) ? Ways{next} : ways[next];
-        if (!there.empty()) different.insert(there);  // else it leaves everything
-      }
-      if (different.size() > 1 || (different.size() == 1 && different.begin()->size() > 1)) {
+      for (llvm::BasicBlock* next : llvm::successors(&block))
+        different.insert(heads_.contains(next) ? Ways{next} : ways[next]);
+      if (different.size() > 1 || different.begin()->size() > 1) {
         return unsupported_error(
             "no form in vectors for a barrier that simdgroups may come to differently");
       }
     }
     return {};
-  }
-
-  static bool leaves(const llvm::BasicBlock& block) {
-    return llvm::any_of(block, [](const llvm::Instruction& instruction) {
-      return callee_name(&instruction) == kLeave;
-    });
   }
 
   [[nodiscard]] llvm::BasicBlock* region_of(llvm::BasicBlock* block) const {
@@ -529,16 +519,6 @@ Result<uint32_t> split_regions(llvm::Function*& function, const Geometry& geomet
   } else {
     ANYMETAL_ASSIGN_OR_RETURN(regions, RegionSplitter(*function, geometry).run());
     llvm::DominatorTree dominators(*function);
-  }
-  std::vector<llvm::Instruction*> marks;
-  for (llvm::Instruction& instruction : llvm::instructions(*function)) {
-    if (callee_name(&instruction) == kLeave) marks.push_back(&instruction);
-  }
-  for (llvm::Instruction* mark : marks) {
-    llvm::Instruction* end = mark->getParent()->getTerminator();
-    llvm::ReturnInst::Create(function->getContext(), nullptr, end->getIterator());
-    end->eraseFromParent();
-    mark->eraseFromParent();
   }
   function = drop_step(*function);
   return regions;

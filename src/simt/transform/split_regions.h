@@ -11,9 +11,6 @@ namespace anymetal::simt {
 /// Marks variables of threads, which keep their values from region to region.
 inline constexpr const char* kPrivateVariable = "am.private";
 
-/// `void simt.leave()`, before `unreachable`: here the whole threadgroup ends, and not just a step.
-inline constexpr const char* kLeave = "simt.leave";
-
 /// `void (ptr frame, i32 step)` becomes `void (ptr frame)`. Returns the number of regions. Errors:
 /// unsupported if steps may come to different barriers.
 [[nodiscard]] Result<uint32_t> split_regions(llvm::Function*& function, const Geometry& geometry);

@@ -11,12 +11,9 @@
 #include "simt/transform/vectorizer.h"
 
 #include <llvm/IR/CFG.h>
-#include <llvm/IR/MDBuilder.h>
 #include <llvm/IR/Verifier.h>
 
-#include "simt/analysis/long_loops.h"
 #include "simt/threadgroup_frame.h"
-#include "simt/transform/split_regions.h"
 
 namespace anymetal::simt {
 
@@ -32,7 +29,6 @@ Vectorizer::Vectorizer(llvm::Function& source, const Geometry& geometry, const C
       chunks_(geometry.chunks()),
       width_(geometry.chunk),
       builder_(context_),
-      long_loops_(find_long_loops(source)),
       top_end_(find_first_effect(source)) {}
 
 Result<llvm::Function*> Vectorizer::run() {
@@ -318,34 +314,11 @@ void Vectorizer::emit_terminator(llvm::BasicBlock& block) {
     emit_uniform_branch(block, *branch);
 }
 
-/// Leaves everything if the dispatch is to stop.
-void Vectorizer::emit_stop(const llvm::BasicBlock& header) {
-  if (!long_loops_.contains(&header)) return;
-  llvm::Value* flag = load_frame(builder_.getPtrTy(), offsetof(ThreadgroupFrame, stop), "stop");
-  llvm::LoadInst* stops = builder_.CreateAlignedLoad(builder_.getInt32Ty(), flag, llvm::Align(4));
-  stops->setAtomic(llvm::AtomicOrdering::Monotonic);
-  if (!leave_) {
-    llvm::IRBuilder<>::InsertPointGuard guard(builder_);
-    leave_ = llvm::BasicBlock::Create(context_, "leave", target_);
-    builder_.SetInsertPoint(leave_);
-    builder_.SetCurrentDebugLocation({});
-    auto callee = module_.getOrInsertFunction(kLeave, builder_.getVoidTy());
-    llvm::cast<llvm::Function>(callee.getCallee())->setDoesNotThrow();
-    builder_.CreateCall(callee);
-    builder_.CreateUnreachable();  // so that nobody joins it with other ends
-  }
-  llvm::BasicBlock* on = llvm::BasicBlock::Create(context_, "on", target_);
-  builder_.CreateCondBr(builder_.CreateICmpEQ(stops, builder_.getInt32(0)), on, leave_,
-                        llvm::MDBuilder(context_).createLikelyBranchWeights());
-  builder_.SetInsertPoint(on);
-}
-
 /// Goes round the loop again if a lane wants to, else on with whatever lanes wait for.
 void Vectorizer::emit_back_edge(llvm::BasicBlock& from, llvm::BasicBlock& header,
                                 const Values& mask, Pending pending) {
   const llvm::Loop* loop = flow_.loop_of(&header);
   emit_edge(from, header, mask, false);
-  emit_stop(header);
   if (mask.empty() || !flow_.has_divergent_exit(loop)) {
     builder_.CreateBr(blocks_[&header]);
     return;

@@ -57,7 +57,6 @@ class Vectorizer {
   void emit_back_edge(llvm::BasicBlock& from, llvm::BasicBlock& header, const Values& mask,
                       Pending pending);
   llvm::BasicBlock* go_to(Pending pending, std::optional<unsigned> certain);
-  void emit_stop(const llvm::BasicBlock& header);
   [[nodiscard]] bool is_back_edge(const llvm::BasicBlock& from, const llvm::BasicBlock& to) const;
   [[nodiscard]] bool is_costly(const llvm::BasicBlock& block) const;
   [[nodiscard]] bool can_skip(unsigned block, const Pending& others) const;
@@ -157,10 +156,8 @@ class Vectorizer {
   std::map<std::pair<size_t, llvm::Type*>, llvm::Value*> frame_values_;
   Values mask_;  ///< of the block at hand; empty: all lanes
   bool maybe_empty_ = false;
-  llvm::DenseSet<const llvm::BasicBlock*> long_loops_;
   const llvm::Instruction* top_end_;  ///< where the top ends
   llvm::BranchInst* assumption_ = nullptr;
-  llvm::BasicBlock* leave_ = nullptr;  ///< ends the whole threadgroup
   std::vector<Remark> remarks_;
   std::optional<Error> error_;
 };
