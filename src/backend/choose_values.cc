@@ -1,6 +1,7 @@
 #include "backend/choose_values.h"
 
 #include <llvm/ADT/PostOrderIterator.h>
+#include <llvm/Analysis/ValueTracking.h>
 #include <llvm/IR/CFG.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/Instructions.h>
@@ -21,8 +22,10 @@ bool is_plain(const llvm::Instruction& instruction) {
   if (const auto* call = dyn_cast<llvm::CallInst>(&instruction)) {
     if (!isa<llvm::IntrinsicInst>(call) || call->isConvergent()) return false;
   }
+  // A division may be there only because what would make it trap goes the other way.
   return !isa<llvm::PHINode>(instruction) && !isa<llvm::AllocaInst>(instruction) &&
-         !instruction.mayReadOrWriteMemory() && !instruction.mayHaveSideEffects();
+         !instruction.mayReadOrWriteMemory() && !instruction.mayHaveSideEffects() &&
+         llvm::isSafeToSpeculativelyExecute(&instruction);
 }
 
 /// Whether the block only computes something between `before` and the block that it leads to.

@@ -97,13 +97,14 @@ done:
 TEST_F(PassTest, ChooseValuesLeavesWhatDoesMore) {
   for (const char* more :
        {"  store float 2.0, ptr addrspace(1) %out\n", "  %v = load float, ptr addrspace(1) %out\n",
-        "  call void @am.threadgroup_barrier(i32 1)\n"}) {
-    choose_values(read(std::string("declare void @am.threadgroup_barrier(i32) convergent\n"
-                                   "define void @k(ptr addrspace(1) %out, i1 %a) {\nentry:\n"
-                                   "  br i1 %a, label %yes, label %done\nyes:\n") +
-                       more +
-                       "  br label %done\ndone:\n  %r = phi float [ 1.0, %yes ], [ 0.0, %entry ]\n"
-                       "  store float %r, ptr addrspace(1) %out\n  ret void\n}"));
+        "  call void @am.threadgroup_barrier(i32 1)\n", "  %q = srem i64 %x, %d\n"}) {
+    choose_values(
+        read(std::string("declare void @am.threadgroup_barrier(i32) convergent\n"
+                         "define void @k(ptr addrspace(1) %out, i1 %a, i64 %x, i64 %d) {\n"
+                         "entry:\n  br i1 %a, label %yes, label %done\nyes:\n") +
+             more +
+             "  br label %done\ndone:\n  %r = phi float [ 1.0, %yes ], [ 0.0, %entry ]\n"
+             "  store float %r, ptr addrspace(1) %out\n  ret void\n}"));
     EXPECT_EQ(count(written(), "br i1"), 1u) << written();
   }
 }
