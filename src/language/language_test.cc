@@ -86,4 +86,14 @@ TEST(Language, GivesEachAccessThePlaceInTheUsersText) {
 }
 
 }  // namespace
+TEST(Language, ReadsPragmasThatEndTooEarly) {
+  const std::string kernel = "kernel void k(device float* x) { x[0] = 1; }\n";
+  for (const char* pragma :
+       {"", " fp", " fp contract", " fp contract(", " fp contract(off", " fp ("}) {
+    const std::string line = std::string("#pragma METAL") + pragma;
+    emit_only(line + "\n" + kernel);  // the line behind it is still there
+    emit_only(kernel + line);         // and behind the text nothing is read
+  }
+}
+
 }  // namespace anymetal::language

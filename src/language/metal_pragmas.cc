@@ -34,23 +34,29 @@ class MetalPragma : public clang::PragmaHandler {
   void HandlePragma(clang::Preprocessor& preprocessor, clang::PragmaIntroducer introducer,
                     clang::Token& first) override {
     clang::Token token;
-    preprocessor.LexUnexpandedToken(token);
+    // Behind the directive's end lies the next line, or nothing.
+    const auto next = [&] {
+      if (token.isNot(tok::eod)) preprocessor.LexUnexpandedToken(token);
+    };
+    token.startToken();
+    next();
     if (!token.is(tok::identifier) || !token.getIdentifierInfo()->isStr("fp")) {
-      preprocessor.DiscardUntilEndOfDirective();
+      if (token.isNot(tok::eod)) preprocessor.DiscardUntilEndOfDirective();
       return;
     }
     std::string words;
-    preprocessor.LexUnexpandedToken(token);
+    next();
     while (token.is(tok::identifier)) {
       const std::string option = preprocessor.getSpelling(token);
       const auto place = token.getLocation();
-      preprocessor.LexUnexpandedToken(token);
+      next();
       if (!token.is(tok::l_paren)) break;
-      preprocessor.LexUnexpandedToken(token);
+      next();
+      if (token.is(tok::eod)) break;
       const std::string value = preprocessor.getSpelling(token);
-      preprocessor.LexUnexpandedToken(token);
+      next();
       if (!token.is(tok::r_paren)) break;
-      preprocessor.LexUnexpandedToken(token);
+      next();
       const std::string clang = clang_words(option, value);
       if (clang.empty()) warn(preprocessor, place, option + "(" + value + ")");
       words += clang.empty() ? "" : " " + clang;
