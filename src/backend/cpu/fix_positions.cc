@@ -11,13 +11,11 @@
 
 #include "builtins/builtins.h"
 #include "simt/simt.h"
-#include "simt/threadgroup_frame.h"
 
 namespace anymetal::backend::cpu {
 namespace {
 
 using simt::kSimdgroupSize;
-using simt::ThreadgroupFrame;
 
 constexpr uint32_t kQuadgroupSize = 4;
 constexpr uint64_t kMaxThreads = UINT32_MAX;  // of a grid, along an axis
@@ -188,51 +186,11 @@ class Fixing {
   const uint64_t threads_;
 };
 
-/// Where the frame has a position that all lanes share.
-std::optional<size_t> frame_offset(std::string_view name) {
-  if (name == "threadgroup_position_in_grid")
-    return offsetof(ThreadgroupFrame, threadgroup_position_in_grid);
-  if (name == "threads_per_grid") return offsetof(ThreadgroupFrame, threads_per_grid);
-  if (name == "threadgroups_per_grid") return offsetof(ThreadgroupFrame, threadgroups_per_grid);
-  return std::nullopt;
-}
-
 }  // namespace
 
 void fix_positions(llvm::Function& entry, const Variant& variant) {
   Fixing fixing(entry, variant);
   for (const auto& [call, name] : position_calls(entry)) fixing.fix(*call, split(name));
-}
-
-Result<void> lower_frame_positions(llvm::Function& threadgroup, const Variant& variant) {
-  llvm::IRBuilder<> builder(&*threadgroup.getEntryBlock().getFirstInsertionPt());
-  const auto load = [&](size_t offset) {
-    llvm::Value* address =
-        builder.CreateConstInBoundsGEP1_64(builder.getInt8Ty(), threadgroup.getArg(0), offset);
-    llvm::LoadInst* value = builder.CreateLoad(builder.getInt32Ty(), address);
-    value->setMetadata(llvm::LLVMContext::MD_invariant_load,
-                       llvm::MDNode::get(builder.getContext(), {}));
-    return value;
-  };
-  for (const auto& [call, name] : position_calls(threadgroup)) {
-    const auto [base, axis] = split(name);
-    llvm::Value* value = nullptr;
-    if (const auto offset = frame_offset(base)) {
-      llvm::LoadInst* loaded = load(*offset + axis * sizeof(uint32_t));
-      loaded->setMetadata(llvm::LLVMContext::MD_range,
-                          call->getMetadata(llvm::LLVMContext::MD_range));
-      value = loaded;
-    } else if (base == "threads_per_threadgroup" && variant.is_partial) {
-      const uint64_t row = variant.threadgroup.volume() / along(variant.threadgroup, axis);
-      value = builder.CreateUDiv(load(offsetof(ThreadgroupFrame, active_threads)),
-                                 builder.getInt32(uint32_t(row)));
-    } else {
-      return internal_error("vector code asks for the position '" + name + "'");
-    }
-    call->replaceAllUsesWith(value);
-    call->eraseFromParent();
-  }
-  return {};
 }
 
 }  // namespace anymetal::backend::cpu

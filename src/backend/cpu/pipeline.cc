@@ -118,15 +118,11 @@ constexpr Pass kPasses[] = {
     {"optimise-thread", "simplifies the code of one thread (LLVM's)",
      plain<[](Compilation& c) { optimise_thread(*c.function, c.passes); }>},
     {"vectorize", "makes threads the lanes of vectors", vectorize},
-    // Debug locations have served: the remarks are written.
-    {"lower-frame-positions", "reads from the frame what all threads have in common",
-     [](Compilation& c) {
-       llvm::StripDebugInfo(c.module);
-       return lower_frame_positions(*c.function, c.image.variant);
-     }},
     // After vectorizing, which tells threadgroup memory from other memory by its variables.
     {"lower-threadgroup-memory", "gives threadgroup variables their places",
      plain<[](Compilation& c) {
+       // Debug locations have served: the remarks are written.
+       llvm::StripDebugInfo(c.module);
        c.image.threadgroup_bytes = lower_threadgroup_memory(
            *c.function, offsetof(simt::ThreadgroupFrame, threadgroup_memory), /*alignment=*/64);
      }>},
