@@ -10,6 +10,9 @@ namespace {
 constexpr pthread_rwlock_t kFree = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 pthread_rwlock_t compilations = kFree;
 
+// How many guards this thread has: one that asked anew while a fork waits for it would wait, too.
+thread_local unsigned depth = 0;
+
 void before_fork() {
   pthread_rwlock_wrlock(&compilations);
 }
@@ -30,11 +33,11 @@ ForkGuard::ForkGuard() {
   static const int registered =
       pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
   (void)registered;
-  pthread_rwlock_rdlock(&compilations);
+  if (depth++ == 0) pthread_rwlock_rdlock(&compilations);
 }
 
 ForkGuard::~ForkGuard() {
-  pthread_rwlock_unlock(&compilations);
+  if (--depth == 0) pthread_rwlock_unlock(&compilations);
 }
 
 }  // namespace anymetal::backend

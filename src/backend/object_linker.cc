@@ -8,6 +8,9 @@
 #include <llvm/Object/ObjectFile.h>
 
 #include <atomic>
+
+#include "backend/fork_guard.h"
+
 namespace anymetal::backend {
 namespace {
 
@@ -91,7 +94,10 @@ class JitObject final : public LinkedObject {
       : session_(session), library_(library) {
     entry_ = entry;
   }
-  ~JitObject() override { session_.remove(library_); }
+  ~JitObject() override {
+    const ForkGuard guard;
+    session_.remove(library_);
+  }
 
  private:
   Session& session_;
@@ -107,6 +113,7 @@ class JitLinker final : public ObjectLinker {
                                              std::string_view entry) override {
     if (!session_.failure().empty())
       return internal_error("the JIT doesn't start: " + session_.failure());
+    const ForkGuard guard;
     auto buffer = llvm::MemoryBuffer::getMemBufferCopy({object.data(), object.size()}, "kernel");
     ANYMETAL_RETURN_IF_ERROR(session_.check_symbols(buffer->getMemBufferRef()));
     ANYMETAL_ASSIGN_OR_RETURN(llvm::orc::JITDylib * library, session_.add(std::move(buffer)));

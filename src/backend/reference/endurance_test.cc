@@ -244,6 +244,37 @@ std::string kernel_with_variable(uint64_t bytes, const std::string& call) {
          "  store i8 %v, ptr addrspace(1) %x\n  ret void\n}";
 }
 
+// Freeing code takes the linker's lock, as linking it does.
+TEST(Endurance, AChildLinksWhileItsParentFreesCode) {
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "ThreadSanitizer doesn't follow a fork of several threads";
+#endif
+#endif
+  const auto kernel = compile_text("define void @k() {\n  ret void\n}", {});
+  ASSERT_TRUE(kernel);
+  const std::string object(kernel->object());
+  const auto links = [&] {
+    return reference_backend().load(object, kernel->interface(), {.bounds = Bounds::error}).ok();
+  };
+  std::atomic<bool> done{false};
+  std::thread other([&] {
+    while (!done) links();
+  });
+  for (int n = 0; n < 100 && !HasFailure(); ++n) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(30);  // a deadlock ends the child, and the test fails
+      _exit(links() ? 0 : 1);
+    }
+    int status = -1;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0) << "child " << n;
+  }
+  done = true;
+  other.join();
+}
+
 TEST(Endurance, LargeVariablesWorkOrAreRefused) {
   const std::string barrier = "  call void @am.threadgroup_barrier(i32 2)\n";
   std::vector<uint64_t> x{100'000};
