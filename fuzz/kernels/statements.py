@@ -269,12 +269,29 @@ class Statements(Expressions):
             if self.chance(0.3):
                 head = [f"#pragma unroll\nfor (int {i} = {self.pick(3, 4)}; {i} > 0; {self.pick('--' + i, i + ' -= 2')}) "]
             inside = replace(context, loops=0, in_loop=False)
+        elif "lid" in context.places and self.chance(0.5):
+            # As kernels go through an array together: in all turns but the last, nobody is missing.
+            type = self.pick("int", "uint")
+            inside = replace(context, uniform=False, lockstep=False, full=False, in_loop=self.chance(0.2), loops=0)
+            inner = self.inner(inside.with_variables(Variable(i, type, False, False)))
+            return Node("statement", [self.shared_loop(type, i), inner]), context
         else:
             # The bound is looked at again at each turn: no function of the simdgroup in it.
             bound = self.expression("uint", replace(context, lockstep=False), 2)
             head = [f"for (int {i} = 0; {i} < int(3u & ", bound, f"); ++{i}) "]
             inside = replace(context, uniform=False, lockstep=False, full=False, in_loop=True, loops=0)
         return Node("statement", [*head, self.inner(inside.with_variables(Variable(i, "int", False, False)))]), context
+
+    def shared_loop(self, type, i):
+        """The head of a loop whose turns the threads share."""
+        step = self.pick(16, 32, 40, 64, 100)
+        turns = self.random.randrange(0, 4)
+        start = self.pick("lid", "lid", f"lid * {self.pick(2, 3)}", f"lid + {self.pick(1, 5)}u", "(lid & 15u)")
+        end = turns * step + self.random.randrange(0, 40)
+        if type == "int" and self.chance(0.4):
+            return f"for (int {i} = {end} - int({start}); {i} {self.pick('>', '>=')} {self.pick(0, 1)}; {i} -= {step}) "
+        below = self.pick(f"{i} < {type}({end})", f"{i} <= {type}({end})", f"{type}({end}) > {i}")
+        return f"for ({type} {i} = {type}({start}); {below}; {i} += {step}) "
 
     def while_loop(self, context):
         inside = replace(context, uniform=False, lockstep=False, full=False, in_loop=True, loops=0)

@@ -26,6 +26,7 @@
 #include "simt/simt.h"
 #include "simt/transform/guard_accesses.h"
 #include "simt/transform/repair_dominance.h"
+#include "simt/transform/separate_full_turns.h"
 #include "simt/transform/split_regions.h"
 #include "simt/transform/vectorizer.h"
 
@@ -153,24 +154,26 @@ unsigned count_carried_registers(llvm::Function& entry, const ControlFlow& flow,
 
 /// How many simdgroups advance together. What they read in common, a row of a tile, then serves all
 /// of them while it is in a register; but their sums must stay in registers too. Where lanes part
-/// in loops, one alone: others would wait for its longest lane.
+/// in loops, not just at their ends, one alone: others would wait for its longest lane.
 unsigned choose_together(llvm::Function& entry, const Options& options) {
-  constexpr unsigned kRegistersForSums = 16;
+  constexpr unsigned kRegistersForSums = 16, kRegistersBesideMasks = 4;
   constexpr unsigned kMostInstructions = 1500;
   const Geometry geometry = make_geometry(options, 1);
   if (options.simdgroups_together != 0)
     return std::min(options.simdgroups_together, geometry.simdgroups());
   if (!geometry.is_full()) return 1;
   const ControlFlow flow(entry, geometry);
-  for (llvm::BasicBlock* block : flow.order()) {
-    if (flow.is_divergent(block) && flow.loop_of(block)) return 1;
-  }
   const ShapeAnalysis shapes(entry, flow, geometry);
+  unsigned registers = kRegistersForSums;
+  for (llvm::BasicBlock* block : flow.order()) {
+    const llvm::Loop* loop = flow.is_divergent(block) ? flow.loop_of(block) : nullptr;
+    if (loop && (block != loop->getLoopLatch() || !parts_at_its_end(*loop, flow, shapes))) return 1;
+    if (loop) registers = kRegistersBesideMasks;
+  }
   const unsigned carried = count_carried_registers(entry, flow, shapes, geometry);
   if (carried == 0) return 1;
   unsigned together = 1;
-  while (together * 2 * carried <= kRegistersForSums &&
-         geometry.simdgroups() % (together * 2) == 0 &&
+  while (together * 2 * carried <= registers && geometry.simdgroups() % (together * 2) == 0 &&
          entry.getInstructionCount() * together * 2 <= kMostInstructions)
     together *= 2;
   return together;
@@ -220,6 +223,8 @@ Result<Report> vectorize(llvm::Function& entry, const Options& options) {
   shape_control_flow(entry, passes);
   fold_branches(entry);
   const Geometry geometry = make_geometry(options, choose_together(entry, options));
+  if (separate_full_turns(entry, geometry))
+    passes.run(entry, llvm::LoopSimplifyPass(), llvm::LCSSAPass());
   Report report;
   ANYMETAL_ASSIGN_OR_RETURN(report.function, vectorize_step(entry, geometry, report.remarks));
   entry.eraseFromParent();

@@ -1,5 +1,6 @@
 // The CPU executor against the reference executor, on LLVM text.
 #include <gtest/gtest.h>
+#include <llvm/IR/Instructions.h>
 
 #include <chrono>
 #include <numeric>
@@ -235,6 +236,88 @@ TEST(CpuBackend, StopsBetweenThreadgroups) {
       *kernel, {6400}, {64}, {argument(x), argument(out), {nullptr, 64 * sizeof(int)}}, 0, &stop);
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().kind, ErrorKind::stopped);
+}
+
+/// Sums over i from the thread's index on, 96 by 96, as long as a comparison with a limit holds.
+std::string shared_loop(const std::string& predicate, bool down) {
+  return R"(
+declare i32 @am.thread_position_in_grid.x() memory(none)
+define void @k(ptr addrspace(1) %out, ptr addrspace(1) %numbers) {
+entry:
+  %t = call i32 @am.thread_position_in_grid.x()
+  %wide = zext i32 %t to i64
+  %to = getelementptr i32, ptr addrspace(1) %out, i64 %wide
+  %begin = load i32, ptr addrspace(1) %numbers
+  %second = getelementptr i32, ptr addrspace(1) %numbers, i64 1
+  %limit = load i32, ptr addrspace(1) %second
+  %first = add i32 %begin, %t
+  %enters = icmp )" +
+         predicate + R"( i32 %first, %limit
+  br i1 %enters, label %again, label %end
+again:
+  %i = phi i32 [ %first, %entry ], [ %next, %again ]
+  %sum = phi i32 [ 7, %entry ], [ %more, %again ]
+  %times = mul i32 %sum, 3
+  %more = add i32 %times, %i
+  %next = )" +
+         (down ? "sub" : "add") + R"( i32 %i, 96
+  %on = icmp )" +
+         predicate + R"( i32 %next, %limit
+  br i1 %on, label %again, label %end
+end:
+  %result = phi i32 [ 0, %entry ], [ %more, %again ]
+  store i32 %result, ptr addrspace(1) %to
+  ret void
+}
+)";
+}
+
+TEST(CpuBackend, LoopsThatThreadsShareEndForEachThread) {
+  using Predicate = llvm::CmpInst;
+  const std::pair<const char*, Predicate::Predicate> up[] = {{"ult", Predicate::ICMP_ULT},
+                                                             {"ule", Predicate::ICMP_ULE},
+                                                             {"slt", Predicate::ICMP_SLT},
+                                                             {"sle", Predicate::ICMP_SLE}},
+                                                     down[] = {{"ugt", Predicate::ICMP_UGT},
+                                                               {"uge", Predicate::ICMP_UGE},
+                                                               {"sgt", Predicate::ICMP_SGT},
+                                                               {"sge", Predicate::ICMP_SGE}};
+  const auto check = [](const char* name, Predicate::Predicate predicate, bool goes_down) {
+    for (const uint32_t threadgroup : {96u, 128u, 20u}) {
+      auto kernel = compile(cpu_backend(), shared_loop(name, goes_down),
+                            {{"out", "uint"}, {"numbers", "uint"}}, {threadgroup});
+      ASSERT_TRUE(kernel);
+      EXPECT_TRUE(kernel->remarks().empty());
+      // From around 0, and from where indices wrap around between the lanes.
+      for (const uint32_t begin : {0u, 5u, 1000u, 0u - 20, 0u - 300, 0x7ffffff0u, 0x80000010u}) {
+        for (const int32_t turns : {-200, -1, 0, 1, 15, 16, 31, 32, 63, 95, 96, 97, 191, 500}) {
+          const uint32_t limit = goes_down ? begin - uint32_t(turns) : begin + uint32_t(turns);
+          const auto holds = [&](uint32_t i) {
+            return llvm::ICmpInst::compare(llvm::APInt(32, i), llvm::APInt(32, limit), predicate);
+          };
+          std::vector<uint32_t> out(250, 1), expected(out);
+          bool ends = true;
+          for (uint32_t thread = 0; thread < out.size(); ++thread) {
+            uint32_t i = begin + thread, sum = 7;
+            int count = 0;
+            for (; count < 100 && holds(i); i = goes_down ? i - 96 : i + 96, ++count)
+              sum = sum * 3 + i;
+            ends &= count < 100;
+            expected[thread] = count == 0 ? 0 : sum;
+          }
+          if (!ends) continue;  // one wraps around and around
+          std::vector<uint32_t> numbers = {begin, limit};
+          const auto result =
+              reference::run(*kernel, {250}, {threadgroup}, {argument(out), argument(numbers)});
+          ASSERT_TRUE(result.ok()) << result.error().text();
+          ASSERT_EQ(out, expected) << name << " from " << begin << " to " << limit
+                                   << ", threadgroups of " << threadgroup;
+        }
+      }
+    }
+  };
+  for (const auto& [name, predicate] : up) check(name, predicate, false);
+  for (const auto& [name, predicate] : down) check(name, predicate, true);
 }
 
 TEST(CpuBackend, StopsLoopsThatNeverEnd) {

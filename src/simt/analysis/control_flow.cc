@@ -42,6 +42,7 @@ bool differs_between_lanes(const llvm::Value* value, const Geometry& geometry) {
 
 bool is_same_in_lanes(const llvm::Value* value, const Geometry& geometry) {
   const llvm::StringRef name = callee_name(value);
+  if (name == kAllLanes) return true;
   if (!name.starts_with("am.")) return false;
   if (const auto rule = find_position_rule(name.drop_front(3), geometry))
     return position_shape(*rule, geometry).is_uniform();
@@ -64,6 +65,7 @@ ControlFlow::ControlFlow(llvm::Function& function, const Geometry& geometry)
   lay_out(nullptr, &function.getEntryBlock(), order_);
   for (unsigned i = 0; i < order_.size(); ++i) index_[order_[i]] = i;
   find_barriers(function);
+  find_full_blocks();
   find_divergence();
   find_leaders();
 }
@@ -154,6 +156,24 @@ llvm::DenseSet<llvm::BasicBlock*> ControlFlow::influence(llvm::BasicBlock* branc
   return found;
 }
 
+/// Blocks that are come to only when simt.all_lanes has said so.
+void ControlFlow::find_full_blocks() {
+  for (llvm::BasicBlock* block : order_) {
+    const auto* branch = llvm::dyn_cast<llvm::BranchInst>(block->getTerminator());
+    if (branch && branch->isConditional() && callee_name(branch->getCondition()) == kAllLanes &&
+        branch->getSuccessor(0)->getSinglePredecessor())
+      full_.push_back(branch->getSuccessor(0));
+  }
+}
+
+/// Whether all lanes come to `block` together, though some of them may have left `branch` in
+/// another direction; no branch: though some may not be there at all.
+bool ControlFlow::is_full(const llvm::BasicBlock* block, const llvm::BasicBlock* branch) const {
+  return llvm::any_of(full_, [&](const llvm::BasicBlock* entry) {
+    return dominators_.dominates(entry, block) && !(branch && dominators_.dominates(entry, branch));
+  });
+}
+
 void ControlFlow::find_divergence() {
   std::vector<llvm::BasicBlock*> work;
   for (llvm::BasicBlock* block : order_) {
@@ -166,7 +186,9 @@ void ControlFlow::find_divergence() {
   while (!work.empty()) {
     llvm::BasicBlock* branch = work.back();
     work.pop_back();
-    for (llvm::BasicBlock* block : influence(branch, true)) masked_.insert(block);
+    for (llvm::BasicBlock* block : influence(branch, true)) {
+      if (!is_full(block, branch)) masked_.insert(block);
+    }
     // Whoever leaves a loop from where only some lanes are leaves the others behind; and once lanes
     // leave in different iterations, every way out has to wait for all.
     llvm::SmallVector<llvm::Loop*, 4> left;
@@ -186,7 +208,9 @@ void ControlFlow::find_divergence() {
     }
   }
   if (!geometry_.is_full()) {
-    for (llvm::BasicBlock* block : order_) masked_.insert(block);
+    for (llvm::BasicBlock* block : order_) {
+      if (!is_full(block, nullptr)) masked_.insert(block);
+    }
   }
 }
 
@@ -230,6 +254,30 @@ void ControlFlow::find_barriers(llvm::Function& function) {
       if (dominators_.dominates(block, barrier)) aligned_.insert(block);
     }
   }
+}
+
+bool ControlFlow::comes_one_way(const llvm::BasicBlock* block) const {
+  const auto* node = dominators_.getNode(block);
+  if (!node || !node->getIDom()) return false;
+  const llvm::BasicBlock* origin = node->getIDom()->getBlock();
+  // Of each branch that parts lanes between there and here: to how many ways in does it lead?
+  llvm::DenseMap<const llvm::BasicBlock*, unsigned> ways;
+  for (const llvm::BasicBlock* before : llvm::predecessors(block)) {
+    llvm::SmallVector<const llvm::BasicBlock*, 16> work{before};
+    llvm::DenseSet<const llvm::BasicBlock*> seen{before};
+    while (!work.empty()) {
+      const llvm::BasicBlock* at = work.pop_back_val();
+      if (divergent_.contains(at) && ++ways[at] > 1) return false;
+      // Lanes that leave a loop at different times wait for each other.
+      for (llvm::Loop* loop = loops_.getLoopFor(at); loop; loop = loop->getParentLoop())
+        if (!loop->contains(block) && has_divergent_exit(loop)) return false;
+      if (at == origin) continue;
+      for (const llvm::BasicBlock* more : llvm::predecessors(at)) {
+        if (more != block && seen.insert(more).second) work.push_back(more);
+      }
+    }
+  }
+  return true;
 }
 
 bool ControlFlow::has_divergent_exit(const llvm::Loop* loop) const {

@@ -46,6 +46,8 @@ class ControlFlow {
   [[nodiscard]] bool is_aligned(const llvm::BasicBlock* block) const {
     return aligned_.contains(block);
   }
+  /// Whether the lanes that come to the block at one time all come from the same one before it.
+  [[nodiscard]] bool comes_one_way(const llvm::BasicBlock* block) const;
   [[nodiscard]] bool has_barrier(const llvm::BasicBlock* block) const {
     return with_barrier_.contains(block);
   }
@@ -60,11 +62,13 @@ class ControlFlow {
 
  private:
   void lay_out(llvm::Loop* loop, llvm::BasicBlock* entry, std::vector<llvm::BasicBlock*>& out);
+  void find_full_blocks();
   void find_divergence();
   void find_leaders();
   void find_barriers(llvm::Function& function);
   [[nodiscard]] llvm::DenseSet<llvm::BasicBlock*> influence(llvm::BasicBlock* branch,
                                                             bool over_back_edges) const;
+  [[nodiscard]] bool is_full(const llvm::BasicBlock* block, const llvm::BasicBlock* branch) const;
   [[nodiscard]] bool always_reaches(llvm::BasicBlock* from, llvm::BasicBlock* to) const;
 
   const Geometry& geometry_;
@@ -75,6 +79,7 @@ class ControlFlow {
   std::vector<llvm::BasicBlock*> order_;
   llvm::DenseMap<const llvm::BasicBlock*, unsigned> index_;
   llvm::DenseSet<const llvm::BasicBlock*> divergent_, masked_, with_barrier_, aligned_;
+  llvm::SmallVector<const llvm::BasicBlock*, 4> full_;
   llvm::DenseMap<const llvm::BasicBlock*, const llvm::BasicBlock*> leader_;
 };
 

@@ -1,4 +1,5 @@
-// The calls that say which accesses may happen; transform/guard_accesses.cc makes them.
+// The calls that say which accesses may happen, which transform/guard_accesses.cc makes, and
+// whether all lanes are there (transform/separate_full_turns.cc).
 #pragma once
 
 #include <llvm/IR/Value.h>
@@ -12,6 +13,10 @@ inline constexpr const char* kInside = "simt.inside";
 inline constexpr const char* kGuarded = "simt.guarded";
 /// `i64 simt.argument_bytes(i32)`: of the entry's parameter with that number.
 inline constexpr const char* kArgumentBytes = "simt.argument_bytes";
+
+/// `i1 simt.all_lanes(i1)`: whether all lanes of the step are here and the bool holds for each. May
+/// be false though it does. The same in the whole step.
+inline constexpr const char* kAllLanes = "simt.all_lanes";
 
 /// The pointer behind simt.guarded, and when it may be used (null: always).
 struct GuardedPointer {

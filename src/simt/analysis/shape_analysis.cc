@@ -164,11 +164,11 @@ Shape ShapeAnalysis::of_phi(const llvm::PHINode& phi) const {
   if (flow_.is_uniform(&phi)) return Shape::uniform(joined.is_varying() ? 0 : joined.zeros());
   // Where lanes come from different blocks, or not all at once, one scalar can't tell.
   const llvm::BasicBlock* block = phi.getParent();
-  if (!flow_.loops().isLoopHeader(block)) {
-    if (flow_.is_masked(block)) return Shape::varying();
-    for (const llvm::BasicBlock* before : llvm::predecessors(block)) {
-      if (flow_.is_masked(before) || flow_.is_divergent(before)) return Shape::varying();
-    }
+  if (!joined.is_varying() && !flow_.loops().isLoopHeader(block)) {
+    bool parted = flow_.is_masked(block);
+    for (const llvm::BasicBlock* before : llvm::predecessors(block))
+      parted |= flow_.is_masked(before) || flow_.is_divergent(before);
+    if (parted && !flow_.comes_one_way(block)) return Shape::varying();
   }
   if (phi.getType()->isVectorTy() && !joined.is_flat()) return Shape::varying();
   if (joined.is_uniform()) return Shape::affine(geometry_.chunk, 0, joined.zeros());
@@ -294,6 +294,7 @@ Shape ShapeAnalysis::of_address(const llvm::GetElementPtrInst& address) const {
 Shape ShapeAnalysis::of_call(const llvm::CallInst& call) const {
   const llvm::StringRef name = callee_name(&call);
   if (name.starts_with(kGuarded)) return of(call.getArgOperand(0));
+  if (name == kAllLanes) return Shape::uniform();
   if (name == kInside || name == kArgumentBytes) {
     return of(call.getArgOperand(0)).is_flat() ? Shape::affine(geometry_.chunk, 0)
                                                : Shape::varying();

@@ -97,6 +97,8 @@ class Vectorizer {
   void emit_call(llvm::CallInst& call);
   void emit_intrinsic(llvm::IntrinsicInst& call);
   void emit_lane_calls(llvm::CallInst& call);
+  void emit_all_lanes(llvm::CallInst& call);
+  llvm::Value* holds_for_all(const llvm::ICmpInst& compare, unsigned chunk);
 
   // Memory: vectorizer_memory.cc.
   void emit_load(llvm::LoadInst& load);

@@ -1,0 +1,186 @@
+// `for (i = thread; i < n; i += threads)` parts the lanes of a step, but in its last turns only.
+// Under masks all turns would pay for that: every access, and every sum, which is to be kept where
+// a lane has left. So the loop is there twice:
+//
+//   if all lanes of the step are here
+//     do { body } while all lanes go on      no lane is missing, nothing is masked
+//     those that go on, if any, run on in
+//   do { body } while lanes go on            under masks, as any loop
+//
+// "All lanes" is the call simt.all_lanes, the same for the whole step; for indices it is a
+// comparison of scalars. What stands behind it has all lanes, however it came to be masked before
+// (ControlFlow::is_masked).
+//
+// Only the latch may part lanes: whoever leaves earlier would have to enter the second loop in its
+// middle. Where lanes part by what they computed, turns with all lanes are few, and the copy isn't
+// worth its code.
+#include "simt/transform/separate_full_turns.h"
+
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/Transforms/Utils/Cloning.h>
+#include <llvm/Transforms/Utils/ValueMapper.h>
+
+#include "simt/analysis/control_flow.h"
+#include "simt/analysis/guards.h"
+#include "simt/analysis/shape_analysis.h"
+
+namespace anymetal::simt {
+
+bool parts_at_its_end(const llvm::Loop& loop, const ControlFlow& flow,
+                      const ShapeAnalysis& shapes) {
+  llvm::BasicBlock* latch = loop.getLoopLatch();
+  if (!latch || !loop.getLoopPreheader() || loop.getExitingBlock() != latch ||
+      !flow.is_divergent(latch))
+    return false;
+  const auto* branch = llvm::cast<llvm::BranchInst>(latch->getTerminator());
+  const auto* compare = llvm::dyn_cast<llvm::ICmpInst>(branch->getCondition());
+  if (!compare || !compare->getOperand(0)->getType()->isIntegerTy() ||
+      !llvm::all_of(compare->operands(),
+                    [&](const llvm::Use& operand) { return shapes.of(operand).has_base(); }))
+    return false;
+  return llvm::none_of(loop.blocks(), [&](llvm::BasicBlock* block) {
+    return flow.has_barrier(block) || llvm::isa<llvm::UnreachableInst>(block->getTerminator());
+  });
+}
+
+namespace {
+
+class Separation {
+ public:
+  Separation(llvm::Function& function, const llvm::Loop& loop)
+      : function_(function),
+        before_(loop.getLoopPreheader()),
+        header_(loop.getHeader()),
+        latch_(loop.getLoopLatch()),
+        exit_(loop.getExitBlock()),
+        blocks_(loop.blocks().begin(), loop.blocks().end()) {}
+
+  void run() {
+    copy_blocks();
+    llvm::LLVMContext& context = function_.getContext();
+    auto* entry = llvm::BasicBlock::Create(context, "all.here", &function_, header_);
+    auto* rest = llvm::BasicBlock::Create(context, "some.left", &function_, header_);
+    if (llvm::BranchInst* guard = find_guard()) {
+      // Whoever the guard lets in could be all; asked there, it is a comparison of scalars.
+      llvm::BasicBlock* all = guard->getParent();
+      llvm::BasicBlock* some = all->splitBasicBlock(guard, "some.here");
+      jump_if_all(*all, guard->getCondition(), *entry, *some);
+    } else {
+      jump_if_all(*before_, llvm::ConstantInt::getTrue(context), *entry, *header_);
+    }
+    llvm::IRBuilder<>(entry).CreateBr(copied(header_));
+    leave_copy(*rest);
+    enter_loop(*rest, *entry);
+    for (llvm::BasicBlock* block : blocks_) copied(block)->moveBefore(rest);
+  }
+
+ private:
+  /// The branch around the loop, by an index like the loop's own.
+  llvm::BranchInst* find_guard() {
+    llvm::BasicBlock* block = before_->getSinglePredecessor();
+    if (!block || before_->size() != 1) return nullptr;
+    auto* branch = llvm::dyn_cast<llvm::BranchInst>(block->getTerminator());
+    if (!branch || !branch->isConditional() || branch->getSuccessor(0) != before_ ||
+        branch->getSuccessor(1) == before_ || !llvm::isa<llvm::ICmpInst>(branch->getCondition()))
+      return nullptr;
+    return branch;
+  }
+
+  void jump_if_all(llvm::BasicBlock& from, llvm::Value* condition, llvm::BasicBlock& all,
+                   llvm::BasicBlock& some) {
+    from.getTerminator()->eraseFromParent();
+    llvm::IRBuilder<> builder(&from);
+    builder.CreateCondBr(ask(builder, condition), &all, &some);
+  }
+
+  llvm::BasicBlock* copied(llvm::BasicBlock* block) {
+    return llvm::cast<llvm::BasicBlock>(copies_[block]);
+  }
+
+  llvm::Value* copied(llvm::Value* value) {
+    const auto found = copies_.find(value);
+    return found == copies_.end() ? value : static_cast<llvm::Value*>(found->second);
+  }
+
+  void copy_blocks() {
+    for (llvm::BasicBlock* block : blocks_)
+      copies_[block] = llvm::CloneBasicBlock(block, copies_, ".all", &function_);
+    for (llvm::BasicBlock* block : blocks_) {
+      for (llvm::Instruction& instruction : *copied(block)) {
+        llvm::RemapInstruction(&instruction, copies_,
+                               llvm::RF_NoModuleLevelChanges | llvm::RF_IgnoreMissingLocals);
+      }
+    }
+  }
+
+  llvm::Value* ask(llvm::IRBuilder<>& builder, llvm::Value* condition) {
+    llvm::FunctionCallee all_lanes = function_.getParent()->getOrInsertFunction(
+        kAllLanes, builder.getInt1Ty(), builder.getInt1Ty());
+    auto* callee = llvm::cast<llvm::Function>(all_lanes.getCallee());
+    callee->setDoesNotThrow();
+    callee->setDoesNotAccessMemory();
+    callee->setWillReturn();
+    callee->setConvergent();
+    return builder.CreateCall(all_lanes, {condition});
+  }
+
+  /// The copy goes round while all lanes do; then each goes its own way.
+  void leave_copy(llvm::BasicBlock& rest) {
+    llvm::BasicBlock* latch = copied(latch_);
+    auto* branch = llvm::cast<llvm::BranchInst>(latch->getTerminator());
+    llvm::IRBuilder<> builder(branch);
+    builder.SetCurrentDebugLocation(branch->getDebugLoc());
+    const bool stays_if_true = branch->getSuccessor(0) == copied(header_);
+    llvm::Value* stays = branch->getCondition();
+    if (!stays_if_true) {
+      auto* compare = llvm::cast<llvm::ICmpInst>(stays);
+      stays = builder.CreateICmp(compare->getInversePredicate(), compare->getOperand(0),
+                                 compare->getOperand(1));
+    }
+    builder.CreateCondBr(ask(builder, stays), copied(header_), &rest);
+    branch->eraseFromParent();
+    builder.SetInsertPoint(&rest);
+    builder.CreateCondBr(stays, header_, exit_);
+    for (llvm::PHINode& phi : exit_->phis())
+      phi.addIncoming(copied(phi.getIncomingValueForBlock(latch_)), &rest);
+  }
+
+  /// The loop goes on with what the copy's variables would have become.
+  void enter_loop(llvm::BasicBlock& rest, llvm::BasicBlock& entry) {
+    for (llvm::PHINode& phi : header_->phis()) {
+      phi.addIncoming(copied(phi.getIncomingValueForBlock(latch_)), &rest);
+      auto* twin = llvm::cast<llvm::PHINode>(copied(&phi));
+      twin->replaceIncomingBlockWith(before_, &entry);
+    }
+  }
+
+  llvm::Function& function_;
+  llvm::BasicBlock *before_, *header_, *latch_, *exit_;
+  llvm::SmallVector<llvm::BasicBlock*, 8> blocks_;
+  llvm::ValueToValueMapTy copies_;
+};
+
+unsigned count_instructions(const llvm::Loop& loop) {
+  unsigned count = 0;
+  for (const llvm::BasicBlock* block : loop.blocks()) count += unsigned(block->size());
+  return count;
+}
+
+}  // namespace
+
+bool separate_full_turns(llvm::Function& function, const Geometry& geometry) {
+  constexpr unsigned kMostInstructions = 600;
+  const ControlFlow flow(function, geometry);
+  std::vector<const llvm::Loop*> found;
+  const ShapeAnalysis shapes(function, flow, geometry);
+  for (const llvm::Loop* loop : flow.loops().getLoopsInPreorder()) {
+    // A copy of a loop with loops in it would be a copy of their copies, too.
+    if (loop->isInnermost() && parts_at_its_end(*loop, flow, shapes) &&
+        count_instructions(*loop) <= kMostInstructions)
+      found.push_back(loop);
+  }
+  for (const llvm::Loop* loop : found) Separation(function, *loop).run();
+  return !found.empty();
+}
+
+}  // namespace anymetal::simt
