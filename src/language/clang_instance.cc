@@ -33,8 +33,8 @@ const std::vector<const char*> kFlags = {
     "-Wno-duplicate-decl-specifier", "-Wno-unknown-pragmas", "-Wno-ignored-attributes",
     "-Wno-builtin-macro-redefined", "-Wunused-variable", "-Wuninitialized",
     "-Wno-undefined-internal", "-Wno-undefined-inline", "-Wno-undefined-var-template",
-    "-Wno-ignored-pragma-optimize", "-Wno-invalid-constexpr", "-Wno-sycl-strict",
-    "-Werror=vla-cxx-extension",
+    "-Wno-ignored-pragma-optimize", "-Wno-c99-designator", "-Wno-invalid-constexpr",
+    "-Wno-sycl-strict", "-Werror=vla-cxx-extension",
     // Code generation: marked for optimisation, not optimised; places of instructions.
     "-emit-llvm-only", "-O3", "-disable-llvm-passes", "-debug-info-kind=line-tables-only",
     "-dwarf-version=4", "-fdebug-compilation-dir=.", "-disable-free"};

@@ -174,10 +174,11 @@ void DiagnosticCollector::HandleDiagnostic(clang::DiagnosticsEngine::Level level
         wants_repair(info.getID()) || is_list_of_vector(info.getID(), text.str().str());
     if (wanted && info.getLocation().isValid()) {
       repairs_.places.insert(place_key(sources, info.getLocation()));
-      // A cast is where it says; its ranges begin with its operand too, which is no place of it.
-      const bool cast = info.getID() == clang::diag::err_bad_cxx_cast_generic;
+      // A cast and a conditional are where it says; their ranges begin with their operands.
+      const bool here = info.getID() == clang::diag::err_bad_cxx_cast_generic ||
+                        info.getID() == clang::diag::err_typecheck_cond_incompatible_operands;
       for (const auto& range : info.getRanges()) {
-        if (!cast && range.getBegin().isValid())
+        if (!here && range.getBegin().isValid())
           repairs_.places.insert(place_key(sources, range.getBegin()));
       }
     }

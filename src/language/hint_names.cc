@@ -146,7 +146,6 @@ constexpr Entry kNames[] = {
     {"free", "there is no heap in Metal"},
     {"memcpy", "Metal has no memory functions; assign, or copy in a loop"},
     {"memset", "Metal has no memory functions; assign, or write in a loop"},
-    {"assert", "Metal has no assertions; write to an output what shall be checked"},
     {"cout", "Metal has no streams; os_log (metal_logging) writes"},
     {"string", "Metal has no strings"},
     {"vector", "Metal has no containers; an array has a constant size"},

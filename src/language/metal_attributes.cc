@@ -40,7 +40,8 @@ constexpr std::string_view kKept[] = {
     "assume",       "carries_dependency", "deprecated", "fallthrough", "likely",
     "maybe_unused", "no_unique_address",  "nodiscard",  "noreturn",    "unlikely"};
 
-constexpr std::string_view kDropped[] = {"required_threads_per_threadgroup_hint", "unroll", "user"};
+constexpr std::string_view kDropped[] = {"access", "required_threads_per_threadgroup_hint",
+                                         "unroll", "user"};
 
 constexpr std::string_view kUnsupported[] = {"amplification_count",
                                              "amplification_id",

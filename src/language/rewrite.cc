@@ -23,6 +23,8 @@ constexpr Pass kPasses[] = {
     {{"check-nesting", "refuses nesting that Clang's recursion can't bear"}, plain<check_nesting>},
     // Attributes next, since `[[threadgroup(0)]]` holds a word that is an address space elsewhere.
     {{"rewrite-attributes", "makes Metal's attributes annotations"}, plain<rewrite_attributes>},
+    {{"rewrite-defaulted-constructors", "keeps classes aggregates that C++17 calls so"},
+     plain<rewrite_defaulted_constructors>},
     // Whole member functions fall away with their duplicates, so nothing below needs to look at
     // them.
     {{"rewrite-method-qualifiers", "takes address spaces off member functions"},
@@ -36,7 +38,8 @@ constexpr Pass kPasses[] = {
     // Takes the last of Metal's words away.
     {{"rewrite-address-spaces", "makes device, constant, threadgroup and thread Clang's"},
      plain<rewrite_address_spaces>},
-    {{"rewrite-literals", "makes half and bfloat literals C++"}, plain<rewrite_literals>},
+    {{"rewrite-literals", "gives literals the types that Metal gives them"},
+     plain<rewrite_literals>},
     // Only at places where a first try failed; any order would do.
     {{"rewrite-conversions", "repairs conversions that Clang refused"}, rewrite_conversions},
 };

@@ -16,6 +16,7 @@ void rewrite(TokenText& text, const Repairs& repairs, std::string_view last_pass
 void check_words(TokenText& text);
 void check_nesting(TokenText& text);
 void rewrite_attributes(TokenText& text);
+void rewrite_defaulted_constructors(TokenText& text);
 void rewrite_method_qualifiers(TokenText& text);
 void rewrite_function_constants(TokenText& text);
 void rewrite_array_parameters(TokenText& text);

@@ -1,4 +1,5 @@
-// `1.0h` and `1.0bf`: Metal's suffixes for half and bfloat.
+// Metal's suffixes for half and bfloat, `1.0h` and `1.0bf`; and `1.0` is a float. Clang's option
+// for that casts a double, and a template that is instantiated loses the cast.
 #include "language/rewrite.h"
 
 namespace anymetal::language {
@@ -19,6 +20,13 @@ void rewrite_literals(TokenText& text) {
       return suffixed && (digits.ends_with(a) || digits.ends_with(b));
     };
     size_t suffix = ends("bf", "BF") ? 2 : ends("h", "H") ? 1 : 0;
+    const bool fraction = digits.find_first_of(hex ? "pP" : ".eE") != std::string::npos;
+    const bool bare = fraction && digits.find_last_not_of("0123456789.+-'") ==
+                                      digits.find_last_of(hex ? "pP" : "eE");
+    if (bare) {
+      out.push_back(text.make_number(digits + "f", token));
+      continue;
+    }
     if (suffix == 0 || digits.size() == suffix) {
       out.push_back(token);
       continue;

@@ -103,7 +103,8 @@ class Rewriter {
     size_t after = i + 1;
     while (text_.at(after).isOneOf(tok::kw_const, tok::kw_volatile)) ++after;
     if (is_address_space(text_, after)) return false;
-    return text_.at(after).isOneOf(tok::l_brace, tok::semi, tok::equal, tok::kw_noexcept);
+    return text_.at(after).isOneOf(tok::l_brace, tok::semi, tok::equal, tok::kw_noexcept,
+                                   tok::colon);
   }
 
   void add(size_t qualifier, std::string space) {

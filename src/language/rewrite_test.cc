@@ -212,6 +212,59 @@ kernel void k(device C* a, constant C& b) {
                   .module);
 }
 
+TEST(RewriteMethodQualifiers, AConstructorWithInitialisersIsOne) {
+  EXPECT_TRUE(emit_only(kBegin + R"(
+struct C {
+  float re; float im;
+  constexpr C(float a, float b) : re(a), im(b) {}
+  constexpr C() : re(0), im(0) {};
+  constexpr C() threadgroup : re(0), im(0) {};
+};
+kernel void k(device C* a) {
+  threadgroup C t[2];
+  t[0] = a[0]; a[1] = t[0];
+})")
+                  .module);
+}
+
+TEST(RewriteDefaultedConstructors, AggregatesStayAggregates) {
+  EXPECT_TRUE(emit_only(kBegin + R"(
+template <typename T>
+struct Sum {
+  uint count;
+  T value;
+  constexpr Sum<T>() = default;
+  constexpr Sum<T>() threadgroup = default;
+};
+struct Plain {
+ public:
+  Plain() = default;
+  int a, b;
+};
+struct Other {
+  Other() = default;
+  Other(int x) : a(x), b(2) {}
+  int a, b;
+};
+kernel void k(device float* a, device Plain* p) {
+  Sum<float> s = {1, 2}, none{};
+  threadgroup Sum<float> t[2];
+  t[0] = s;
+  Plain q{3, 4};
+  Other o, other(5);
+  o.b = 1;
+  a[0] = s.value + t[0].value + float(o.b + other.a) + none.value;
+  p[0] = q;
+})")
+                  .module);
+  // One with parameters remains, and is used.
+  EXPECT_NE(error_of(kBegin + R"(struct S { S() = default; S(int x) : a(x) {} int a; int b; };
+kernel void k(device int* a) { S s{1, 2}; a[0] = s.a; })")
+                .text()
+                .find("no matching constructor"),
+            std::string::npos);
+}
+
 TEST(RewriteArrayParameters, BecomePointers) {
   EXPECT_TRUE(emit_only(kBegin + R"(
 constant float table[4] = {1, 2, 3, 4};
@@ -231,6 +284,19 @@ kernel void k(device half* a, device bfloat* b, device float* c) {
   static_assert(sizeof(1.0h) == 2 && sizeof(1.0bf) == 2 && sizeof(0.1) == 4, "types of literals");
 })"));
   EXPECT_NE(text.find("half 0xH3E00"), std::string::npos);
+}
+
+// Clang's own option for such literals casts a double, and instantiating a template drops the cast.
+TEST(RewriteLiterals, NothingIsDoubleInTemplates) {
+  const std::string text = ir_text(emit_only(kBegin + R"(
+template <typename T>
+void f(device T* a, uint i) {
+  T x = a[i];
+  static_assert(sizeof(0.1) == 4 && sizeof(x + 1e-3) == 4 && sizeof(x * 0x1.8p0) == 4 && sizeof(1. + x) == 4, "");
+  a[i] = fmin(1, x / 6 + 0.5) * (x + 0.1) - 1'000.25;
+}
+kernel void k(device float* a, uint i [[thread_position_in_grid]]) { f(a, i); })"));
+  EXPECT_EQ(text.find("double"), std::string::npos) << text;
 }
 
 TEST(RewriteFunctionConstants, ValuesAndDerivedOnes) {
@@ -262,7 +328,8 @@ kernel void k(device C* a, const device half* h, device bfloat* b, uint i [[thre
   C zero = {0, 0};
   C x = i > 3 ? a[i] : C{1, 2};
   C y = i > 3 ? zero : a[0];
-  a[1] = x; a[2] = y;
+  half2 v = i > 3 ? ((const device half2*)h)[i] : half2(-HALF_MAX, 1);
+  a[1] = x; a[2] = y; a[3].re = v.x;
   b[i] = static_cast<bfloat>(h[i]);
   b[i + 1] = bfloat(h[i]);
   b[i + 2] = (bfloat)h[i];
