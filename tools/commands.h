@@ -24,5 +24,6 @@ void add_compile(CLI::App& app, int& status);
 void add_doctor(CLI::App& app, int& status);
 void add_cache(CLI::App& app, int& status);
 void add_run(CLI::App& app, int& status);
+void add_bench(CLI::App& app, int& status);
 
 }  // namespace anymetal::tools

@@ -33,6 +33,7 @@ struct CompileRequest {
   std::vector<uint32_t> threadgroup = {256};
   bool atomic_outputs = false;
   bool why = false;
+  std::string own_only_for_runs;  ///< of the file's own options, ignored
 
   [[nodiscard]] bool is_body() const { return !inputs.empty() || !outputs.empty(); }
 };
@@ -74,6 +75,9 @@ Result<void> read_own_options(std::string_view text, CompileRequest& request) {
   CompileRequest own;
   CLI::App parser;
   add_options(parser, own);
+  // What only a run needs: `anymetal bench` reads the same lines.
+  for (const char* name : {"--grid", "--threadgroup", "--init-value"})
+    parser.add_option(name, request.own_only_for_runs);
   try {
     std::reverse(words.begin(), words.end());  // as CLI11 wants them
     parser.parse(words);

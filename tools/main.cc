@@ -1,6 +1,6 @@
-// The command `anymetal`: runs scripts, shows what the compiler does, says how the machine is,
-// keeps the cache. All of it is in the *_command.cc files; here they are put together, and errors
-// become exit statuses.
+// The command `anymetal`: runs and times scripts, shows what the compiler does, says how the
+// machine is, keeps the cache. All of it is in the *_command.cc files; here they are put together,
+// and errors become exit statuses.
 #include <algorithm>
 #include <cstdio>
 #include <numeric>
@@ -55,6 +55,7 @@ int run(int argc, char** argv) {
   app.footer(
       "Examples:\n"
       "  anymetal run script.py\n"
+      "  anymetal bench script.py\n"
       "  anymetal compile kernels.metal --emit=llvm\n"
       "  anymetal doctor\n\n"
       "Exit status: 0 well; 1 the text or the kernel is wrong, or not supported yet; 2 wrong "
@@ -62,6 +63,7 @@ int run(int argc, char** argv) {
       "3 the machine lacks something; 4 a fault of anymetal. `run` gives the script's.");
   int status = kWell;
   add_run(app, status);
+  add_bench(app, status);
   add_compile(app, status);
   add_doctor(app, status);
   add_cache(app, status);

@@ -1,4 +1,5 @@
-// `anymetal run`: hands over to Python, where the package puts Metal kernels into MLX.
+// `anymetal run`, `bench` and `tune`: hand over to Python, where the package puts Metal kernels
+// into MLX.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -52,10 +53,11 @@ void show_own_package() {
   setenv("PYTHONPATH", path.c_str(), 1);
 }
 
-int run(const std::vector<std::string>& arguments) {
+/// `module` of the package gets all the arguments.
+int run(const char* module, const std::vector<std::string>& arguments) {
   show_own_package();
   const std::string program = python();
-  std::vector<const char*> words{program.c_str(), "-m", "anymetal"};
+  std::vector<const char*> words{program.c_str(), "-m", module};
   for (const std::string& argument : arguments) words.push_back(argument.c_str());
   words.push_back(nullptr);
   execvp(program.c_str(), const_cast<char**>(words.data()));
@@ -81,8 +83,16 @@ void add_run(CLI::App& app, int& status) {
       status = kWrongUsage;
       return;
     }
-    status = run(command->remaining());
+    status = run("anymetal", command->remaining());
   });
+}
+
+void add_bench(CLI::App& app, int& status) {
+  CLI::App* command = app.add_subcommand(
+      "bench", "Times the kernels of a script or of a file, beside what the machine can do");
+  command->prefix_command();
+  command->set_help_flag();  // the other side has the options, and shows them
+  command->callback([command, &status] { status = run("anymetal._bench", command->remaining()); });
 }
 
 }  // namespace anymetal::tools

@@ -26,8 +26,18 @@ def main(arguments: list[str]) -> None:
     if arguments[0] in ("-m", "-c") and len(arguments) < 2:
         print(f"anymetal: {arguments[0]} needs an argument", file=sys.stderr)
         sys.exit(2)
+    emulate()
+    run_program(arguments)
+
+
+def emulate() -> None:
+    """What scripts expect of a Mac beyond MLX."""
     if os.environ.get("ANYMETAL_GATES") != "off":
         emulate_mps_when_imported()
+
+
+def run_program(arguments: list[str]) -> None:
+    """A file, `-m module` or `-c text`, with its own arguments."""
     if arguments[0] == "-m":
         sys.argv = arguments[1:]
         sys.path[0] = ""

@@ -11,6 +11,7 @@
 
 #include "anymetal/core.h"
 #include "anymetal/library.hpp"
+#include "extension/measure_module.h"
 #include "extension/python_arguments.h"
 
 namespace nb = nanobind;
@@ -272,4 +273,5 @@ NB_MODULE(_native, module) {
   module.def("set_buffer_type", &python::set_buffer_type);
   module.def("launches", &library_launches);
   module.def("install_interrupt_handler", &am_install_interrupt_handler);
+  python::add_measure(module);
 }

@@ -101,7 +101,8 @@ Result<void> DeviceState::ready() const {
 }
 
 bool notes_are_read(const Device& device) {
-  return device.settings().trace || device.settings().warn_coverage || capture_is_running();
+  return device.settings().trace || device.settings().warn_coverage || capture_is_running() ||
+         launch_watcher() != nullptr;
 }
 
 std::unique_ptr<Device> Device::create(Settings settings, Engine engine) {

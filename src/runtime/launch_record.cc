@@ -40,6 +40,7 @@ Capture& current() {
   return *instance;
 }
 std::atomic<bool> capturing{false};
+std::atomic<LaunchWatcher*> watching{nullptr};
 
 // A JSON string. Bytes over 0x7f go through as they are: names and texts are UTF-8.
 std::string json_string(std::string_view text) {
@@ -128,6 +129,14 @@ std::string trace_line(const LaunchRecord& record) {
 
 void trace(const LaunchRecord& record) {
   report(trace_line(record));
+}
+
+void watch_launches(LaunchWatcher* watcher) {
+  watching.store(watcher, std::memory_order_release);
+}
+
+LaunchWatcher* launch_watcher() noexcept {
+  return watching.load(std::memory_order_acquire);
 }
 
 bool capture_is_running() {

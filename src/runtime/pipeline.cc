@@ -84,6 +84,17 @@ class CompiledFunction final : public Pipeline {
 
   Result<void> run(const Launch& launch) override {
     ANYMETAL_RETURN_IF_ERROR(validate(launch));
+    LaunchWatcher* watcher = launch_watcher();
+    if (!watcher) return run_valid(launch);
+    watcher->before(*this, launch);
+    const Clock::time_point start = Clock::now();
+    Result<void> result = run_valid(launch);
+    watcher->after(*this, launch, Clock::now() - start, result.ok() ? nullptr : &result.error());
+    return result;
+  }
+
+ private:
+  Result<void> run_valid(const Launch& launch) {
     CompiledKernel* code = code_.get();
     if (!code) {
       ANYMETAL_ASSIGN_OR_RETURN(code, find_code(launch.threadgroup));
@@ -93,7 +104,6 @@ class CompiledFunction final : public Pipeline {
     return run_recorded(*code, launch);
   }
 
- private:
   Result<void> run_recorded(CompiledKernel& code, const Launch& launch) {
     if (!state_->settings.trace && !capture_is_running()) return dispatch(code, launch);
     Clock::time_point start = Clock::now();

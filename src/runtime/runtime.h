@@ -328,8 +328,26 @@ ANYMETAL_PRIVATE_API void install_interrupt_handler();
 [[nodiscard]] ANYMETAL_PRIVATE_API Result<void> start_capture(const std::string& path);
 [[nodiscard]] ANYMETAL_PRIVATE_API Result<void> stop_capture();
 [[nodiscard]] ANYMETAL_PRIVATE_API bool capture_is_running();
-/// Whether a launch's notes are worth making: trace, capture or coverage will read them.
+/// Whether a launch's notes are worth making: trace, capture, coverage or a watcher will read them.
 [[nodiscard]] ANYMETAL_PRIVATE_API bool notes_are_read(const Device& device);
+
+// Watching.
+// -----------------------------------------------------------------------------------------------------------
+
+/// Sees every launch of this process, on the thread that launches (src/measure).
+class LaunchWatcher {
+ public:
+  virtual ~LaunchWatcher() = default;
+  /// The launch is valid; nothing has run yet.
+  virtual void before(Pipeline& pipeline, const Launch& launch) = 0;
+  /// `error` is null if it went well. `duration` has the compilation in it, if this launch was the
+  /// first to need it.
+  virtual void after(Pipeline& pipeline, const Launch& launch, std::chrono::nanoseconds duration,
+                     const Error* error) = 0;
+};
+/// Null: nobody watches. The watcher must live until another is set and no launch is under way.
+ANYMETAL_PRIVATE_API void watch_launches(LaunchWatcher* watcher);
+[[nodiscard]] ANYMETAL_PRIVATE_API LaunchWatcher* launch_watcher() noexcept;
 
 // Reports.
 // ------------------------------------------------------------------------------------------------------------
