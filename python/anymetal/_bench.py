@@ -166,6 +166,9 @@ def print_report(target: str, timed: list[Timed], machine: Machine, turns: int) 
     print(styled("time: median of the turns; ±: half of what the middle half of them spans; first call: with compilation, without cache.\n"
                  "GB/s: bytes of the arguments that the kernel reads or writes, each once. GFLOP/s: counted while it ran; a fused multiply-add is two.\n"
                  "of limit: the nearer one. Over 100 % of the copy: the arguments stay in the caches.", "dim"))
+    noisy = [each.case.name for each in timed if (each.spread or 0) > 0.1]
+    if noisy:
+        print(styled(f"± over 10 % ({', '.join(dict.fromkeys(noisy))}): something else is running on this machine; repeat when it is quiet.", "yellow"))
     if about["executor"] == "reference":
         print(styled("This is the reference executor, which checks everything and is slow: ANYMETAL_EXECUTOR=cpu ANYMETAL_BOUNDS=robust times the fast one.", "yellow"))
 
