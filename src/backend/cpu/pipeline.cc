@@ -14,6 +14,7 @@
 #include "backend/cpu/math/math_library.h"
 #include "backend/cpu/poll_stop.h"
 #include "backend/cpu/scalar_passes.h"
+#include "backend/cpu/simplify_extrema.h"
 #include "backend/cpu/widen_narrow_floats.h"
 #include "backend/define_behaviour.h"
 #include "backend/llvm_passes.h"
@@ -137,6 +138,9 @@ constexpr Pass kPasses[] = {
        widen_narrow_floats(*c.function, has_half_arithmetic());
        c.passes.run(*c.function, llvm::EarlyCSEPass());
      }>},
+    // After all that would take a comparison and a select for something else.
+    {"simplify-extrema", "makes maxima and minima of numbers one instruction",
+     plain<[](Compilation& c) { simplify_extrema(*c.function); }>},
     // Last: loops have their final form, and nothing has to keep the polling.
     {"poll-stop", "lets loops that may never end look whether they are to stop",
      plain<[](Compilation& c) { poll_stop(*c.function, c.passes); }>},

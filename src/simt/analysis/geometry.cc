@@ -71,7 +71,12 @@ Shape position_shape(const PositionRule& rule, const Geometry& geometry) {
   }
   if (rule.grid_axis >= 0)
     zeros = std::min(zeros, trailing_zeros(geometry.dispatch_size[rule.grid_axis]));
-  return Shape::pattern(std::move(offsets), zeros);
+  // Chunks count on unless a multiple of the modulus lies within a step.
+  std::optional<int64_t> next;
+  if (chunk % rule.divisor == 0 &&
+      (rule.modulus == 0 || uint64_t{rule.modulus} * rule.divisor % step == 0))
+    next = chunk / rule.divisor;
+  return Shape::pattern(std::move(offsets), zeros, next);
 }
 
 }  // namespace anymetal::simt

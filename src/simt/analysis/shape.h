@@ -6,6 +6,7 @@
 #include <llvm/Support/MathExtras.h>
 
 #include <cstdint>
+#include <optional>
 
 namespace anymetal::simt {
 
@@ -24,8 +25,10 @@ class Shape {
   Shape() = default;
   static Shape uniform(unsigned zeros = 0) { return Shape(Kind::uniform, {}, zeros); }
   static Shape varying() { return Shape(Kind::varying, {}, 0); }
-  static Shape pattern(Offsets offsets, unsigned zeros = 0) {
-    return Shape(Kind::pattern, std::move(offsets), zeros);
+  static Shape pattern(Offsets offsets, unsigned zeros = 0, std::optional<int64_t> next = {}) {
+    Shape shape(Kind::pattern, std::move(offsets), zeros);
+    shape.next_ = next;
+    return shape;
   }
   /// 0, stride, 2 * stride, ...; stride 0: the same within a chunk.
   static Shape affine(unsigned chunk, int64_t stride, unsigned zeros = 0);
@@ -41,6 +44,16 @@ class Shape {
   /// Of lane i, if it has a base.
   [[nodiscard]] int64_t offset(unsigned lane) const {
     return kind_ == Kind::pattern ? offsets_[lane] : 0;
+  }
+  /// How far a chunk's lane 0 is from that of the chunk before it, where that is one constant for
+  /// all chunks of a step: one scalar then holds all of them.
+  [[nodiscard]] std::optional<int64_t> next() const {
+    return kind_ == Kind::uniform ? std::optional<int64_t>(0) : next_;
+  }
+  [[nodiscard]] Shape without_next() const {
+    Shape shape = *this;
+    shape.next_.reset();
+    return shape;
   }
   /// Of a pattern.
   [[nodiscard]] unsigned lanes() const { return unsigned(offsets_.size()); }
@@ -60,6 +73,7 @@ class Shape {
   Kind kind_ = Kind::unknown;
   uint8_t zeros_ = 0;
   Offsets offsets_;
+  std::optional<int64_t> next_;
 };
 
 inline bool Shape::is_flat() const {

@@ -16,6 +16,7 @@ unsigned trailing_zeros(uint64_t value) {
   return value == 0 ? 63 : unsigned(std::countr_zero(value));
 }
 
+/// Of operations for which function(a + b) isn't function(a) + function(b), too.
 template <class Function>
 Shape map_offsets(const Shape& shape, unsigned chunk, unsigned zeros, Function function) {
   Offsets offsets(chunk);
@@ -28,6 +29,16 @@ Shape map_offsets(const Shape& shape, unsigned chunk, unsigned zeros, Function f
   return Shape::pattern(std::move(offsets), zeros);
 }
 
+/// Of operations that differences between chunks go through as those between lanes do.
+template <class Function>
+Shape map_linear(const Shape& shape, unsigned chunk, unsigned zeros, Function function) {
+  const Shape made = map_offsets(shape, chunk, zeros, function);
+  if (made.is_uniform() || !shape.next()) return made;
+  Offsets offsets(chunk);
+  for (unsigned lane = 0; lane < chunk; ++lane) offsets[lane] = made.offset(lane);
+  return Shape::pattern(std::move(offsets), zeros, function(*shape.next()));
+}
+
 /// a op b lane by lane, of operations that offsets go through unchanged.
 template <class Function>
 Shape combine(const Shape& a, const Shape& b, unsigned chunk, unsigned zeros, Function function) {
@@ -35,7 +46,15 @@ Shape combine(const Shape& a, const Shape& b, unsigned chunk, unsigned zeros, Fu
   Offsets offsets(chunk);
   for (unsigned lane = 0; lane < chunk; ++lane)
     offsets[lane] = function(a.offset(lane), b.offset(lane));
-  return Shape::pattern(std::move(offsets), zeros);
+  std::optional<int64_t> next;
+  if (a.next() && b.next()) next = function(*a.next(), *b.next());
+  return Shape::pattern(std::move(offsets), zeros, next);
+}
+
+bool is_position_in_threadgroup(const llvm::Value* value) {
+  const llvm::StringRef name = callee_name(value);
+  return name.starts_with("am.thread_position_in_threadgroup.") ||
+         name == "am.thread_index_in_threadgroup";
 }
 
 const llvm::AllocaInst* find_variable(const llvm::Value* pointer) {
@@ -158,7 +177,9 @@ Shape ShapeAnalysis::of_phi(const llvm::PHINode& phi) const {
     }
     if (joined.is_varying()) continue;
     const unsigned zeros = std::min(shape.zeros(), joined.zeros());
+    const bool same = shape.next() == joined.next();
     joined = combine(shape, joined, geometry_.chunk, zeros, [](int64_t a, int64_t) { return a; });
+    if (!same) joined = joined.without_next();
   }
   if (joined.is_unknown()) return joined;
   if (flow_.is_uniform(&phi)) return Shape::uniform(joined.is_varying() ? 0 : joined.zeros());
@@ -209,15 +230,15 @@ Shape ShapeAnalysis::of_binary(const llvm::BinaryOperator& operation) const {
     case llvm::Instruction::Mul:
       if (number) {
         const int64_t factor = number->getSExtValue();
-        return map_offsets(a, chunk, a.zeros() + b.zeros(),
-                           [factor](int64_t o) { return o * factor; });
+        return map_linear(a, chunk, a.zeros() + b.zeros(),
+                          [factor](int64_t o) { return o * factor; });
       }
       return flat ? Shape::affine(chunk, 0, a.zeros() + b.zeros()) : Shape::varying();
     case llvm::Instruction::Shl:
       if (number && number->getZExtValue() < 63) {
         const auto amount = number->getZExtValue();
-        return map_offsets(a, chunk, unsigned(a.zeros() + amount),
-                           [amount](int64_t o) { return int64_t(uint64_t(o) << amount); });
+        return map_linear(a, chunk, unsigned(a.zeros() + amount),
+                          [amount](int64_t o) { return int64_t(uint64_t(o) << amount); });
       }
       return flat ? Shape::affine(chunk, 0) : Shape::varying();
     case llvm::Instruction::And:
@@ -252,11 +273,17 @@ Shape ShapeAnalysis::of_cast(const llvm::CastInst& cast) const {
     case llvm::Instruction::SExt:
     case llvm::Instruction::ZExt: {
       if (cast.getType()->isVectorTy()) break;
-      if (shape.is_flat() || shape.stays_below_zeros() || is_signed_index(&cast)) return shape;
+      if (is_signed_index(&cast)) return shape;
+      // A lane that isn't active may wrap around, below 0 that is: lane 0 must not.
       const auto* sum = llvm::dyn_cast<llvm::OverflowingBinaryOperator>(cast.getOperand(0));
-      if (sum && (cast.getOpcode() == llvm::Instruction::SExt ? sum->hasNoSignedWrap()
-                                                              : sum->hasNoUnsignedWrap()))
+      if (sum && (cast.getOpcode() == llvm::Instruction::SExt
+                      ? sum->hasNoSignedWrap()
+                      : sum->hasNoUnsignedWrap() && sum->getOpcode() != llvm::Instruction::Sub))
         return shape;
+      // Positions in a threadgroup are small; of other chunks nobody knows whether they wrap
+      // around.
+      if (shape.is_flat() || shape.stays_below_zeros())
+        return is_position_in_threadgroup(cast.getOperand(0)) ? shape : shape.without_next();
       break;
     }
     case llvm::Instruction::AddrSpaceCast:

@@ -102,7 +102,7 @@ void Vectorizer::make_slots() {
                                       phi.getName() + ".slot"));
         }
       } else {
-        for (unsigned chunk = 0; chunk < (shape.is_uniform() ? 1 : chunks_); ++chunk)
+        for (unsigned chunk = 0; chunk < scalar_count(shape); ++chunk)
           slots.push_back(make_slot(phi.getType(), phi.getName() + ".slot"));
       }
     }

@@ -65,6 +65,10 @@ class Vectorizer {
   // Values: vectorizer_values.cc.
   [[nodiscard]] llvm::Type* lane_type(llvm::Type* type) const;
   [[nodiscard]] llvm::Value* splat(llvm::Value* value);
+  /// How many scalars hold a value that has a base.
+  [[nodiscard]] unsigned scalar_count(const Shape& shape) const {
+    return shape.next() ? 1 : chunks_;
+  }
   [[nodiscard]] llvm::Value* scalar(const llvm::Value* value, unsigned chunk);
   [[nodiscard]] llvm::Value* vector(const llvm::Value* value, unsigned chunk,
                                     unsigned component = 0);
@@ -98,7 +102,8 @@ class Vectorizer {
   void emit_intrinsic(llvm::IntrinsicInst& call);
   void emit_lane_calls(llvm::CallInst& call);
   void emit_all_lanes(llvm::CallInst& call);
-  llvm::Value* holds_for_all(const llvm::ICmpInst& compare, unsigned chunk);
+  llvm::Value* holds_for_all(const llvm::ICmpInst& compare, unsigned chunk, bool in_all_chunks);
+  [[nodiscard]] bool is_asked_once(const llvm::ICmpInst& compare) const;
 
   // Memory: vectorizer_memory.cc.
   void emit_load(llvm::LoadInst& load);

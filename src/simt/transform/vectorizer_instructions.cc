@@ -49,7 +49,7 @@ void Vectorizer::emit(llvm::Instruction& instruction) {
   const Shape shape = shapes_.of(&instruction);
   if (shape.has_base()) {
     Values values;
-    for (unsigned chunk = 0; chunk < (shape.is_uniform() ? 1 : chunks_); ++chunk)
+    for (unsigned chunk = 0; chunk < scalar_count(shape); ++chunk)
       values.push_back(clone_scalar(instruction, chunk));
     return define(instruction, std::move(values));
   }
@@ -471,7 +471,7 @@ bool Vectorizer::emit_position(llvm::CallInst& call, llvm::StringRef name) {
         builder_.getInt32(geometry_.dispatch_size[at]));
   }
   Values values;
-  for (unsigned chunk = 0; chunk < (shape.is_uniform() ? 1 : chunks_); ++chunk) {
+  for (unsigned chunk = 0; chunk < scalar_count(shape); ++chunk) {
     llvm::Value* index = first_index(chunk);
     if (shape.is_varying())
       index =
@@ -547,7 +547,7 @@ void Vectorizer::emit_call(llvm::CallInst& call) {
   const Shape shape = shapes_.of(&call);
   if (shape.has_base() && reference->builtin->memory == builtins::Memory::none) {
     Values values;
-    for (unsigned chunk = 0; chunk < (shape.is_uniform() ? 1 : chunks_); ++chunk)
+    for (unsigned chunk = 0; chunk < scalar_count(shape); ++chunk)
       values.push_back(clone_scalar(call, chunk));
     return define(call, std::move(values));
   }
@@ -560,7 +560,7 @@ void Vectorizer::emit_intrinsic(llvm::IntrinsicInst& call) {
   if (id == llvm::Intrinsic::trap || id == llvm::Intrinsic::donothing) return;
   if (shape.has_base() && !call.mayReadOrWriteMemory()) {
     Values values;
-    for (unsigned chunk = 0; chunk < (shape.is_uniform() ? 1 : chunks_); ++chunk)
+    for (unsigned chunk = 0; chunk < scalar_count(shape); ++chunk)
       values.push_back(clone_scalar(call, chunk));
     return define(call, std::move(values));
   }
@@ -599,9 +599,19 @@ void Vectorizer::emit_intrinsic(llvm::IntrinsicInst& call) {
   define(call, std::move(values));
 }
 
-/// Whether a comparison holds for all lanes of a chunk, asked with scalars: the greatest lane is
-/// still below the limit. False where lanes wrap around. Null if their values aren't known enough.
-llvm::Value* Vectorizer::holds_for_all(const llvm::ICmpInst& compare, unsigned chunk) {
+/// Whether the last chunk says for all.
+bool Vectorizer::is_asked_once(const llvm::ICmpInst& compare) const {
+  const Shape a = shapes_.of(compare.getOperand(0)), b = shapes_.of(compare.getOperand(1));
+  const Shape& index = a.is_uniform() ? b : a;
+  return (a.is_uniform() || b.is_uniform()) && index.kind() == Shape::Kind::pattern &&
+         !index.is_flat() && index.next() && *index.next() >= 0 && *index.next() <= INT16_MAX;
+}
+
+/// Whether a comparison holds for all lanes of a chunk, or of all chunks, asked with scalars: the
+/// greatest lane is still below the limit. False where lanes wrap around. Null if their values
+/// aren't known enough.
+llvm::Value* Vectorizer::holds_for_all(const llvm::ICmpInst& compare, unsigned chunk,
+                                       bool in_all_chunks) {
   using llvm::CmpInst;
   const llvm::Value *index = compare.getOperand(0), *limit = compare.getOperand(1);
   CmpInst::Predicate predicate = compare.getPredicate();
@@ -620,6 +630,7 @@ llvm::Value* Vectorizer::holds_for_all(const llvm::ICmpInst& compare, unsigned c
     if (shape.offset(lane) < 0 || shape.offset(lane) > INT16_MAX) return nullptr;
     most = std::max(most, shape.offset(lane));
   }
+  if (in_all_chunks) most += int64_t(chunks_ - 1) * *shape.next();
   llvm::Type* type = index->getType();
   if (type->getIntegerBitWidth() < 32) return nullptr;
   llvm::Value* distance = llvm::ConstantInt::get(type, uint64_t(most));
@@ -668,11 +679,12 @@ llvm::Value* Vectorizer::holds_for_all(const llvm::ICmpInst& compare, unsigned c
 void Vectorizer::emit_all_lanes(llvm::CallInst& call) {
   const llvm::Value* condition = call.getArgOperand(0);
   const auto* compare = llvm::dyn_cast<llvm::ICmpInst>(condition);
+  const bool once = compare && is_asked_once(*compare);
   llvm::Value* all = nullptr;
   llvm::Value* lanes = nullptr;
   for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
-    llvm::Value* holds = compare ? holds_for_all(*compare, chunk) : nullptr;
-    if (holds) all = all ? builder_.CreateAnd(all, holds) : holds;
+    llvm::Value* holds = compare ? holds_for_all(*compare, once ? 0 : chunk, once) : nullptr;
+    if (holds && !(once && chunk != 0)) all = all ? builder_.CreateAnd(all, holds) : holds;
     llvm::Value* wanted = holds ? mask(chunk) : and_mask(mask(chunk), vector(condition, chunk));
     lanes = lanes && !is_all_ones(lanes) ? and_mask(wanted, lanes) : wanted;
   }

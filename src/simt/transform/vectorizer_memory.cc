@@ -81,7 +81,7 @@ void Vectorizer::emit_inside(llvm::CallInst& call) {
   const Shape shape = shapes_.of(offset);
   Values values;
   if (shapes_.of(&call).has_base()) {
-    const unsigned count = shapes_.of(&call).is_uniform() ? 1 : chunks_;
+    const unsigned count = scalar_count(shapes_.of(&call));
     for (unsigned chunk = 0; chunk < count; ++chunk)
       values.push_back(builder_.CreateICmpULT(scalar(offset, chunk), scalar(limit, chunk)));
     return define(call, std::move(values));
@@ -564,7 +564,7 @@ void Vectorizer::emit_atomic(llvm::Instruction& instruction) {
   const bool in_threadgroup = pointer->getType()->getPointerAddressSpace() == kThreadgroupSpace;
   Values values;
   if (auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction); load && shape.has_base()) {
-    for (unsigned chunk = 0; chunk < (shape.is_uniform() ? 1 : chunks_); ++chunk) {
+    for (unsigned chunk = 0; chunk < scalar_count(shape); ++chunk) {
       llvm::Value* from = scalar(pointer, chunk);
       from = safe_pointer(from, shape.is_uniform() ? access_any(inside) : access_any(inside, chunk),
                           false);

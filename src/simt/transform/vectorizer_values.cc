@@ -33,7 +33,15 @@ llvm::Value* Vectorizer::scalar(const llvm::Value* value, unsigned chunk) {
     return const_cast<llvm::Constant*>(constant);
   const auto found = values_.find(value);
   if (found == values_.end()) return llvm::PoisonValue::get(value->getType());  // failed before
-  return found->second[shapes_.of(value).is_uniform() ? 0 : chunk];
+  const Shape shape = shapes_.of(value);
+  if (!shape.next()) return found->second[chunk];
+  llvm::Value* first = found->second[0];
+  const int64_t distance = *shape.next() * int64_t(chunk);
+  if (distance == 0) return first;
+  if (first->getType()->isPointerTy())
+    return builder_.CreateConstGEP1_64(builder_.getInt8Ty(), first, uint64_t(distance));
+  return builder_.CreateAdd(first,
+                            llvm::ConstantInt::get(first->getType(), uint64_t(distance), true));
 }
 
 /// The offsets of a pattern, as a constant vector.
