@@ -21,6 +21,7 @@
 #include "simt/analysis/control_flow.h"
 #include "simt/analysis/uniformity.h"
 #include "simt/threadgroup_frame.h"
+#include "simt/transform/order_steps.h"
 
 namespace anymetal::simt {
 namespace {
@@ -517,6 +518,7 @@ Result<uint32_t> split_regions(llvm::Function*& function, const Geometry& geomet
     function->getArg(1)->replaceAllUsesWith(
         llvm::ConstantInt::get(function->getArg(1)->getType(), 0));
   } else {
+    order_steps(*function);
     ANYMETAL_ASSIGN_OR_RETURN(regions, RegionSplitter(*function, geometry).run());
     llvm::DominatorTree dominators(*function);
   }
