@@ -234,8 +234,11 @@ Result<Measurement> measure_all(const Function& function, const Format& format,
       }
       for (size_t i = 0; i < count; ++i) judge.judge({uint32_t(first + i), 0, 0}, results.get(i));
     }
-    const std::lock_guard lock(mutex);
-    out.add(judge.measurement());
+    {
+      const std::lock_guard lock(mutex);
+      out.add(judge.measurement());
+    }
+    mpfr_free_cache2(MPFR_FREE_LOCAL_CACHE);  // what MPFR keeps for this thread
   };
   std::vector<std::thread> workers;
   for (unsigned i = 0; i < std::max(threads, 1u); ++i) workers.emplace_back(work);
