@@ -15,6 +15,7 @@
 #include <llvm/Transforms/Utils/Cloning.h>
 
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -22,6 +23,7 @@
 #include "simt/analysis/uniformity.h"
 #include "simt/threadgroup_frame.h"
 #include "simt/transform/order_steps.h"
+#include "simt/transform/repair_dominance.h"
 
 namespace anymetal::simt {
 namespace {
@@ -40,22 +42,31 @@ class RegionSplitter {
     split_at_barriers();
     find_heads();
     isolate_heads();
-    find_regions();
-    const Uniformity uniformity(
-        function_,
-        [this](const llvm::Value* value) {
-          return value == step() ||
-                 llvm::isa<llvm::AllocaInst, llvm::AtomicRMWInst, llvm::AtomicCmpXchgInst>(value);
-        },
-        [](const llvm::Value*) { return false; });
-    ANYMETAL_RETURN_IF_ERROR(check_ways(uniformity));
-    place_slots(uniformity);
+    for (;;) {
+      find_regions();
+      uniformity_.emplace(
+          function_,
+          [this](const llvm::Value* value) {
+            return value == step() ||
+                   llvm::isa<llvm::AllocaInst, llvm::AtomicRMWInst, llvm::AtomicCmpXchgInst>(value);
+          },
+          [](const llvm::Value*) { return false; });
+      find_ways();
+      llvm::BasicBlock* parting = find_parting();
+      if (!parting) break;
+      if (!join_ways(*parting))
+        return unsupported_error(
+            "no form in vectors for a barrier that simdgroups may come to differently");
+    }
+    place_slots(*uniformity_);
     widen_private_variables();
     make_loops();
     return uint32_t(heads_.size());
   }
 
  private:
+  using Ways = std::set<llvm::BasicBlock*>;
+
   [[nodiscard]] llvm::Argument* step() const { return function_.getArg(1); }
 
   /// Variables, members of the frame and what follows from them alone stay in a block of their own,
@@ -158,38 +169,88 @@ class RegionSplitter {
     }
   }
 
-  using Ways = std::set<llvm::BasicBlock*>;
-
-  /// All steps must go from a region to the same next one.
-  Result<void> check_ways(const Uniformity& uniformity) {
-    std::map<llvm::BasicBlock*, Ways> ways;  // heads that a block leads to; null: the end
+  /// The heads that each block leads to; null: the end.
+  void find_ways() {
+    ways_.clear();
     for (bool changed = true; changed;) {
       changed = false;
       for (llvm::BasicBlock& block : function_) {
         if (&block == entry_) continue;
-        Ways& mine = ways[&block];
+        Ways& mine = ways_[&block];
         const size_t before = mine.size();
         if (llvm::succ_empty(&block)) mine.insert(nullptr);
         for (llvm::BasicBlock* next : llvm::successors(&block)) {
-          if (heads_.contains(next))
-            mine.insert(next);
-          else
-            mine.insert(ways[next].begin(), ways[next].end());
+          const Ways further = ways_through(next);
+          mine.insert(further.begin(), further.end());
         }
         changed |= mine.size() != before;
       }
     }
+  }
+
+  Ways ways_through(llvm::BasicBlock* block) {
+    return heads_.contains(block) ? Ways{block} : ways_[block];
+  }
+
+  /// All steps must go from a region to the same next one: a block where they don't.
+  llvm::BasicBlock* find_parting() {
     for (llvm::BasicBlock& block : function_) {
-      if (llvm::succ_size(&block) < 2 || !uniformity.has_divergent_end(block)) continue;
+      if (llvm::succ_size(&block) < 2 || !uniformity_->has_divergent_end(block)) continue;
       std::set<Ways> different;
-      for (llvm::BasicBlock* next : llvm::successors(&block))
-        different.insert(heads_.contains(next) ? Ways{next} : ways[next]);
-      if (different.size() > 1 || different.begin()->size() > 1) {
-        return unsupported_error(
-            "no form in vectors for a barrier that simdgroups may come to differently");
-      }
+      for (llvm::BasicBlock* next : llvm::successors(&block)) different.insert(ways_through(next));
+      if (different.size() > 1 || different.begin()->size() > 1) return &block;
     }
-    return {};
+    return nullptr;
+  }
+
+  /// Where steps part for two regions of which the first leads to the second alone, as over a part
+  /// that only steps with lanes have to do: all go to the first, and those that meant the second
+  /// leave it at once.
+  bool join_ways(llvm::BasicBlock& parting) {
+    const Ways& ways = ways_[&parting];
+    if (ways.size() != 2 || ways.contains(nullptr)) return false;
+    llvm::BasicBlock *first = *ways.begin(), *second = *std::next(ways.begin());
+    if (ways_[first] != Ways{second}) std::swap(first, second);
+    if (ways_[first] != Ways{second} || ways_[second] == Ways{first}) return false;
+    const llvm::BasicBlock* region = region_of(&parting);
+    std::vector<llvm::BasicBlock*> in, over;  // blocks on the edges to the one and the other
+    for (llvm::BasicBlock* before : predecessors_of(first))
+      in.push_back(llvm::SplitEdge(before, first));
+    for (llvm::BasicBlock* before : predecessors_of(second)) {
+      if (region_of(before) == region) over.push_back(llvm::SplitEdge(before, second));
+    }
+    llvm::BasicBlock* gate = llvm::BasicBlock::Create(context_, "gate", &function_, first);
+    llvm::IRBuilder<> builder(gate);
+    const auto edges = unsigned(in.size() + over.size());
+    llvm::PHINode* enters = builder.CreatePHI(builder.getInt1Ty(), edges, "enters");
+    for (llvm::BasicBlock* edge : in) enters->addIncoming(builder.getTrue(), edge);
+    for (llvm::BasicBlock* edge : over) enters->addIncoming(builder.getFalse(), edge);
+    for (llvm::PHINode& phi : llvm::make_early_inc_range(first->phis())) {
+      phi.moveBefore(*gate, gate->end());
+      for (llvm::BasicBlock* edge : over)
+        phi.addIncoming(llvm::PoisonValue::get(phi.getType()), edge);
+    }
+    for (llvm::PHINode& phi : second->phis()) {
+      llvm::PHINode* passed = builder.CreatePHI(phi.getType(), edges);
+      for (llvm::BasicBlock* edge : in)
+        passed->addIncoming(llvm::PoisonValue::get(phi.getType()), edge);
+      for (llvm::BasicBlock* edge : over)
+        passed->addIncoming(phi.removeIncomingValue(edge, false), edge);
+      phi.addIncoming(passed, gate);
+    }
+    for (llvm::BasicBlock* edge : in) edge->getTerminator()->setSuccessor(0, gate);
+    for (llvm::BasicBlock* edge : over) edge->getTerminator()->setSuccessor(0, gate);
+    builder.CreateCondBr(enters, first, second);
+    heads_.remove(first);
+    heads_.insert(gate);
+    repair_dominance(function_);
+    isolate_heads();
+    return true;
+  }
+
+  static std::vector<llvm::BasicBlock*> predecessors_of(llvm::BasicBlock* block) {
+    const llvm::SetVector<llvm::BasicBlock*> before(llvm::pred_begin(block), llvm::pred_end(block));
+    return {before.begin(), before.end()};
   }
 
   [[nodiscard]] llvm::BasicBlock* region_of(llvm::BasicBlock* block) const {
@@ -477,6 +538,8 @@ class RegionSplitter {
   llvm::SetVector<llvm::BasicBlock*> heads_;
   std::set<llvm::BasicBlock*> with_barrier_, shared_;
   llvm::DenseMap<llvm::BasicBlock*, llvm::BasicBlock*> region_;
+  std::optional<Uniformity> uniformity_;
+  std::map<llvm::BasicBlock*, Ways> ways_;
   std::map<llvm::Value*, Slot> slots_;
   std::map<llvm::Instruction*, llvm::PHINode*> shared_with_;
   std::set<llvm::Instruction*> is_phi_load_;
