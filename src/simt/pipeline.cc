@@ -10,6 +10,7 @@
 #include <llvm/Transforms/Scalar/SROA.h>
 #include <llvm/Transforms/Scalar/Scalarizer.h>
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
+#include <llvm/Transforms/Utils/BasicBlockUtils.h>
 #include <llvm/Transforms/Utils/Cloning.h>
 #include <llvm/Transforms/Utils/FixIrreducible.h>
 #include <llvm/Transforms/Utils/LCSSA.h>
@@ -61,6 +62,32 @@ class Passes {
   llvm::ModuleAnalysisManager modules_;
 };
 
+/// The scalars that a variable is made of, if they have one type.
+llvm::Type* scalar_of(llvm::Type* type) {
+  while (type->isArrayTy()) type = type->getArrayElementType();
+  type = type->getScalarType();
+  return type->isStructTy() ? nullptr : type;
+}
+
+/// Zeros for a variable of the thread's own, one whole element after the other: bytes would keep it
+/// from being laid out with the lanes side by side. False: not such a case.
+bool expand_zeros(llvm::MemSetInst& set) {
+  auto* variable = llvm::dyn_cast<llvm::AllocaInst>(set.getDest()->stripPointerCasts());
+  const auto* value = llvm::dyn_cast<llvm::ConstantInt>(set.getValue());
+  const auto* bytes = llvm::dyn_cast<llvm::ConstantInt>(set.getLength());
+  if (!variable || !value || !value->isZero() || !bytes) return false;
+  llvm::Type* element = scalar_of(variable->getAllocatedType());
+  if (!element) return false;
+  const uint64_t size = set.getDataLayout().getTypeStoreSize(element);
+  if (size == 0 || bytes->getZExtValue() % size != 0 || bytes->getZExtValue() == 0) return false;
+  const auto [place, index] = llvm::SplitBlockAndInsertSimpleForLoop(
+      llvm::ConstantInt::get(bytes->getType(), bytes->getZExtValue() / size), &set);
+  llvm::IRBuilder<> builder(place);
+  builder.CreateStore(llvm::Constant::getNullValue(element),
+                      builder.CreateGEP(element, set.getDest(), index));
+  return true;
+}
+
 /// Copies become loops, which go the way of all loops.
 void expand_memory_intrinsics(llvm::Function& function, Passes& passes) {
   llvm::SmallVector<llvm::MemIntrinsic*, 4> found;
@@ -75,8 +102,8 @@ void expand_memory_intrinsics(llvm::Function& function, Passes& passes) {
       if (!llvm::expandMemMoveAsLoop(
               move, passes.functions().getResult<llvm::TargetIRAnalysis>(function)))
         continue;
-    } else {
-      llvm::expandMemSetAsLoop(llvm::cast<llvm::MemSetInst>(intrinsic));
+    } else if (auto* set = llvm::cast<llvm::MemSetInst>(intrinsic); !expand_zeros(*set)) {
+      llvm::expandMemSetAsLoop(set);
     }
     intrinsic->eraseFromParent();
     passes.functions().clear();

@@ -320,6 +320,55 @@ TEST(CpuBackend, LoopsThatThreadsShareEndForEachThread) {
   for (const auto& [name, predicate] : down) check(name, predicate, true);
 }
 
+// A thread's own array begins with zeros, written by elements: its lanes lie side by side, so that
+// nothing is gathered.
+TEST(CpuBackend, ArraysOfThreadsLieSideBySide) {
+  auto kernel = compile(cpu_backend(), R"(
+declare i32 @am.thread_position_in_grid.x()
+declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
+define void @k(ptr addrspace(1) %out, ptr addrspace(1) %numbers) {
+entry:
+  %s = alloca [64 x i32], align 16
+  call void @llvm.memset.p0.i64(ptr %s, i8 0, i64 256, i1 false)
+  %n = load i32, ptr addrspace(1) %numbers
+  %i = call i32 @am.thread_position_in_grid.x()
+  br label %fill
+fill:
+  %j = phi i32 [ 0, %entry ], [ %j.next, %fill ]
+  %to = getelementptr [64 x i32], ptr %s, i64 0, i32 %j
+  %v = add i32 %i, %j
+  store i32 %v, ptr %to
+  %j.next = add i32 %j, 2
+  %more = icmp ult i32 %j.next, %n
+  br i1 %more, label %fill, label %add
+add:
+  %k = phi i32 [ 0, %fill ], [ %k.next, %add ]
+  %sum = phi i32 [ 0, %fill ], [ %sum.next, %add ]
+  %from = getelementptr [64 x i32], ptr %s, i64 0, i32 %k
+  %w = load i32, ptr %from
+  %sum.next = add i32 %sum, %w
+  %k.next = add i32 %k, 1
+  %goes = icmp ult i32 %k.next, 64
+  br i1 %goes, label %add, label %end
+end:
+  %iw = zext i32 %i to i64
+  %at = getelementptr i32, ptr addrspace(1) %out, i64 %iw
+  store i32 %sum.next, ptr addrspace(1) %at
+  ret void
+}
+)",
+                        {{"out", "int"}, {"numbers", "int"}}, {64});
+  ASSERT_TRUE(kernel);
+  EXPECT_TRUE(kernel->remarks().empty()) << kernel->remarks()[0].text;
+  std::vector<int32_t> out(100, -1), numbers = {40}, expected(100);
+  for (int32_t i = 0; i < 100; ++i) {
+    for (int32_t j = 0; j < 40; j += 2) expected[size_t(i)] += i + j;
+  }
+  const auto result = reference::run(*kernel, {100}, {64}, {argument(out), argument(numbers)});
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  EXPECT_EQ(out, expected);
+}
+
 TEST(CpuBackend, StopsLoopsThatNeverEnd) {
   auto kernel = compile(cpu_backend(), R"(
 define void @k(ptr addrspace(1) %x) {
