@@ -1,6 +1,7 @@
 #include "api/launch.h"
 
 #include <fmt/format.h>
+#include <pthread.h>
 
 #include <algorithm>
 
@@ -23,8 +24,14 @@ class PreparedCache {
   using Kernel = std::shared_ptr<const PreparedKernel>;
 
   static PreparedCache& instance() {
-    static PreparedCache cache;
-    return cache;
+    // Never destroyed. A fork waits until no other thread holds the lock, which the child could
+    // never get.
+    static auto* cache = [] {
+      ::pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); },
+                       [] { instance().mutex_.unlock(); });
+      return new PreparedCache;
+    }();
+    return *cache;
   }
 
   Kernel find(const std::string& key) {
@@ -34,10 +41,11 @@ class PreparedCache {
   }
 
   void add(const std::string& key, Kernel kernel) {
+    std::unordered_map<std::string, Kernel> old;  // freed without the lock: a fork may wait for it
     const std::lock_guard lock(mutex_);
     // Programs that make up texts as they go would grow it without end; whoever uses a kernel holds
     // it anyway.
-    if (kernels_.size() >= kLimit) kernels_.clear();
+    if (kernels_.size() >= kLimit) old.swap(kernels_);
     kernels_.emplace(key, std::move(kernel));
   }
 
