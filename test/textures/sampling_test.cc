@@ -17,7 +17,7 @@ struct Image {
   int width = 1, height = 1, depth = 1;
   std::vector<std::array<float, 4>> texels;
   [[nodiscard]] const std::array<float, 4>& at(int x, int y, int z) const {
-    return texels[size_t((z * height + y) * width + x)];
+    return texels[(size_t(z) * size_t(height) + size_t(y)) * size_t(width) + size_t(x)];
   }
 };
 
@@ -102,7 +102,7 @@ Image random_image(int width, int height, int depth, uint32_t seed) {
   std::mt19937 random(seed);
   std::uniform_real_distribution<float> value(-1, 1);
   Image image{width, height, depth, {}};
-  image.texels.resize(size_t(width * height * depth));
+  image.texels.resize(size_t(width) * size_t(height) * size_t(depth));
   for (auto& texel : image.texels)
     for (float& c : texel) c = value(random);
   return image;
