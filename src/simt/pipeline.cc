@@ -25,6 +25,7 @@
 #include "simt/analysis/geometry.h"
 #include "simt/analysis/shape_analysis.h"
 #include "simt/simt.h"
+#include "simt/transform/form_matrices.h"
 #include "simt/transform/guard_accesses.h"
 #include "simt/transform/repair_dominance.h"
 #include "simt/transform/separate_full_turns.h"
@@ -88,13 +89,34 @@ bool expand_zeros(llvm::MemSetInst& set) {
   return true;
 }
 
-/// Copies become loops, which go the way of all loops.
+/// What a few words long copies are: a load and a store.
+bool copy_as_vector(llvm::MemIntrinsic& intrinsic) {
+  constexpr uint64_t kMost = 64;
+  auto* copy = llvm::dyn_cast<llvm::MemTransferInst>(&intrinsic);
+  auto* length = copy ? llvm::dyn_cast<llvm::ConstantInt>(copy->getLength()) : nullptr;
+  if (!length || copy->isVolatile() || length->getZExtValue() % 4 != 0 ||
+      length->getZExtValue() > kMost || length->isZero())
+    return false;
+  llvm::IRBuilder<> builder(copy);
+  auto* type =
+      llvm::FixedVectorType::get(builder.getInt32Ty(), unsigned(length->getZExtValue() / 4));
+  llvm::Value* value =
+      builder.CreateAlignedLoad(type, copy->getRawSource(), copy->getSourceAlign().valueOrOne());
+  builder.CreateAlignedStore(value, copy->getRawDest(), copy->getDestAlign().valueOrOne());
+  return true;
+}
+
+/// Other copies become loops, which go the way of all loops.
 void expand_memory_intrinsics(llvm::Function& function, Passes& passes) {
   llvm::SmallVector<llvm::MemIntrinsic*, 4> found;
   for (llvm::Instruction& instruction : llvm::instructions(function)) {
     if (auto* copy = llvm::dyn_cast<llvm::MemIntrinsic>(&instruction)) found.push_back(copy);
   }
   for (llvm::MemIntrinsic* intrinsic : found) {
+    if (copy_as_vector(*intrinsic)) {
+      intrinsic->eraseFromParent();
+      continue;
+    }
     if (auto* copy = llvm::dyn_cast<llvm::MemCpyInst>(intrinsic)) {
       llvm::expandMemCpyAsLoop(copy,
                                passes.functions().getResult<llvm::TargetIRAnalysis>(function));
@@ -244,6 +266,7 @@ Result<llvm::Function*> vectorize_step(llvm::Function& entry, const Geometry& ge
 Result<Report> vectorize(llvm::Function& entry, const Options& options) {
   Passes passes;
   fold_branches(entry);
+  form_matrices(entry);
   flatten(entry, passes);
   if (options.checks_bounds) ANYMETAL_RETURN_IF_ERROR(guard_accesses(entry, options.is_const));
   fold_branches(entry);

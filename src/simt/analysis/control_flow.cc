@@ -4,6 +4,7 @@
 
 #include "builtins/builtins.h"
 #include "simt/analysis/guards.h"
+#include "simt/analysis/matrices.h"
 
 namespace anymetal::simt {
 
@@ -25,6 +26,7 @@ namespace {
 bool differs_between_lanes(const llvm::Value* value, const Geometry& geometry) {
   if (llvm::isa<llvm::AtomicRMWInst, llvm::AtomicCmpXchgInst, llvm::AllocaInst>(value)) return true;
   const llvm::StringRef name = callee_name(value);
+  if (name == kToMatrix || name == kMultiplyAccumulate) return true;
   if (!name.starts_with("am.")) return false;
   if (const auto rule = find_position_rule(name.drop_front(3), geometry))
     return !position_shape(*rule, geometry).is_uniform();

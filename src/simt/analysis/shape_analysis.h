@@ -37,6 +37,7 @@ class ShapeAnalysis {
   /// interleaved variables, else 1.
   [[nodiscard]] uint64_t scale(const llvm::Value* pointer) const;
   [[nodiscard]] const Divisions& whole_divisions() const { return whole_; }
+  [[nodiscard]] const llvm::DataLayout& layout() const { return layout_; }
 
  private:
   [[nodiscard]] Shape derive(const llvm::Instruction& instruction) const;

@@ -13,6 +13,7 @@
 #include <llvm/IR/CFG.h>
 #include <llvm/IR/Verifier.h>
 
+#include "simt/analysis/matrices.h"
 #include "simt/threadgroup_frame.h"
 
 namespace anymetal::simt {
@@ -29,6 +30,8 @@ Vectorizer::Vectorizer(llvm::Function& source, const Geometry& geometry, const C
       chunks_(geometry.chunks()),
       width_(geometry.chunk),
       builder_(context_),
+      accesses_(source, shapes, flow, geometry),
+      product_groups_(find_product_groups(source, geometry.chunk == 16 ? 4 : 2)),
       top_end_(find_first_effect(source)) {}
 
 Result<llvm::Function*> Vectorizer::run() {
@@ -151,6 +154,7 @@ void Vectorizer::load_phis(llvm::BasicBlock& block) {
 void Vectorizer::emit_block(llvm::BasicBlock& block) {
   builder_.SetInsertPoint(blocks_[&block]);
   builder_.SetCurrentDebugLocation({});
+  packed_.clear();
   load_masks(block);
   load_phis(block);
   maybe_empty_ = may_be_empty(block);
@@ -269,7 +273,8 @@ void Vectorizer::emit_edge(llvm::BasicBlock& from, llvm::BasicBlock& to, const V
         llvm::Value* value = vector(incoming, chunk, index % components);
         if (blends && !llvm::isa<llvm::UndefValue>(incoming)) {
           llvm::Value* others = builder_.CreateLoad(slot->getAllocatedType(), slot);
-          value = builder_.CreateSelect(mask[chunk], value, others);
+          llvm::Value* lanes = is_matrix(phi.getType()) ? matrix_mask(mask, index) : mask[chunk];
+          value = builder_.CreateSelect(lanes, value, others);
         } else if (blends) {
           continue;
         }

@@ -18,6 +18,7 @@
 #include "builtins/builtins.h"
 #include "simt/analysis/control_flow.h"
 #include "simt/analysis/geometry.h"
+#include "simt/analysis/matrix_accesses.h"
 #include "simt/analysis/shape_analysis.h"
 #include "simt/simt.h"
 #include "support/result.h"
@@ -134,6 +135,34 @@ class Vectorizer {
   llvm::Value* permute(llvm::Value* whole, llvm::Value* lanes);
   llvm::Value* simdgroup_mask(unsigned simdgroup);
 
+  // Matrices: vectorizer_matrix.cc.
+  [[nodiscard]] unsigned matrix_vectors() const;
+  [[nodiscard]] Values matrix_rows(const llvm::Value* matrix, unsigned simdgroup);
+  [[nodiscard]] llvm::Value* matrix_mask(const Values& masks, unsigned index);
+  [[nodiscard]] Values assemble_matrix(llvm::ArrayRef<llvm::Value*> parts,
+                                       llvm::ArrayRef<unsigned> places);
+  [[nodiscard]] Values gather_matrix(const llvm::Value* first, const llvm::Value* second,
+                                     unsigned simdgroup);
+  [[nodiscard]] llvm::Value* pointer_of_lane(const llvm::Value* pointer, unsigned chunk,
+                                             unsigned lane, int64_t offset);
+  [[nodiscard]] llvm::Value* piece_pointer(const MatrixPlace& place, const MatrixPiece& piece,
+                                           unsigned simdgroup);
+  [[nodiscard]] Values load_matrix(const MatrixPlace& place, unsigned simdgroup);
+  void emit_to_matrix(llvm::CallInst& call);
+  void emit_matrix_store(llvm::StoreInst& store);
+  void emit_copy(llvm::StoreInst& store);
+  void emit_matrix_element(llvm::ExtractValueInst& extract);
+  void emit_products(llvm::CallInst& last);
+  [[nodiscard]] llvm::Value* spread_element(const Values& rows, unsigned at, unsigned k);
+  [[nodiscard]] llvm::Value* repeat_row(const Values& rows, unsigned at, unsigned k);
+  [[nodiscard]] llvm::AllocaInst* pack_matrix(const llvm::Value* matrix, bool repeats,
+                                              unsigned simdgroup, const Values& rows);
+  [[nodiscard]] llvm::Value* load_packed(llvm::AllocaInst* packed, llvm::Type* type,
+                                         unsigned element);
+  void multiply_matrices(llvm::ArrayRef<const llvm::CallInst*> calls, unsigned simdgroup,
+                         llvm::MutableArrayRef<Values> a, llvm::ArrayRef<Values> b,
+                         llvm::MutableArrayRef<Values> c);
+
   llvm::Function& source_;
   llvm::Module& module_;
   llvm::LLVMContext& context_;
@@ -163,6 +192,10 @@ class Vectorizer {
   std::map<std::pair<size_t, llvm::Type*>, llvm::Value*> frame_values_;
   Values mask_;  ///< of the block at hand; empty: all lanes
   bool maybe_empty_ = false;
+  const MatrixAccesses accesses_;
+  ProductGroups product_groups_;
+  /// Operands of products on the stack, until the next block or barrier.
+  std::map<std::pair<const llvm::Value*, unsigned>, llvm::AllocaInst*> packed_;
   const llvm::Instruction* top_end_;  ///< where the top ends
   llvm::BranchInst* assumption_ = nullptr;
   std::vector<Remark> remarks_;

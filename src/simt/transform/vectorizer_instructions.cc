@@ -5,6 +5,7 @@
 #include <llvm/IR/Intrinsics.h>
 
 #include "simt/analysis/guards.h"
+#include "simt/analysis/matrices.h"
 #include "simt/threadgroup_frame.h"
 #include "simt/transform/split_regions.h"
 #include "simt/transform/vectorizer.h"
@@ -46,6 +47,9 @@ void Vectorizer::emit(llvm::Instruction& instruction) {
   if (auto* variable = llvm::dyn_cast<llvm::AllocaInst>(&instruction))
     return emit_variable(*variable);
   if (auto* call = llvm::dyn_cast<llvm::CallInst>(&instruction)) return emit_call(*call);
+  auto* extract = llvm::dyn_cast<llvm::ExtractValueInst>(&instruction);
+  if (extract && is_matrix(extract->getAggregateOperand()->getType()))
+    return emit_matrix_element(*extract);
   const Shape shape = shapes_.of(&instruction);
   if (shape.has_base()) {
     Values values;
@@ -505,6 +509,8 @@ void Vectorizer::emit_call(llvm::CallInst& call) {
   }
   if (name == kInside) return emit_inside(call);
   if (name == kAllLanes) return emit_all_lanes(call);
+  if (name == kToMatrix) return emit_to_matrix(call);
+  if (name == kMultiplyAccumulate) return emit_products(call);
   if (name == kArgumentBytes) {
     const auto at = llvm::cast<llvm::ConstantInt>(call.getArgOperand(0))->getZExtValue();
     llvm::Value* arguments =
@@ -529,6 +535,7 @@ void Vectorizer::emit_call(llvm::CallInst& call) {
     case Group::barrier: {
       const llvm::StringRef what = name.drop_front(3);
       if (what == "threadgroup_barrier") {
+        packed_.clear();
         builder_.CreateCall(call.getCalledFunction(), {call.getArgOperand(0)});
       } else if (what == "atomic_thread_fence") {
         auto* order = llvm::dyn_cast<llvm::ConstantInt>(call.getArgOperand(1));

@@ -128,6 +128,7 @@ llvm::Value* Vectorizer::element_pointers(const llvm::Value* pointer, unsigned c
 }
 
 void Vectorizer::emit_load(llvm::LoadInst& load) {
+  if (accesses_.is_absorbed(&load)) return;
   const Shape shape = shapes_.of(&load);
   const auto [pointer, inside] = strip_guard(load.getPointerOperand());
   llvm::MDNode* invariant =
@@ -235,6 +236,9 @@ Values Vectorizer::load_components(llvm::LoadInst& load, unsigned chunk) {
 }
 
 void Vectorizer::emit_store(llvm::StoreInst& store) {
+  if (accesses_.is_first_store(&store)) return;
+  if (accesses_.stored(&store)) return emit_matrix_store(store);
+  if (accesses_.copied(&store)) return emit_copy(store);
   const auto [pointer, inside] = strip_guard(store.getPointerOperand());
   const llvm::Value* value = store.getValueOperand();
   const Shape place = shapes_.of(pointer), what = shapes_.of(value);

@@ -249,55 +249,6 @@ class SimdgroupBuilder {
   unsigned group_;
 };
 
-/// Where a lane's two elements of an 8x8 matrix lie.
-unsigned matrix_place(unsigned lane) {
-  const unsigned row = (lane >> 2 & 4) | (lane >> 1 & 3);
-  const unsigned column = (lane >> 1 & 4) | (lane & 1) << 1;
-  return row * 8 + column;
-}
-
-/// The product of 8x8 matrices, two rows of eight in a vector; each element is begun with c and
-/// takes fused products by rising index.
-void multiply_matrices(llvm::IRBuilder<>& builder, llvm::Value* (&operands)[3][2],
-                       llvm::Value* (&results)[2]) {
-  llvm::SmallVector<int, 64> to_rows(64);
-  for (unsigned lane = 0; lane < 32; ++lane) {
-    to_rows[matrix_place(lane)] = int(lane);
-    to_rows[matrix_place(lane) + 1] = int(32 + lane);
-  }
-  llvm::Value* rows[3];
-  for (unsigned i = 0; i < 3; ++i)
-    rows[i] = builder.CreateShuffleVector(operands[i][0], operands[i][1], to_rows);
-  llvm::SmallVector<llvm::Value*, 4> sums;
-  for (unsigned pair = 0; pair < 4; ++pair) {
-    llvm::SmallVector<int, 16> order(16);
-    for (unsigned i = 0; i < 16; ++i) order[i] = int(pair * 16 + i);
-    llvm::Value* sum = builder.CreateShuffleVector(rows[2], order);
-    for (unsigned k = 0; k < 8; ++k) {
-      llvm::SmallVector<int, 16> left(16), right(16);
-      for (unsigned i = 0; i < 16; ++i) {
-        left[i] = int((pair * 2 + i / 8) * 8 + k);
-        right[i] = int(k * 8 + i % 8);
-      }
-      sum = builder.CreateIntrinsic(llvm::Intrinsic::fma, {sum->getType()},
-                                    {builder.CreateShuffleVector(rows[0], left),
-                                     builder.CreateShuffleVector(rows[1], right), sum});
-    }
-    sums.push_back(sum);
-  }
-  llvm::SmallVector<int, 64> both(32), whole(64);
-  for (int i = 0; i < 32; ++i) both[i] = i;
-  for (int i = 0; i < 64; ++i) whole[i] = i;
-  llvm::Value* all =
-      builder.CreateShuffleVector(builder.CreateShuffleVector(sums[0], sums[1], both),
-                                  builder.CreateShuffleVector(sums[2], sums[3], both), whole);
-  for (unsigned part = 0; part < 2; ++part) {
-    llvm::SmallVector<int, 32> from_rows;
-    for (unsigned lane = 0; lane < 32; ++lane) from_rows.push_back(int(matrix_place(lane) + part));
-    results[part] = builder.CreateShuffleVector(all, from_rows);
-  }
-}
-
 }  // namespace
 
 void Vectorizer::emit_simdgroup(llvm::CallInst& call, const builtins::Reference& reference) {
@@ -398,31 +349,6 @@ void Vectorizer::emit_simdgroup(llvm::CallInst& call, const builtins::Reference&
         give_scalar(result);
     } else if (name == "is_first") {
       give(builder_.CreateICmpEQ(first_of(), lane_numbers));
-    } else if (name == "group_multiply_accumulate" ||
-               reference.builtin->name == "simdgroup_multiply_accumulate") {
-      llvm::Value* operands[3][2];
-      for (unsigned i = 0; i < 3; ++i) {
-        for (unsigned component = 0; component < 2; ++component) {
-          Values parts;
-          for (unsigned chunk = 0; chunk < geometry_.chunks_of_simdgroup(); ++chunk) {
-            parts.push_back(vector(call.getArgOperand(i),
-                                   simdgroup * geometry_.chunks_of_simdgroup() + chunk, component));
-          }
-          operands[i][component] = concatenate(parts);
-          operands[i][component] =
-              build.fill(operands[i][component],
-                         llvm::Constant::getNullValue(operands[i][component]->getType()));
-        }
-      }
-      llvm::Value* products[2];
-      multiply_matrices(builder_, operands, products);
-      Values parts[2];
-      for (unsigned component = 0; component < 2; ++component)
-        split(products[component], parts[component]);
-      for (unsigned chunk = 0; chunk < geometry_.chunks_of_simdgroup(); ++chunk) {
-        results.push_back(parts[0][chunk]);
-        results.push_back(parts[1][chunk]);
-      }
     } else if (name == "broadcast" || name == "broadcast_first") {
       // The lane is the same in all active ones; the first of them knows it.
       llvm::Value* x = operand(0);

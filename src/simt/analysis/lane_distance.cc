@@ -1,0 +1,180 @@
+#include "simt/analysis/lane_distance.h"
+
+#include <llvm/ADT/MapVector.h>
+#include <llvm/IR/Instructions.h>
+#include <llvm/IR/Operator.h>
+
+namespace anymetal::simt {
+namespace {
+
+using Distance = std::optional<int64_t>;
+
+Distance times(Distance distance, int64_t factor) {
+  return distance ? Distance(*distance * factor) : std::nullopt;
+}
+
+/// A sum of values times constants.
+struct Sum {
+  llvm::MapVector<const llvm::Value*, int64_t> terms;
+  int64_t constant = 0;
+};
+
+/// Indices of 32 bits may be taken apart before they are extended, as ShapeAnalysis does: what
+/// wraps is outside of every buffer.
+void add(Sum& sum, const llvm::Value* value, int64_t factor, int depth) {
+  if (const auto* number = llvm::dyn_cast<llvm::ConstantInt>(value)) {
+    sum.constant += number->getSExtValue() * factor;
+    return;
+  }
+  if (depth > 0) {
+    if (const auto* cast = llvm::dyn_cast<llvm::CastInst>(value);
+        cast && llvm::isa<llvm::SExtInst, llvm::ZExtInst>(cast) &&
+        cast->getOperand(0)->getType()->isIntegerTy(32))
+      return add(sum, cast->getOperand(0), factor, depth - 1);
+    if (const auto* operation = llvm::dyn_cast<llvm::BinaryOperator>(value)) {
+      const llvm::Value* a = operation->getOperand(0);
+      const llvm::Value* b = operation->getOperand(1);
+      const auto* number = llvm::dyn_cast<llvm::ConstantInt>(b);
+      const auto* disjoint = llvm::dyn_cast<llvm::PossiblyDisjointInst>(operation);
+      if (operation->getOpcode() == llvm::Instruction::Add ||
+          (disjoint && disjoint->isDisjoint())) {
+        add(sum, a, factor, depth - 1);
+        return add(sum, b, factor, depth - 1);
+      }
+      if (operation->getOpcode() == llvm::Instruction::Mul && number)
+        return add(sum, a, factor * number->getSExtValue(), depth - 1);
+      if (operation->getOpcode() == llvm::Instruction::Shl && number && number->getZExtValue() < 31)
+        return add(sum, a, factor * (int64_t{1} << number->getZExtValue()), depth - 1);
+    }
+  }
+  sum.terms[value] += factor;
+}
+
+Sum address_sum(const llvm::Value* pointer, const llvm::DataLayout& layout) {
+  constexpr int kDepth = 6;
+  Sum sum;
+  while (const auto* address = llvm::dyn_cast<llvm::GEPOperator>(pointer)) {
+    const unsigned bits = layout.getIndexTypeSizeInBits(address->getType());
+    llvm::MapVector<llvm::Value*, llvm::APInt> variables;
+    llvm::APInt constant(bits, 0);
+    if (address->getType()->isVectorTy() ||
+        !address->collectOffset(layout, bits, variables, constant))
+      break;
+    sum.constant += constant.getSExtValue();
+    for (const auto& [index, size] : variables) add(sum, index, size.getSExtValue(), kDepth);
+    pointer = address->getPointerOperand();
+  }
+  sum.terms[pointer] += 1;
+  return sum;
+}
+
+}  // namespace
+
+Distance LaneDistance::between_pointers(const llvm::Value* a, const llvm::Value* b,
+                                        const llvm::DataLayout& layout) {
+  if (a->getType() != b->getType()) return std::nullopt;
+  const Sum first = address_sum(a, layout);
+  Sum second = address_sum(b, layout);
+  for (const auto& [value, factor] : first.terms) second.terms[value] -= factor;
+  for (const auto& [value, factor] : second.terms) {
+    if (factor != 0) return std::nullopt;
+  }
+  return second.constant - first.constant;
+}
+
+Distance LaneDistance::between_lanes(const llvm::Value* value, unsigned from, unsigned to) {
+  if (from == to) return 0;
+  const Shape shape = shapes_.of(value);
+  if (shape.has_base()) return shape.offset(to) - shape.offset(from);
+  const auto* instruction = llvm::dyn_cast<llvm::Instruction>(value);
+  if (!instruction) return std::nullopt;
+  const std::pair key(value, from << 8 | to);
+  if (const auto found = known_.find(key); found != known_.end()) return found->second;
+  const Distance distance = derive(*instruction, from, to);
+  known_[key] = distance;
+  return distance;
+}
+
+Distance LaneDistance::derive(const llvm::Instruction& instruction, unsigned from, unsigned to) {
+  const auto of = [&](const llvm::Value* value) { return between_lanes(value, from, to); };
+  const auto sum = [&](const llvm::Value* a, const llvm::Value* b, int64_t factor) -> Distance {
+    const Distance first = of(a), second = of(b);
+    if (!first || !second) return std::nullopt;
+    return *first + *second * factor;
+  };
+  if (const auto* phi = llvm::dyn_cast<llvm::PHINode>(&instruction)) return of_phi(*phi, from, to);
+  if (instruction.mayReadOrWriteMemory() || instruction.getType()->isVectorTy() ||
+      llvm::isa<llvm::CallInst, llvm::AllocaInst>(instruction))
+    return std::nullopt;
+  // What is computed from the same is the same.
+  const bool same = llvm::all_of(
+      instruction.operands(), [&](const llvm::Use& operand) { return of(operand) == Distance(0); });
+  if (same) return 0;
+  if (const auto* address = llvm::dyn_cast<llvm::GetElementPtrInst>(&instruction)) {
+    const unsigned bits = shapes_.layout().getIndexTypeSizeInBits(address->getType());
+    llvm::MapVector<llvm::Value*, llvm::APInt> variables;
+    llvm::APInt constant(bits, 0);
+    Distance total = of(address->getPointerOperand());
+    if (!address->collectOffset(shapes_.layout(), bits, variables, constant)) return std::nullopt;
+    for (const auto& [index, size] : variables) {
+      const Distance part = times(of(index), size.getSExtValue());
+      if (!part || !total) return std::nullopt;
+      *total += *part;
+    }
+    return total;
+  }
+  if (llvm::isa<llvm::SExtInst, llvm::ZExtInst>(instruction)) {
+    const auto* cast = llvm::cast<llvm::CastInst>(&instruction);
+    return shapes_.is_signed_index(cast) ? of(cast->getOperand(0)) : std::nullopt;
+  }
+  const auto* operation = llvm::dyn_cast<llvm::BinaryOperator>(&instruction);
+  if (!operation) return std::nullopt;
+  const llvm::Value* a = operation->getOperand(0);
+  const llvm::Value* b = operation->getOperand(1);
+  const auto* number = llvm::dyn_cast<llvm::ConstantInt>(b);
+  switch (operation->getOpcode()) {
+    case llvm::Instruction::Or:
+      if (!llvm::cast<llvm::PossiblyDisjointInst>(operation)->isDisjoint()) return std::nullopt;
+      [[fallthrough]];
+    case llvm::Instruction::Add:
+      return sum(a, b, 1);
+    case llvm::Instruction::Sub:
+      return sum(a, b, -1);
+    case llvm::Instruction::Mul:
+      return number ? times(of(a), number->getSExtValue()) : std::nullopt;
+    case llvm::Instruction::Shl:
+      return number && number->getZExtValue() < 31
+                 ? times(of(a), int64_t{1} << number->getZExtValue())
+                 : std::nullopt;
+    default:
+      return std::nullopt;
+  }
+}
+
+/// Round a loop, lanes that move by the same stay as far apart as they were.
+Distance LaneDistance::of_phi(const llvm::PHINode& phi, unsigned from, unsigned to) {
+  const llvm::BasicBlock* block = phi.getParent();
+  const llvm::Loop* loop = flow_.loops().getLoopFor(block);
+  if (!loop || loop->getHeader() != block || !loop->getLoopPreheader() || !loop->getLoopLatch() ||
+      phi.getNumIncomingValues() != 2)
+    return std::nullopt;
+  const Distance distance =
+      between_lanes(phi.getIncomingValueForBlock(loop->getLoopPreheader()), from, to);
+  if (!distance) return std::nullopt;
+  // Only sums of the phi are followed, so that nothing is remembered that rests on the assumption.
+  const llvm::Value* value = phi.getIncomingValueForBlock(loop->getLoopLatch());
+  for (int depth = 0; depth < 8 && value != &phi; ++depth) {
+    const auto* instruction = llvm::dyn_cast<llvm::Instruction>(value);
+    if (!instruction) return std::nullopt;
+    const auto* address = llvm::dyn_cast<llvm::GetElementPtrInst>(instruction);
+    const bool is_sum = instruction->getOpcode() == llvm::Instruction::Add;
+    if (!address && !is_sum) return std::nullopt;
+    for (unsigned i = 1; i < instruction->getNumOperands(); ++i) {
+      if (!shapes_.of(instruction->getOperand(i)).is_flat()) return std::nullopt;
+    }
+    value = instruction->getOperand(0);
+  }
+  return value == &phi ? distance : std::nullopt;
+}
+
+}  // namespace anymetal::simt
