@@ -151,12 +151,26 @@ Distance LaneDistance::derive(const llvm::Instruction& instruction, unsigned fro
   }
 }
 
+/// All lanes come the same way.
+Distance LaneDistance::of_join(const llvm::PHINode& phi, unsigned from, unsigned to) {
+  if (flow_.is_masked(phi.getParent())) return std::nullopt;
+  Distance joined;
+  for (unsigned i = 0; i < phi.getNumIncomingValues(); ++i) {
+    const llvm::BasicBlock* before = phi.getIncomingBlock(i);
+    if (flow_.is_masked(before) || flow_.is_divergent(before)) return std::nullopt;
+    const Distance distance = between_lanes(phi.getIncomingValue(i), from, to);
+    if (!distance || (joined && *joined != *distance)) return std::nullopt;
+    joined = distance;
+  }
+  return joined;
+}
+
 /// Round a loop, lanes that move by the same stay as far apart as they were.
 Distance LaneDistance::of_phi(const llvm::PHINode& phi, unsigned from, unsigned to) {
   const llvm::BasicBlock* block = phi.getParent();
   const llvm::Loop* loop = flow_.loops().getLoopFor(block);
-  if (!loop || loop->getHeader() != block || !loop->getLoopPreheader() || !loop->getLoopLatch() ||
-      phi.getNumIncomingValues() != 2)
+  if (!flow_.loops().isLoopHeader(block)) return of_join(phi, from, to);
+  if (!loop->getLoopPreheader() || !loop->getLoopLatch() || phi.getNumIncomingValues() != 2)
     return std::nullopt;
   const Distance distance =
       between_lanes(phi.getIncomingValueForBlock(loop->getLoopPreheader()), from, to);

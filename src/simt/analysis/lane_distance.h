@@ -28,6 +28,7 @@ class LaneDistance {
 
  private:
   std::optional<int64_t> derive(const llvm::Instruction& instruction, unsigned from, unsigned to);
+  std::optional<int64_t> of_join(const llvm::PHINode& phi, unsigned from, unsigned to);
   std::optional<int64_t> of_phi(const llvm::PHINode& phi, unsigned from, unsigned to);
 
   const ShapeAnalysis& shapes_;
