@@ -46,6 +46,10 @@ class MatrixAccesses {
   /// Where the two elements of simt.to_matrix come from, if they are loads, nothing is written in
   /// between, and their addresses make pieces; else null.
   [[nodiscard]] const MatrixPlace* loaded(const llvm::CallInst* to_matrix) const;
+  [[nodiscard]] bool is_place_of_loads(const llvm::Instruction& instruction) const {
+    const auto* call = llvm::dyn_cast<llvm::CallInst>(&instruction);
+    return call && loaded_.contains(call);
+  }
   /// Whether nobody needs what lanes load, since it is loaded as matrices or copied.
   [[nodiscard]] bool is_absorbed(const llvm::LoadInst* load) const {
     return absorbed_.contains(load);

@@ -194,7 +194,7 @@ class Vectorizer {
   bool maybe_empty_ = false;
   const MatrixAccesses accesses_;
   ProductGroups product_groups_;
-  /// Operands of products on the stack, until the next block or barrier.
+  /// Operands of products on the stack, until the next block or access of memory.
   std::map<std::pair<const llvm::Value*, unsigned>, llvm::AllocaInst*> packed_;
   const llvm::Instruction* top_end_;  ///< where the top ends
   llvm::BranchInst* assumption_ = nullptr;

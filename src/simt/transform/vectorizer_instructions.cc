@@ -32,6 +32,9 @@ bool is_all_ones(const llvm::Value* mask) {
 
 void Vectorizer::emit(llvm::Instruction& instruction) {
   if (is_silent(instruction)) return;
+  // A barrier may come before any access, and behind it the stack is another step's.
+  if (instruction.mayReadOrWriteMemory() || accesses_.is_place_of_loads(instruction))
+    packed_.clear();
   if (auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction)) {
     return load->isAtomic() ? emit_atomic(*load) : emit_load(*load);
   }
@@ -535,7 +538,6 @@ void Vectorizer::emit_call(llvm::CallInst& call) {
     case Group::barrier: {
       const llvm::StringRef what = name.drop_front(3);
       if (what == "threadgroup_barrier") {
-        packed_.clear();
         builder_.CreateCall(call.getCalledFunction(), {call.getArgOperand(0)});
       } else if (what == "atomic_thread_fence") {
         auto* order = llvm::dyn_cast<llvm::ConstantInt>(call.getArgOperand(1));
