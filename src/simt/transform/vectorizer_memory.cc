@@ -502,6 +502,13 @@ llvm::Constant* identity(llvm::AtomicRMWInst::BinOp operation, llvm::Type* type)
   }
 }
 
+/// Of an atomic operation in threadgroup memory, which one core's loads and stores can do: no other
+/// step comes between these two (order_steps.cc).
+void keep_together(llvm::LoadInst* load, llvm::StoreInst* store) {
+  load->setAtomic(llvm::AtomicOrdering::Unordered);
+  store->setAtomic(llvm::AtomicOrdering::Unordered);
+}
+
 /// How operands of several lanes become one.
 llvm::AtomicRMWInst::BinOp joining(llvm::AtomicRMWInst::BinOp operation) {
   return operation == llvm::AtomicRMWInst::Sub ? llvm::AtomicRMWInst::Add : operation;
@@ -532,9 +539,10 @@ bool Vectorizer::emit_reduced_atomic(llvm::AtomicRMWInst& atomic) {
   const auto write = [&](llvm::Value* to, llvm::Value* operand, llvm::Value* any) {
     to = safe_pointer(to, any, true);
     if (atomic.getPointerAddressSpace() == kThreadgroupSpace) {
-      llvm::Value* old = builder_.CreateAlignedLoad(type, to, atomic.getAlign());
-      builder_.CreateAlignedStore(apply(builder_, atomic.getOperation(), old, operand), to,
-                                  atomic.getAlign());
+      llvm::LoadInst* old = builder_.CreateAlignedLoad(type, to, atomic.getAlign());
+      keep_together(
+          old, builder_.CreateAlignedStore(apply(builder_, atomic.getOperation(), old, operand), to,
+                                           atomic.getAlign()));
     } else {
       builder_.CreateAtomicRMW(atomic.getOperation(), to, operand, atomic.getAlign(),
                                atomic.getOrdering());
@@ -573,7 +581,10 @@ void Vectorizer::emit_atomic(llvm::Instruction& instruction) {
       from = safe_pointer(from, shape.is_uniform() ? access_any(inside) : access_any(inside, chunk),
                           false);
       auto* made = builder_.CreateAlignedLoad(load->getType(), from, load->getAlign());
-      if (!in_threadgroup) made->setAtomic(load->getOrdering(), load->getSyncScopeID());
+      if (in_threadgroup)
+        made->setAtomic(llvm::AtomicOrdering::Unordered);
+      else
+        made->setAtomic(load->getOrdering(), load->getSyncScopeID());
       values.push_back(made);
     }
     return define(instruction, std::move(values));
@@ -613,10 +624,10 @@ void Vectorizer::emit_atomic(llvm::Instruction& instruction) {
             llvm::Value* operand = lane_of(1, lane);
             if (in_threadgroup) {
               // One core runs the whole threadgroup.
-              llvm::Value* old =
+              llvm::LoadInst* old =
                   builder_.CreateAlignedLoad(operand->getType(), at, operation->getAlign());
               if (llvm::Value* made = apply(builder_, operation->getOperation(), old, operand)) {
-                builder_.CreateAlignedStore(made, at, operation->getAlign());
+                keep_together(old, builder_.CreateAlignedStore(made, at, operation->getAlign()));
                 return old;
               }
             }
