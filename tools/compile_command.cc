@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <sstream>
 
 #include "api/launch.h"
 #include "api/mlx_prefix.h"
 #include "language/passes.h"
 #include "runtime/code_text.h"
+#include "tools/annotate.h"
 #include "tools/body_file.h"
 #include "tools/commands.h"
 
@@ -33,9 +35,35 @@ struct CompileRequest {
   std::vector<uint32_t> threadgroup = {256};
   bool atomic_outputs = false;
   bool why = false;
+  bool annotate = false;
   std::string own_only_for_runs;  ///< of the file's own options, ignored
 
   [[nodiscard]] bool is_body() const { return !inputs.empty() || !outputs.empty(); }
+};
+
+/// The user's own texts by the names that places have, line by line.
+class SourceLines {
+ public:
+  void add(const std::string& name, std::string text) { texts_[name] = std::move(text); }
+  std::optional<std::string> operator()(std::string_view file, uint32_t line) {
+    auto [text, is_new] = texts_.try_emplace(std::string(file));
+    if (is_new) {
+      std::ifstream stream{text->first};
+      std::ostringstream contents;
+      contents << stream.rdbuf();
+      text->second = std::move(contents).str();
+    }
+    std::string_view rest = text->second;
+    for (; line > 1; --line) {
+      const size_t end = rest.find('\n');
+      if (end == std::string_view::npos) return std::nullopt;
+      rest.remove_prefix(end + 1);
+    }
+    return std::string(rest.substr(0, rest.find('\n')));
+  }
+
+ private:
+  std::map<std::string, std::string> texts_;
 };
 
 /// A text that Clang can take: a whole file, or a body with its signature around it.
@@ -43,6 +71,7 @@ struct Text {
   language::Source source;
   language::Options options;
   std::string kernel;
+  SourceLines lines;
 };
 
 Result<std::string> read_file(const std::string& path) {
@@ -154,13 +183,21 @@ Result<Text> read_text(CompileRequest& request) {
                 .options = file_options(request),
                 .kernel = request.kernel};
   }
+  SourceLines lines;
+  const std::string name = request.name.empty() ? stem(request.file) : request.name;
+  lines.add(name + ".source", text);
+  if (!request.header.empty()) {
+    ANYMETAL_ASSIGN_OR_RETURN(std::string header, read_file(request.header));
+    lines.add(name + ".header", std::move(header));
+  }
   ANYMETAL_ASSIGN_OR_RETURN(api::Signature signature, body_signature(request, std::move(text)));
   ANYMETAL_ASSIGN_OR_RETURN(const auto prefix, api::current_prefix());
   return Text{.source = {.text = std::move(signature.text),
                          .name = signature.name + ".metal",
                          .marks = std::move(signature.marks)},
               .options = {.math_mode = signature.math_mode, .prefix = prefix->text},
-              .kernel = std::move(signature.kernel_name)};
+              .kernel = std::move(signature.kernel_name),
+              .lines = std::move(lines)};
 }
 
 std::string interface_text(const KernelInterface& kernel) {
@@ -197,9 +234,9 @@ runtime::Settings settings_for(const CompileRequest& request) {
   return settings;
 }
 
-Result<std::string> emit_code(language::ParsedLibrary& library, const std::string& wanted,
+Result<std::string> emit_code(language::ParsedLibrary& library, const Text& text,
                               const CompileRequest& request) {
-  ANYMETAL_ASSIGN_OR_RETURN(const std::string kernel, only_kernel(library, wanted));
+  ANYMETAL_ASSIGN_OR_RETURN(const std::string kernel, only_kernel(library, text.kernel));
   const auto settings = settings_for(request);
   if (settings.invalid) return *settings.invalid;
   const backend::Extent threadgroup = threadgroup_of(request);
@@ -207,6 +244,12 @@ Result<std::string> emit_code(language::ParsedLibrary& library, const std::strin
     ANYMETAL_ASSIGN_OR_RETURN(const auto lines,
                               runtime::remark_lines(library, kernel, settings, threadgroup));
     return fmt::format("{}", fmt::join(lines, "\n"));
+  }
+  if (request.annotate) {
+    ANYMETAL_ASSIGN_OR_RETURN(
+        const std::string assembly,
+        runtime::assembly_with_places(library, kernel, settings, threadgroup));
+    return annotate(assembly, text.lines);
   }
   if (request.emit == "asm") return runtime::assembly_text(library, kernel, settings, threadgroup);
   if (request.emit == "simt" || !request.stop_after.empty()) {
@@ -240,6 +283,8 @@ std::string list_passes() {
 /// What CLI11 can't check by itself.
 void check_usage(const CompileRequest& request) {
   const std::string& name = request.stop_after;
+  if (request.annotate && (request.emit != "asm" || request.why))
+    throw CLI::ValidationError("--annotate needs --emit=asm, without --why");
   if (request.file.empty() && request.emit != "passes") throw CLI::RequiredError("FILE");
   if (name.empty()) return;
   const bool known = request.emit == "tokens" ? has_name(language::rewrite_passes(), name)
@@ -273,7 +318,7 @@ Result<std::string> compile(CompileRequest& request) {
   std::cerr << render(library->warnings());
   if (request.emit == "tokens") return library->rewritten_text();
   if (request.emit != "interface") {
-    return emit_code(*library, text.kernel, request);
+    return emit_code(*library, text, request);
   }
   std::string out;
   for (const KernelInterface& kernel : library->kernels()) {
@@ -309,6 +354,10 @@ void add_compile(CLI::App& app, int& status) {
       ->check(CLI::Range(1u, 1024u));
   command->add_flag("--why", request->why,
                     "With simt or asm: instead of code, what isn't as fast as it looks, and why");
+  command->add_flag(
+      "--annotate", request->annotate,
+      "With asm: below each line of the text its instructions, with marks for spills, "
+      "gathers, masks and calls, and a count for each line");
   add_options(*command, *request);
   command->footer(
       "A body's options may also stand in the file, in lines at its top that start with //!\n\n"
@@ -317,6 +366,7 @@ void add_compile(CLI::App& app, int& status) {
       "  anymetal compile kernels.metal --emit=llvm --kernel scale\n"
       "  anymetal compile kernels.metal --emit=llvm --stop-after=instrument-bounds\n"
       "  anymetal compile kernels.metal --emit=simt --why --threadgroup 16,16\n"
+      "  anymetal compile kernels.metal --emit=asm --annotate --threadgroup 256\n"
       "  anymetal compile exp.metal --emit=signature --input x:float32[16] --output y:float32[16]");
   command->callback([request, &status] {
     check_usage(*request);

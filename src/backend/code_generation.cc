@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "backend/debug_places.h"
 #include "support/stop_flag.h"
 
 namespace anymetal::backend {
@@ -195,6 +196,8 @@ Result<std::string> emit(llvm::Module& module, llvm::CodeGenFileType type, Effor
   std::optional<Gate> gate;
   if (effort == Effort::quick) gate.emplace(module.getContext());
   machine->setOptLevel(level(module, effort));
+  // Says which accesses of the stack are spills, and which blocks are loops.
+  machine->Options.MCOptions.AsmVerbose = module.getNamedMetadata(kKeepPlaces) != nullptr;
   llvm::SmallString<0> bytes;
   llvm::raw_svector_ostream stream(bytes);
   llvm::legacy::PassManager passes;

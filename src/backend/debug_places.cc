@@ -1,6 +1,9 @@
 #include "backend/debug_places.h"
 
+#include <llvm/IR/DebugInfo.h>
 #include <llvm/IR/DebugInfoMetadata.h>
+#include <llvm/IR/InstIterator.h>
+#include <llvm/IR/Module.h>
 
 #include <algorithm>
 
@@ -16,6 +19,26 @@ Place find_place(const llvm::DebugLoc& location, KernelImage& image) {
     return {index, at->getLine()};
   }
   return {UINT32_MAX, 0};
+}
+
+void drop_places(llvm::Function& function) {
+  llvm::DISubprogram* program = function.getSubprogram();
+  if (!program || !function.getParent()->getNamedMetadata(kKeepPlaces)) {
+    llvm::StripDebugInfo(*function.getParent());
+    return;
+  }
+  llvm::LLVMContext& context = function.getContext();
+  KernelImage image;
+  for (llvm::Instruction& instruction : llvm::instructions(function)) {
+    if (!instruction.getDebugLoc()) continue;
+    const Place place = find_place(instruction.getDebugLoc(), image);
+    llvm::DIScope* scope = program;
+    if (place.line != 0) {
+      auto* file = llvm::DIFile::get(context, image.files[place.file], "");
+      scope = llvm::DILexicalBlockFile::get(context, program, file, 0);
+    }
+    instruction.setDebugLoc(llvm::DILocation::get(context, place.line, 0, scope));
+  }
 }
 
 }  // namespace anymetal::backend

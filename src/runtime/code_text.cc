@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "backend/cpu/pipeline.h"
+#include "backend/debug_places.h"
 #include "backend/reference/pipeline.h"
 #include "ir/thread_ir.h"
 #include "runtime/runtime.h"
@@ -27,6 +28,16 @@ Result<std::string> assembly_text(language::ParsedLibrary& library, std::string_
   const Engine engine = Engine::system(settings);
   if (engine.backend == nullptr) return *engine.missing;
   ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, library.emit(kernel));
+  return engine.backend->assembly(std::move(ir),
+                                  {.bounds = settings.bounds, .threadgroup = threadgroup});
+}
+
+Result<std::string> assembly_with_places(language::ParsedLibrary& library, std::string_view kernel,
+                                         const Settings& settings, Extent threadgroup) {
+  const Engine engine = Engine::system(settings);
+  if (engine.backend == nullptr) return *engine.missing;
+  ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, library.emit(kernel));
+  ir.module->getOrInsertNamedMetadata(backend::kKeepPlaces);
   return engine.backend->assembly(std::move(ir),
                                   {.bounds = settings.bounds, .threadgroup = threadgroup});
 }

@@ -17,6 +17,12 @@ namespace anymetal::runtime {
     language::ParsedLibrary& library, std::string_view kernel, const Settings& settings,
     Extent threadgroup, std::string_view pass);
 
+/// assembly_text with `.file` and `.loc` lines that lead to the user's text, and comments of LLVM's
+/// on spills and loops.
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<std::string> assembly_with_places(
+    language::ParsedLibrary& library, std::string_view kernel, const Settings& settings,
+    Extent threadgroup);
+
 /// What the chosen executor has to say about the code that it makes: "file:line: text".
 [[nodiscard]] ANYMETAL_PRIVATE_API Result<std::vector<std::string>> remark_lines(
     language::ParsedLibrary& library, std::string_view kernel, const Settings& settings,

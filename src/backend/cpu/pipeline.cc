@@ -1,6 +1,5 @@
 #include "backend/cpu/pipeline.h"
 
-#include <llvm/IR/DebugInfo.h>
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/Transforms/Scalar/EarlyCSE.h>
 
@@ -16,6 +15,7 @@
 #include "backend/cpu/scalar_passes.h"
 #include "backend/cpu/simplify_extrema.h"
 #include "backend/cpu/widen_narrow_floats.h"
+#include "backend/debug_places.h"
 #include "backend/define_behaviour.h"
 #include "backend/llvm_passes.h"
 #include "backend/lower_threadgroup_memory.h"
@@ -123,7 +123,7 @@ constexpr Pass kPasses[] = {
     {"lower-threadgroup-memory", "gives threadgroup variables their places",
      plain<[](Compilation& c) {
        // Debug locations have served: the remarks are written.
-       llvm::StripDebugInfo(c.module);
+       drop_places(*c.function);
        c.image.threadgroup_bytes = lower_threadgroup_memory(
            *c.function, offsetof(simt::ThreadgroupFrame, threadgroup_memory), /*alignment=*/64);
      }>},

@@ -4,7 +4,6 @@
 #include <llvm/Analysis/CFG.h>
 #include <llvm/Analysis/LoopInfo.h>
 #include <llvm/IR/CFG.h>
-#include <llvm/IR/DebugInfo.h>
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/Transforms/InstCombine/InstCombine.h>
 #include <llvm/Transforms/Scalar/EarlyCSE.h>
@@ -19,6 +18,7 @@
 
 #include "backend/choose_values.h"
 #include "backend/code_generation.h"
+#include "backend/debug_places.h"
 #include "backend/define_behaviour.h"
 #include "backend/insert_lockstep_points.h"
 #include "backend/instrument_bounds.h"
@@ -173,7 +173,7 @@ constexpr Pass kPasses[] = {
      plain<[](Compilation& c) {
        c.image.threadgroup_bytes = lower_threadgroup_memory(
            *c.thread.function, offsetof(ThreadState, arena), /*alignment=*/16);
-       llvm::StripDebugInfo(c.module);
+       drop_places(*c.thread.function);
      }>},
     {"optimise", "makes away with checks that can't fail (LLVM's)", plain<[](Compilation& c) {
        llvm::Function& function = *c.thread.function;
