@@ -64,6 +64,7 @@ int run(int argc, char** argv) {
   int status = kWell;
   add_run(app, status);
   add_bench(app, status);
+  add_tune(app, status);
   add_compile(app, status);
   add_doctor(app, status);
   add_cache(app, status);

@@ -95,4 +95,12 @@ void add_bench(CLI::App& app, int& status) {
   command->callback([command, &status] { status = run("anymetal._bench", command->remaining()); });
 }
 
+void add_tune(CLI::App& app, int& status) {
+  CLI::App* command = app.add_subcommand(
+      "tune", "Searches the fastest threadgroups and declared values, and remembers them");
+  command->prefix_command();
+  command->set_help_flag();
+  command->callback([command, &status] { status = run("anymetal._tune", command->remaining()); });
+}
+
 }  // namespace anymetal::tools

@@ -21,10 +21,11 @@ from ._errors import CompileError, EnvironmentFault, InternalError, KernelError,
 from ._library import _launches as _library_launches
 from ._library import Buffer, FunctionConstant, Kernel, Library, Parameter
 from ._texture import Sampler, Texture
+from ._tunable import tunable
 
 __version__ = "0.1.0"
 __all__ = ["Buffer", "CompileError", "EnvironmentFault", "FunctionConstant", "InternalError", "Kernel", "KernelError",
-           "Library", "Parameter", "Sampler", "StoppedError", "Texture", "UnsupportedError", "active", "launches"]
+           "Library", "Parameter", "Sampler", "StoppedError", "Texture", "UnsupportedError", "active", "launches", "tunable"]
 
 #: For ``pytest -p anymetal``: the hooks of the plugin.
 pytest_plugins = ["anymetal._pytest_plugin"]

@@ -90,6 +90,7 @@ nb::dict difference(const measure::Outputs& first, const measure::Outputs& other
   entry["same_layout"] = found.same_layout;
   entry["elements"] = found.elements;
   entry["largest"] = found.largest;
+  entry["excess"] = found.excess;
   entry["is_exact_kind"] = found.is_exact_kind;
   entry["where"] = found.where;
   return entry;
@@ -146,6 +147,7 @@ void start_recording(const std::string& only) {
 
 void add_measure(nb::module_& module) {
   using measure::Case;
+  // NOLINTNEXTLINE(bugprone-unused-raii): the module has it from now on
   nb::class_<measure::Outputs>(module, "Outputs");
   nb::class_<Case>(module, "Case")
       .def_prop_ro("name", &Case::name)
@@ -160,6 +162,8 @@ void add_measure(nb::module_& module) {
       .def("first_call", [](Case& one) { return unlocked([&] { return one.first_call(); }); })
       .def("run", [](Case& one) { return unlocked([&] { return one.run(); }); })
       .def("outputs", [](Case& one) { return unlocked([&] { return one.outputs(); }); })
+      .def("remember_threadgroup",
+           [](Case& one, Triple size) { one.remember_threadgroup({size[0], size[1], size[2]}); })
       .def("traffic", &traffic)
       .def("count_operations", &operations, "seconds"_a)
       .def("with_threadgroup", [](const Case& one, Triple size) {
@@ -181,6 +185,8 @@ void add_measure(nb::module_& module) {
   module.def("launched_names", &measure::launched_names);
   module.def("compare", &difference, "first"_a, "other"_a);
   module.def("machine", &machine);
+  module.def("remember", &measure::remember, "key"_a, "name"_a, "text"_a);
+  module.def("remembered", &measure::remembered, "key"_a);
   module.def("run_body", &run_body, "body"_a);
 }
 

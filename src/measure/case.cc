@@ -15,6 +15,7 @@
 #include "measure/operations.h"
 #include "measure/outputs.h"
 #include "runtime/settings.h"
+#include "runtime/tuned.h"
 
 namespace anymetal::measure {
 namespace {
@@ -27,7 +28,7 @@ double seconds_since(Clock::time_point start) {
 
 runtime::Settings quiet_settings() {
   runtime::Settings settings = runtime::Device::system().settings();
-  settings.cache_directory.clear();
+  settings.cache_directory.clear();  // which has the tuned sizes, too
   settings.messages = runtime::MessageOutput::off;
   settings.trace = false;
   settings.warn_coverage = false;
@@ -46,6 +47,7 @@ struct Recorded {
   std::vector<uint32_t> threadgroup_lengths;
   std::shared_ptr<ArgumentCopies> copies;  ///< null: `refusal` says why
   std::string refusal;
+  std::string tuning_key;
   runtime::Extent grid;
   std::optional<std::vector<Access>> accesses;
 };
@@ -95,6 +97,11 @@ class RecordedCase final : public Case {
   }
   const std::string& refusal() const override { return recorded_->refusal; }
 
+  void remember_threadgroup(Size size) override {
+    runtime::remember_tuning(runtime::Device::system().settings(), recorded_->tuning_key,
+                             recorded_->name, runtime::tuned_text({size.x, size.y, size.z}));
+  }
+
   Result<double> first_call() override {
     ANYMETAL_RETURN_IF_ERROR(can_run());
     ANYMETAL_RETURN_IF_ERROR(find_accesses_once());
@@ -102,7 +109,7 @@ class RecordedCase final : public Case {
     pipeline_.reset();
     device_ = make_device();
     const Clock::time_point start = Clock::now();
-    ANYMETAL_RETURN_IF_ERROR(open());
+    ANYMETAL_ASSIGN_OR_RETURN(pipeline_, open_on(*device_));
     ANYMETAL_RETURN_IF_ERROR(pipeline_->run(launch()));
     return seconds_since(start);
   }
@@ -117,11 +124,19 @@ class RecordedCase final : public Case {
 
   Result<std::shared_ptr<Outputs>> outputs() override {
     ANYMETAL_RETURN_IF_ERROR(can_run());
-    if (pipeline_) {
+    runtime::Settings settings = quiet_settings();
+    const bool is_unchecked = settings.bounds == runtime::Bounds::off;
+    if (is_unchecked) {
+      settings.bounds = runtime::Bounds::robust;
+      runtime::Engine engine = runtime::Engine::system(settings);
+      const auto device = runtime::Device::create(std::move(settings), std::move(engine));
+      ANYMETAL_ASSIGN_OR_RETURN(const auto pipeline, open_on(*device));
+      recorded_->copies->restore();
+      ANYMETAL_RETURN_IF_ERROR(pipeline->run(launch()));
+    } else {
+      if (!pipeline_) ANYMETAL_RETURN_IF_ERROR(first_call());
       recorded_->copies->restore();
       ANYMETAL_RETURN_IF_ERROR(pipeline_->run(launch()));
-    } else {
-      ANYMETAL_RETURN_IF_ERROR(first_call());
     }
     return copy_outputs(recorded_->interface, recorded_->copies->buffers());
   }
@@ -163,13 +178,12 @@ class RecordedCase final : public Case {
     return runtime::Device::create(std::move(settings), std::move(engine));
   }
 
-  Result<void> open() {
+  Result<std::shared_ptr<runtime::Pipeline>> open_on(runtime::Device& device) const {
     ANYMETAL_ASSIGN_OR_RETURN(const auto library,
-                              device_->library(recorded_->source, recorded_->options));
+                              device.library(recorded_->source, recorded_->options));
     ANYMETAL_ASSIGN_OR_RETURN(const auto function,
                               library->function(recorded_->kernel, recorded_->constants));
-    ANYMETAL_ASSIGN_OR_RETURN(pipeline_, device_->pipeline(function));
-    return {};
+    return device.pipeline(function);
   }
 
   runtime::Launch launch() const {
@@ -294,6 +308,7 @@ std::shared_ptr<Case> make_case(runtime::Pipeline& pipeline, const runtime::Laun
   recorded->threadgroup_lengths.assign(launch.threadgroup_lengths.begin(),
                                        launch.threadgroup_lengths.end());
   recorded->grid = launch.grid;
+  recorded->tuning_key = runtime::tuning_key(pipeline.device(), function, launch);
   recorded->refusal = std::move(refusal);
   if (recorded->refusal.empty()) {
     auto copies = ArgumentCopies::copy(recorded->interface, launch);

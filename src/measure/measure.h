@@ -46,9 +46,10 @@ struct Traffic {
 
 /// How far the outputs of two runs are apart.
 struct Difference {
-  bool same_layout = true;     ///< the same buffers of the same sizes
-  uint64_t elements = 0;       ///< that differ at all
-  double largest = 0;          ///< of floats, relative to the largest value of the buffer
+  bool same_layout = true;  ///< the same buffers of the same sizes
+  uint64_t elements = 0;    ///< that differ at all
+  double largest = 0;       ///< of floats, relative to the largest value of the buffer
+  double excess = 0;  ///< of floats, in units of what rounding may do to the type: over 1 is wrong
   bool is_exact_kind = false;  ///< elements that differ include some that aren't floats
   std::string where;           ///< the first: "y[17]: 3.5 instead of 2.25"
 };
@@ -78,11 +79,16 @@ class Case {
   /// Why it can't be run again; empty: it can.
   [[nodiscard]] virtual const std::string& refusal() const = 0;
 
+  /// What a better threadgroup is remembered under, for launches as the recorded one.
+  virtual void remember_threadgroup(Size size) = 0;
+
   /// Compiles without any cache, runs once; the seconds of both. Later runs use this code.
   [[nodiscard]] virtual Result<double> first_call() = 0;
   /// Restores what it wrote before, if a run depends on that; then runs. The seconds of the run.
   [[nodiscard]] virtual Result<double> run() = 0;
-  /// Restores in any case and runs: what comes out is what the recorded launch gave.
+  /// Restores in any case and runs: what comes out is what the recorded launch gave. With
+  /// ANYMETAL_BOUNDS=off the run is a `robust` one: a size that doesn't fit the kernel's own arrays
+  /// must do no harm.
   [[nodiscard]] virtual Result<std::shared_ptr<Outputs>> outputs() = 0;
   [[nodiscard]] virtual Result<Traffic> traffic() = 0;
   /// Runs the kernel with counters in it, for at most so long (compiling aside).
@@ -117,6 +123,12 @@ class Limits {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// Words that `anymetal tune` keeps, for later processes on this device.
+ANYMETAL_PRIVATE_API void remember(const std::vector<std::string>& key, const std::string& name,
+                                   const std::string& text);
+/// Empty: nothing is remembered.
+[[nodiscard]] ANYMETAL_PRIVATE_API std::string remembered(const std::vector<std::string>& key);
 
 /// "anymetal (cpu on AMD EPYC)", and what the environment chose.
 struct Machine {

@@ -127,6 +127,7 @@ TEST(Measure, ShowsWhereResultsDiffer) {
   const Difference difference = compare(**first, **second);
   EXPECT_EQ(difference.elements, 64u);
   EXPECT_EQ(difference.largest, 1.0);
+  EXPECT_GT(difference.excess, 1.0);
   EXPECT_EQ(difference.where, "y[0]: 64 instead of 32");
   EXPECT_FALSE(difference.is_exact_kind);
 }

@@ -25,8 +25,13 @@ float same(float value) {
   return value;
 }
 
+/// What sums in another order may be off by, relative to the largest value.
+constexpr double kFloatTolerance = 1e-5;
+constexpr double kHalfTolerance = 0x1p-8;
+constexpr double kBfloatTolerance = 0x1p-5;
+
 template <class Stored, float (*decode)(Stored)>
-void compare_floats(const Outputs::Output& first, const Outputs::Output& other,
+void compare_floats(const Outputs::Output& first, const Outputs::Output& other, double tolerance,
                     Difference& difference) {
   const size_t count = first.bytes.size() / sizeof(Stored);
   const auto at = [](const Outputs::Output& output, size_t i) {
@@ -45,9 +50,10 @@ void compare_floats(const Outputs::Output& first, const Outputs::Output& other,
     if (a == b || (std::isnan(a) && std::isnan(b))) continue;
     if (difference.elements++ == 0)
       difference.where = fmt::format("{}[{}]: {} instead of {}", first.name, i, b, a);
-    const double off = std::abs(double{a} - double{b}) / double{scale};
-    difference.largest = std::max(
-        difference.largest, std::isfinite(off) ? off : std::numeric_limits<double>::infinity());
+    double off = std::abs(double{a} - double{b}) / double{scale};
+    if (!std::isfinite(off)) off = std::numeric_limits<double>::infinity();
+    difference.largest = std::max(difference.largest, off);
+    difference.excess = std::max(difference.excess, off / tolerance);
   }
 }
 
@@ -83,11 +89,11 @@ Difference compare(const Outputs& first, const Outputs& other) {
     if (a.name != b.name || a.bytes.size() != b.bytes.size()) {
       difference.same_layout = false;
     } else if (a.element == "float") {
-      compare_floats<float, same>(a, b, difference);
+      compare_floats<float, same>(a, b, kFloatTolerance, difference);
     } else if (a.element == "half") {
-      compare_floats<uint16_t, from_half>(a, b, difference);
+      compare_floats<uint16_t, from_half>(a, b, kHalfTolerance, difference);
     } else if (a.element == "bfloat") {
-      compare_floats<uint16_t, from_bfloat>(a, b, difference);
+      compare_floats<uint16_t, from_bfloat>(a, b, kBfloatTolerance, difference);
     } else {
       compare_bytes(a, b, difference);
     }

@@ -9,7 +9,9 @@
 #include "measure/arguments.h"
 #include "measure/case.h"
 #include "measure/measure.h"
+#include "runtime/content_key.h"
 #include "runtime/runtime.h"
+#include "runtime/tuned.h"
 
 namespace anymetal::measure {
 namespace {
@@ -122,6 +124,27 @@ Result<void> start_recording(std::string only) {
 std::vector<std::shared_ptr<Case>> stop_recording() {
   runtime::watch_launches(nullptr);
   return current() ? current()->cases() : std::vector<std::shared_ptr<Case>>{};
+}
+
+namespace {
+
+std::string key_of_words(const std::vector<std::string>& words) {
+  runtime::ContentKey key;
+  key.add("tuned words").add(runtime::Device::system().name());
+  for (const std::string& word : words) key.add(word);
+  return key.hex();
+}
+
+}  // namespace
+
+void remember(const std::vector<std::string>& key, const std::string& name,
+              const std::string& text) {
+  runtime::remember_tuning(runtime::Device::system().settings(), key_of_words(key), name, text);
+}
+
+std::string remembered(const std::vector<std::string>& key) {
+  return runtime::remembered_tuning(runtime::Device::system().settings(), key_of_words(key))
+      .value_or("");
 }
 
 std::vector<std::string> launched_names() {

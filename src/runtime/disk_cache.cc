@@ -138,7 +138,8 @@ std::vector<Found> scan(const std::string& directory) {
     if (dot == std::string::npos) continue;
     one.key = file.substr(0, dot);
     one.kind = file.substr(dot + 1);
-    if (!one.temporary && one.kind != "library" && one.kind != "kernel") continue;  // not ours
+    if (!one.temporary && one.kind != "library" && one.kind != "kernel" && one.kind != "tuned")
+      continue;  // not ours
     struct stat status;
     if (::lstat(one.path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
     one.bytes = static_cast<uint64_t>(status.st_size);

@@ -21,6 +21,7 @@
 #include "runtime/log.h"
 #include "runtime/message_printer.h"
 #include "runtime/running_work.h"
+#include "runtime/tuned.h"
 #include "runtime/validate_launch.h"
 
 namespace anymetal::runtime {
@@ -84,6 +85,14 @@ class CompiledFunction final : public Pipeline {
 
   Result<void> run(const Launch& launch) override {
     ANYMETAL_RETURN_IF_ERROR(validate(launch));
+    if (!TunedSizes::are_wanted()) return run_seen(launch);
+    Launch tuned = launch;
+    tuned.threadgroup = tuned_.size_for(device_, *function_, launch);
+    return run_seen(validate(tuned).ok() ? tuned : launch);
+  }
+
+ private:
+  Result<void> run_seen(const Launch& launch) {
     LaunchWatcher* watcher = launch_watcher();
     if (!watcher) return run_valid(launch);
     watcher->before(*this, launch);
@@ -93,7 +102,6 @@ class CompiledFunction final : public Pipeline {
     return result;
   }
 
- private:
   Result<void> run_valid(const Launch& launch) {
     CompiledKernel* code = code_.get();
     if (!code) {
@@ -296,6 +304,7 @@ class CompiledFunction final : public Pipeline {
   const std::string key_;
   KernelInterface interface_;
   std::shared_ptr<CompiledKernel> code_;  // null: specialised_
+  TunedSizes tuned_;
   std::mutex mutex_;
   std::deque<Specialised> storage_;
   std::atomic<const Specialised*> specialised_{nullptr};

@@ -116,6 +116,7 @@ Settings Settings::from_environment(const Lookup& get) {
   settings.timeout = read_timeout(in, "ANYMETAL_TIMEOUT");
   settings.compile_timeout = read_timeout(in, "ANYMETAL_COMPILE_TIMEOUT");
   settings.trace = in.flag("ANYMETAL_TRACE");
+  static_cast<void>(in.flag("ANYMETAL_TUNED"));  // tuned.cc asks for it; here it is checked
   std::string warn = in.text("ANYMETAL_WARN");
   settings.warn_coverage = warn == "coverage";
   if (!warn.empty() && warn != "coverage") in.refuse("ANYMETAL_WARN", warn, "coverage");
