@@ -26,8 +26,15 @@ examples:
 """
 
 
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """As the other commands show their usage."""
+
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
+        super().add_usage(usage, actions, groups, "Usage: ")
+
+
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog="anymetal bench", allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter,
+    made = argparse.ArgumentParser(prog="anymetal bench", allow_abbrev=False, formatter_class=HelpFormatter,
                                    usage="anymetal bench [options] SCRIPT.py [its arguments]\n       anymetal bench [options] KERNEL.metal [options]",
                                    description="Times each kernel that a script launches (every kernel with its own sizes), or a kernel of a file.", epilog=EXAMPLES)
     made.add_argument("--kernel", metavar="NAME", help="this kernel alone")

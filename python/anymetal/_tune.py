@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import _kernel_file, _program, _tunable
-from ._bench import arguments_text, guarded, parse
+from ._bench import HelpFormatter, arguments_text, guarded, parse
 from ._errors import CompileError, KernelError, StoppedError, UnsupportedError
 from ._library import _native
 from ._report import Failure, Progress, duration, size, styled, table, write_text
@@ -62,7 +62,7 @@ class Candidate:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog="anymetal tune", allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, conflict_handler="resolve",
+    made = argparse.ArgumentParser(prog="anymetal tune", allow_abbrev=False, formatter_class=HelpFormatter, conflict_handler="resolve",
                                    usage="anymetal tune [options] SCRIPT.py [its arguments]\n       anymetal tune [options] KERNEL.metal [options]",
                                    description="Searches the fastest threadgroup and the fastest of the values that are declared tunable, and remembers them.", epilog=EXAMPLES)
     made.add_argument("--kernel", metavar="NAME", help="this kernel alone")
