@@ -145,7 +145,7 @@ MultiplyAdd widest() {
 
 #endif
 
-volatile float nobody_asks = 0;
+std::atomic<float> nobody_asks{0};  // several threads write it
 
 }  // namespace
 
@@ -187,7 +187,8 @@ double Limits::multiply_add() {
   constexpr long kRounds = 300000;
   const size_t pieces = state_->threads * 4;
   const auto run = state_->multiply_add.run;
-  const double seconds = seconds_of(pieces, [run](size_t) { nobody_asks = run(kRounds); });
+  const double seconds = seconds_of(
+      pieces, [run](size_t) { nobody_asks.store(run(kRounds), std::memory_order_relaxed); });
   return 2.0 * static_cast<double>(pieces) * kRounds * kChains *
          static_cast<double>(state_->multiply_add.width) / seconds;
 }
