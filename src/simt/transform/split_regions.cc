@@ -7,6 +7,7 @@
 #include <llvm/ADT/MapVector.h>
 #include <llvm/ADT/SetVector.h>
 #include <llvm/Analysis/LoopInfo.h>
+#include <llvm/Analysis/PostDominators.h>
 #include <llvm/IR/CFG.h>
 #include <llvm/IR/Dominators.h>
 #include <llvm/IR/IRBuilder.h>
@@ -192,10 +193,15 @@ class RegionSplitter {
     return heads_.contains(block) ? Ways{block} : ways_[block];
   }
 
-  /// All steps must go from a region to the same next one: a block where they don't.
+  /// All steps must go from a region to the same next one: a block where they don't. If they come
+  /// together again before the region ends, what they do then counts.
   llvm::BasicBlock* find_parting() {
+    const llvm::PostDominatorTree after(function_);
     for (llvm::BasicBlock& block : function_) {
       if (llvm::succ_size(&block) < 2 || !uniformity_->has_divergent_end(block)) continue;
+      const auto* node = after.getNode(&block);
+      llvm::BasicBlock* meeting = node && node->getIDom() ? node->getIDom()->getBlock() : nullptr;
+      if (meeting && !heads_.contains(meeting) && region_of(meeting) == region_of(&block)) continue;
       std::set<Ways> different;
       for (llvm::BasicBlock* next : llvm::successors(&block)) different.insert(ways_through(next));
       if (different.size() > 1 || different.begin()->size() > 1) return &block;
