@@ -3,7 +3,9 @@ runs, each kernel that it launches is recorded with its sizes and a copy of what
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import runpy
 import sys
 import traceback
@@ -66,6 +68,20 @@ def run_script(target: str, arguments: list[str]) -> None:
     finally:
         sys.argv, sys.path[:] = saved
         sys.stdout.flush()
+
+
+def seed() -> None:
+    """The same random numbers in each run of a script, where it doesn't give a seed itself (and doesn't make generators of its own)."""
+    random.seed(0)
+    with contextlib.suppress(ImportError):
+        import numpy
+
+        numpy.random.seed(0)
+    mlx, torch = sys.modules.get("mlx.core"), sys.modules.get("torch")
+    if mlx is not None:
+        mlx.random.seed(0)
+    if torch is not None:
+        torch.manual_seed(torch.initial_seed())
 
 
 def synchronize() -> None:

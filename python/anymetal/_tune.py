@@ -96,6 +96,7 @@ def main(words: list[str]) -> int:
 
 def _searches_of_script(target: str, arguments: list[str], options: Any) -> list[Any]:
     _tunable.assignment = {}
+    _program.seed()
     cases = _program.record(target, arguments, options)
     declared = {name: (values, identities) for name, (values, identities) in _tunable.declared.items()}
     if not declared:
@@ -118,6 +119,7 @@ def _search_of_tunables(target: str, arguments: list[str], options: Any, declare
         for values in combinations[1:]:
             progress.step("running the script with " + ", ".join(f"{name}={value}" for name, value in zip(names, values)))
             _tunable.assignment = dict(zip(names, values))
+            _program.seed()
             candidate = Candidate([str(value) for value in values], is_script=True)
             try:
                 with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as said:
@@ -131,6 +133,9 @@ def _search_of_tunables(target: str, arguments: list[str], options: Any, declare
     _tunable.assignment = {}
 
     def remember(best: Candidate) -> str:
+        if all(each.wrong for each in candidates[1:]):
+            return ("not remembered, as every other value gives other results: does the script make random numbers without a fixed seed, "
+                    "or do its grid and threadgroup not follow from the value?")
         values = combinations[candidates.index(best)]
         for name, value in zip(names, values):
             for identity in declared[name][1]:

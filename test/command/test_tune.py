@@ -104,6 +104,23 @@ def test_values_that_a_script_declares(tmp_path, script, cache):
     assert run("run", script, "declared", ANYMETAL_TUNED="0", **cache).stdout == "turns: 100000\n"
 
 
+def test_random_numbers_begin_alike_in_each_run(tmp_path, cache):
+    pytest.importorskip("mlx.core")
+    script = tmp_path / "noise.py"
+    script.write_text("""\
+import random
+import mlx.core as mx
+import anymetal
+threads = anymetal.tunable("threads", 32, [32, 64])
+kernel = mx.fast.metal_kernel(name="twice", input_names=["x"], output_names=["y"], source="y[thread_position_in_grid.x] = 2 * x[thread_position_in_grid.x];")
+x = mx.random.normal((256,)) + random.random()
+y, = kernel(inputs=[x], grid=(256, 1, 1), threadgroup=(threads, 1, 1), output_shapes=[x.shape], output_dtypes=[x.dtype])
+mx.eval(y)
+""")
+    (search,), _ = tune(tmp_path, cache, script)
+    assert [each["wrong"] for each in search["candidates"]] == [None, None]
+
+
 def test_template_values_of_a_body(tmp_path, cache):
     body = tmp_path / "rows.metal"
     body.write_text("//! --input x:float32[1024] --output y:float32[1024]\n"
