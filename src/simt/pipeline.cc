@@ -19,6 +19,7 @@
 #include <llvm/Transforms/Utils/LowerSwitch.h>
 #include <llvm/Transforms/Utils/UnifyFunctionExitNodes.h>
 
+#include <memory>
 #include <utility>
 
 #include "simt/analysis/control_flow.h"
@@ -238,11 +239,20 @@ Result<llvm::Function*> vectorize_step(llvm::Function& entry, const Geometry& ge
   Vectorizer general(entry, geometry, flow, shapes);
   ANYMETAL_ASSIGN_OR_RETURN(llvm::Function * step, general.run());
   remarks = general.remarks();
-  const Divisions divisions = find_divisions(entry, shapes);
+  Divisions divisions = find_divisions(entry, shapes);
   // Steps that take different forms would come to different barriers.
   if (divisions.empty() || flow.has_barriers()) return step;
-  const ShapeAnalysis assumed(entry, flow, geometry, divisions);
-  Vectorizer special(entry, geometry, flow, assumed);
+  // What is left of one division is often divided again.
+  constexpr int kMostInARow = 3;
+  auto assumed = std::make_unique<ShapeAnalysis>(entry, flow, geometry, divisions);
+  for (int i = 1; i < kMostInARow; ++i) {
+    const Divisions more = find_divisions(entry, *assumed);
+    const size_t before = divisions.size();
+    divisions.insert(more.begin(), more.end());
+    if (divisions.size() == before) break;
+    assumed = std::make_unique<ShapeAnalysis>(entry, flow, geometry, divisions);
+  }
+  Vectorizer special(entry, geometry, flow, *assumed);
   ANYMETAL_ASSIGN_OR_RETURN(llvm::Function * fast, special.run());
   if (!special.assumption()) return internal_error("an assumption of divisions isn't checked");
   remarks = special.remarks();

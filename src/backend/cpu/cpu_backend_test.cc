@@ -369,6 +369,76 @@ end:
   EXPECT_EQ(out, expected);
 }
 
+// An index taken apart twice, behind a check that it is inside: out[i] is one number of the three
+// parts, and what is read at the place put together again.
+const char* const kParts = R"(
+declare i32 @am.thread_position_in_grid.x() memory(none)
+declare i32 @llvm.umax.i32(i32, i32)
+define void @k(ptr addrspace(1) %out, ptr addrspace(1) %x, ptr addrspace(1) %sizes) {
+entry:
+  %t = call i32 @am.thread_position_in_grid.x()
+  %n = load i32, ptr addrspace(1) %sizes
+  %p1 = getelementptr i32, ptr addrspace(1) %sizes, i64 1
+  %p2 = getelementptr i32, ptr addrspace(1) %sizes, i64 2
+  %rows = load i32, ptr addrspace(1) %p1
+  %columns = load i32, ptr addrspace(1) %p2
+  %inside = icmp ult i32 %t, %n
+  br i1 %inside, label %body, label %home
+body:
+  %area = mul i32 %rows, %columns
+  %a = call i32 @llvm.umax.i32(i32 %area, i32 1)
+  %c = call i32 @llvm.umax.i32(i32 %columns, i32 1)
+  %image = udiv i32 %t, %a
+  %rest = urem i32 %t, %a
+  %row = udiv i32 %rest, %c
+  %column = urem i32 %rest, %c
+  %m1 = mul i32 %image, %area
+  %m2 = mul i32 %row, %columns
+  %m3 = add i32 %m1, %m2
+  %place = add i32 %m3, %column
+  %pw = zext i32 %place to i64
+  %from = getelementptr i32, ptr addrspace(1) %x, i64 %pw
+  %v = load i32, ptr addrspace(1) %from
+  %h1 = mul i32 %image, 1000003
+  %h2 = mul i32 %row, 1009
+  %h3 = add i32 %h1, %h2
+  %h4 = add i32 %h3, %column
+  %h5 = xor i32 %h4, %v
+  %w = zext i32 %t to i64
+  %to = getelementptr i32, ptr addrspace(1) %out, i64 %w
+  store i32 %h5, ptr addrspace(1) %to
+  br label %home
+home:
+  ret void
+}
+)";
+
+TEST(CpuBackend, IndicesTakenApartTwice) {
+  constexpr uint32_t n = 700, grid = 777;
+  std::vector<uint32_t> x(grid);
+  std::iota(x.begin(), x.end(), 12345u);
+  for (const uint32_t threadgroup : {256u, 96u, 20u}) {
+    auto kernel = compile(cpu_backend(), kParts,
+                          {{"out", "uint"}, {"x", "uint"}, {"sizes", "uint"}}, {threadgroup});
+    ASSERT_TRUE(kernel);
+    for (const uint32_t rows : {1u, 2u, 3u, 7u}) {
+      for (const uint32_t columns : {1u, 3u, 16u, 17u, 31u, 32u, 33u, 64u, 100u, 256u, 1000u}) {
+        std::vector<uint32_t> out(grid, 1), expected(out), sizes = {n, rows, columns};
+        for (uint32_t t = 0; t < n; ++t) {
+          const uint32_t rest = t % (rows * columns);
+          expected[t] =
+              (t / (rows * columns) * 1000003 + rest / columns * 1009 + rest % columns) ^ x[t];
+        }
+        const auto result = reference::run(*kernel, {grid}, {threadgroup},
+                                           {argument(out), argument(x), argument(sizes)});
+        ASSERT_TRUE(result.ok()) << result.error().text();
+        ASSERT_EQ(out, expected) << rows << " rows of " << columns << ", threadgroups of "
+                                 << threadgroup;
+      }
+    }
+  }
+}
+
 TEST(CpuBackend, StopsLoopsThatNeverEnd) {
   auto kernel = compile(cpu_backend(), R"(
 define void @k(ptr addrspace(1) %x) {

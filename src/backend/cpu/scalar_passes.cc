@@ -6,6 +6,7 @@
 #include <llvm/Transforms/Scalar/BDCE.h>
 #include <llvm/Transforms/Scalar/CorrelatedValuePropagation.h>
 #include <llvm/Transforms/Scalar/DeadStoreElimination.h>
+#include <llvm/Transforms/Scalar/DivRemPairs.h>
 #include <llvm/Transforms/Scalar/EarlyCSE.h>
 #include <llvm/Transforms/Scalar/GVN.h>
 #include <llvm/Transforms/Scalar/IndVarSimplify.h>
@@ -87,6 +88,8 @@ void optimise_threadgroup(llvm::Function& threadgroup, LlvmPasses& passes) {
   all.addPass(loop_passes(/*memory_ssa=*/true, llvm::LICMPass(llvm::LICMOptions())));
   all.addPass(llvm::ADCEPass());
   all.addPass(llvm::SimplifyCFGPass());
+  // Quotients beside their remainders, which come from the same instruction.
+  all.addPass(llvm::DivRemPairsPass());
   passes.run(threadgroup, std::move(all));
 }
 

@@ -12,6 +12,9 @@
 namespace anymetal::simt {
 namespace {
 
+/// How far neighbours that are divided may be from each other.
+constexpr int64_t kNear = 1024;
+
 unsigned trailing_zeros(uint64_t value) {
   return value == 0 ? 63 : unsigned(std::countr_zero(value));
 }
@@ -204,9 +207,13 @@ Shape ShapeAnalysis::of_binary(const llvm::BinaryOperator& operation) const {
     return a.is_flat() && b.is_flat() ? Shape::affine(chunk, 0) : Shape::varying();
   }
   if (whole_.contains(&operation)) {
-    return operation.getOpcode() == llvm::Instruction::UDiv
-               ? Shape::affine(chunk, 0)
-               : map_offsets(a, chunk, 0, [](int64_t o) { return o; });
+    if (operation.getOpcode() == llvm::Instruction::UDiv) {
+      std::optional<int64_t> next;
+      if (is_whole_in_step(operation)) next = 0;
+      return Shape::pattern(Offsets(chunk, 0), 0, next);
+    }
+    const Shape remainder = map_linear(a, chunk, 0, [](int64_t o) { return o; });
+    return is_whole_in_step(operation) ? remainder : remainder.without_next();
   }
   const auto* number = llvm::dyn_cast<llvm::ConstantInt>(operation.getOperand(1));
   const unsigned less = std::min(a.zeros(), b.zeros());
@@ -260,6 +267,12 @@ Shape ShapeAnalysis::of_binary(const llvm::BinaryOperator& operation) const {
     default:
       return flat ? Shape::affine(chunk, 0) : Shape::varying();
   }
+}
+
+bool ShapeAnalysis::is_whole_in_step(const llvm::Instruction& division) const {
+  const Shape dividend = of(division.getOperand(0)), divisor = of(division.getOperand(1));
+  return whole_.contains(&division) && dividend.next() && *dividend.next() >= 0 &&
+         *dividend.next() < kNear && divisor.next() == 0;
 }
 
 Shape ShapeAnalysis::of_cast(const llvm::CastInst& cast) const {
@@ -434,19 +447,45 @@ void ShapeAnalysis::find_interleaved(llvm::Function& function) {
   }
 }
 
-const llvm::Instruction* find_first_effect(const llvm::Function& function) {
-  for (const llvm::Instruction& instruction : function.getEntryBlock()) {
-    if (instruction.mayHaveSideEffects() || instruction.isTerminator()) return &instruction;
+namespace {
+
+/// Behind `if (thread is beyond the data) return;`.
+const llvm::BasicBlock* find_body(const llvm::Instruction& end) {
+  const auto* branch = llvm::dyn_cast<llvm::BranchInst>(&end);
+  if (!branch || !branch->isConditional()) return nullptr;
+  for (unsigned i = 0; i < 2; ++i) {
+    const llvm::BasicBlock *home = branch->getSuccessor(i), *body = branch->getSuccessor(1 - i);
+    if (llvm::isa<llvm::ReturnInst>(home->front()) && body->getSinglePredecessor()) return body;
   }
   return nullptr;
 }
 
+}  // namespace
+
+bool Top::contains(const llvm::Instruction& instruction) const {
+  return llvm::is_contained(blocks, instruction.getParent()) &&
+         (instruction.getParent() != end->getParent() || instruction.comesBefore(end));
+}
+
+Top find_top(const llvm::Function& function) {
+  Top top{{}, nullptr};
+  const llvm::BasicBlock* block = &function.getEntryBlock();
+  while (block) {
+    top.blocks.push_back(block);
+    for (const llvm::Instruction& instruction : *block) {
+      top.end = &instruction;
+      if (instruction.mayHaveSideEffects()) return top;
+    }
+    block = find_body(*top.end);
+  }
+  return top;
+}
+
 Divisions find_divisions(llvm::Function& function, const ShapeAnalysis& shapes) {
-  constexpr int64_t kNear = 1024;
-  const llvm::Instruction* end = find_first_effect(function);
+  const Top top = find_top(function);
   const auto is_at_top = [&](const llvm::Value* value) {
     const auto* made = llvm::dyn_cast<llvm::Instruction>(value);
-    return !made || (made->getParent() == end->getParent() && made->comesBefore(end));
+    return !made || top.contains(*made);
   };
   Divisions found;
   for (const llvm::Instruction& instruction : llvm::instructions(function)) {

@@ -36,6 +36,8 @@ class ShapeAnalysis {
   /// How far a byte of the thread's memory is from the next one of the same thread: `chunk` in
   /// interleaved variables, else 1.
   [[nodiscard]] uint64_t scale(const llvm::Value* pointer) const;
+  /// Of a whole division: whether all chunks of a step are assumed to have one quotient.
+  [[nodiscard]] bool is_whole_in_step(const llvm::Instruction& division) const;
   [[nodiscard]] const Divisions& whole_divisions() const { return whole_; }
   [[nodiscard]] const llvm::DataLayout& layout() const { return layout_; }
 
@@ -59,10 +61,18 @@ class ShapeAnalysis {
   llvm::DenseMap<const llvm::AllocaInst*, uint64_t> interleaved_;
 };
 
-/// Where the top of the function ends: nothing has happened yet that couldn't happen again.
-[[nodiscard]] const llvm::Instruction* find_first_effect(const llvm::Function& function);
+/// The top of a function: nothing has happened yet that couldn't happen again. A check that sends
+/// threads beyond the data home belongs to it.
+struct Top {
+  llvm::SmallVector<const llvm::BasicBlock*, 4> blocks;
+  const llvm::Instruction* end;  ///< the first instruction behind it, in the last of the blocks
 
-/// Those that are worth assuming it of, and whose operands are known at the top.
+  [[nodiscard]] bool contains(const llvm::Instruction& instruction) const;
+};
+[[nodiscard]] Top find_top(const llvm::Function& function);
+
+/// Those that are worth assuming it of, and whose operands are known at the top. `shapes` may be
+/// under assumptions itself: a remainder is divided again.
 [[nodiscard]] Divisions find_divisions(llvm::Function& function, const ShapeAnalysis& shapes);
 
 }  // namespace anymetal::simt

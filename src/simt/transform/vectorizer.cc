@@ -32,7 +32,7 @@ Vectorizer::Vectorizer(llvm::Function& source, const Geometry& geometry, const C
       builder_(context_),
       accesses_(source, shapes, flow, geometry),
       product_groups_(find_product_groups(source, geometry.chunk == 16 ? 4 : 2)),
-      top_end_(find_first_effect(source)) {}
+      top_end_(find_top(source).end) {}
 
 Result<llvm::Function*> Vectorizer::run() {
   make_function();

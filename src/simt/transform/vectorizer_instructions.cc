@@ -69,16 +69,18 @@ void Vectorizer::check_divisions() {
   llvm::MapVector<std::pair<llvm::Value*, llvm::Value*>, bool> pairs;
   for (const llvm::Instruction& instruction : llvm::instructions(source_)) {
     if (shapes_.whole_divisions().contains(&instruction))
-      pairs[{instruction.getOperand(0), instruction.getOperand(1)}] = true;
+      pairs[{instruction.getOperand(0), instruction.getOperand(1)}] =
+          shapes_.is_whole_in_step(instruction);
   }
   if (pairs.empty()) return;
   llvm::Value* assumed = builder_.getTrue();
-  for (const auto& [pair, unused] : pairs) {
+  for (const auto& [pair, in_step] : pairs) {
     const Shape dividend = shapes_.of(pair.first);
     int64_t farthest = 0;
     for (unsigned lane = 0; lane < width_; ++lane)
       farthest = std::max(farthest, dividend.offset(lane));
-    for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
+    if (in_step) farthest += int64_t(chunks_ - 1) * *dividend.next();
+    for (unsigned chunk = 0; chunk < (in_step ? 1 : chunks_); ++chunk) {
       llvm::Value* divisor = scalar(pair.second, chunk);
       llvm::Value* zero = llvm::Constant::getNullValue(divisor->getType());
       llvm::Value* is_zero = builder_.CreateICmpEQ(divisor, zero);
