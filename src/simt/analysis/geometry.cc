@@ -71,12 +71,16 @@ Shape position_shape(const PositionRule& rule, const Geometry& geometry) {
   }
   if (rule.grid_axis >= 0)
     zeros = std::min(zeros, trailing_zeros(geometry.dispatch_size[rule.grid_axis]));
-  // Chunks count on unless a multiple of the modulus lies within a step.
-  std::optional<int64_t> next;
-  if (chunk % rule.divisor == 0 &&
-      (rule.modulus == 0 || uint64_t{rule.modulus} * rule.divisor % step == 0))
-    next = chunk / rule.divisor;
-  return Shape::pattern(std::move(offsets), zeros, next);
+  // Chunks stand in the same order in all steps, if steps begin where positions do.
+  const uint64_t round = uint64_t{rule.modulus} * rule.divisor;
+  const bool repeats =
+      step % rule.divisor == 0 && (rule.modulus == 0 || round % step == 0 || step % round == 0);
+  Offsets chunks;
+  for (unsigned i = 0; i < geometry.chunks() && (repeats || geometry.steps() == 1); ++i) {
+    const uint32_t position = i * chunk / rule.divisor;
+    chunks.push_back(rule.modulus == 0 ? position : position % rule.modulus);
+  }
+  return Shape::pattern(std::move(offsets), zeros, std::move(chunks));
 }
 
 }  // namespace anymetal::simt

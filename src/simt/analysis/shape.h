@@ -6,7 +6,6 @@
 #include <llvm/Support/MathExtras.h>
 
 #include <cstdint>
-#include <optional>
 
 namespace anymetal::simt {
 
@@ -25,9 +24,9 @@ class Shape {
   Shape() = default;
   static Shape uniform(unsigned zeros = 0) { return Shape(Kind::uniform, {}, zeros); }
   static Shape varying() { return Shape(Kind::varying, {}, 0); }
-  static Shape pattern(Offsets offsets, unsigned zeros = 0, std::optional<int64_t> next = {}) {
+  static Shape pattern(Offsets offsets, unsigned zeros = 0, Offsets chunks = {}) {
     Shape shape(Kind::pattern, std::move(offsets), zeros);
-    shape.next_ = next;
+    shape.chunks_ = std::move(chunks);
     return shape;
   }
   /// 0, stride, 2 * stride, ...; stride 0: the same within a chunk.
@@ -45,14 +44,17 @@ class Shape {
   [[nodiscard]] int64_t offset(unsigned lane) const {
     return kind_ == Kind::pattern ? offsets_[lane] : 0;
   }
-  /// How far a chunk's lane 0 is from that of the chunk before it, where that is one constant for
-  /// all chunks of a step: one scalar then holds all of them.
-  [[nodiscard]] std::optional<int64_t> next() const {
-    return kind_ == Kind::uniform ? std::optional<int64_t>(0) : next_;
+  /// Whether it is known how far the lanes 0 of a step's chunks are from the first chunk's: one
+  /// scalar then holds all of them.
+  [[nodiscard]] bool knows_chunks() const { return kind_ == Kind::uniform || !chunks_.empty(); }
+  [[nodiscard]] int64_t chunk_offset(unsigned chunk) const {
+    return chunks_.empty() ? 0 : chunks_[chunk];
   }
-  [[nodiscard]] Shape without_next() const {
+  /// Of the chunks; empty if not known, or uniform.
+  [[nodiscard]] const Offsets& chunk_offsets() const { return chunks_; }
+  [[nodiscard]] Shape without_chunks() const {
     Shape shape = *this;
-    shape.next_.reset();
+    shape.chunks_.clear();
     return shape;
   }
   /// Of a pattern.
@@ -73,7 +75,7 @@ class Shape {
   Kind kind_ = Kind::unknown;
   uint8_t zeros_ = 0;
   Offsets offsets_;
-  std::optional<int64_t> next_;
+  Offsets chunks_;
 };
 
 inline bool Shape::is_flat() const {

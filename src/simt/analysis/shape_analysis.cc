@@ -36,10 +36,11 @@ Shape map_offsets(const Shape& shape, unsigned chunk, unsigned zeros, Function f
 template <class Function>
 Shape map_linear(const Shape& shape, unsigned chunk, unsigned zeros, Function function) {
   const Shape made = map_offsets(shape, chunk, zeros, function);
-  if (made.is_uniform() || !shape.next()) return made;
-  Offsets offsets(chunk);
+  if (made.is_uniform()) return made;
+  Offsets offsets(chunk), chunks;
   for (unsigned lane = 0; lane < chunk; ++lane) offsets[lane] = made.offset(lane);
-  return Shape::pattern(std::move(offsets), zeros, function(*shape.next()));
+  for (const int64_t offset : shape.chunk_offsets()) chunks.push_back(function(offset));
+  return Shape::pattern(std::move(offsets), zeros, std::move(chunks));
 }
 
 /// a op b lane by lane, of operations that offsets go through unchanged.
@@ -49,9 +50,13 @@ Shape combine(const Shape& a, const Shape& b, unsigned chunk, unsigned zeros, Fu
   Offsets offsets(chunk);
   for (unsigned lane = 0; lane < chunk; ++lane)
     offsets[lane] = function(a.offset(lane), b.offset(lane));
-  std::optional<int64_t> next;
-  if (a.next() && b.next()) next = function(*a.next(), *b.next());
-  return Shape::pattern(std::move(offsets), zeros, next);
+  Offsets chunks;
+  if (a.knows_chunks() && b.knows_chunks()) {
+    const size_t count = std::max(a.chunk_offsets().size(), b.chunk_offsets().size());
+    for (unsigned i = 0; i < count; ++i)
+      chunks.push_back(function(a.chunk_offset(i), b.chunk_offset(i)));
+  }
+  return Shape::pattern(std::move(offsets), zeros, std::move(chunks));
 }
 
 bool is_position_in_threadgroup(const llvm::Value* value) {
@@ -180,9 +185,9 @@ Shape ShapeAnalysis::of_phi(const llvm::PHINode& phi) const {
     }
     if (joined.is_varying()) continue;
     const unsigned zeros = std::min(shape.zeros(), joined.zeros());
-    const bool same = shape.next() == joined.next();
+    const bool same = shape.chunk_offsets() == joined.chunk_offsets();
     joined = combine(shape, joined, geometry_.chunk, zeros, [](int64_t a, int64_t) { return a; });
-    if (!same) joined = joined.without_next();
+    if (!same) joined = joined.without_chunks();
   }
   if (joined.is_unknown()) return joined;
   if (flow_.is_uniform(&phi)) return Shape::uniform(joined.is_varying() ? 0 : joined.zeros());
@@ -208,12 +213,12 @@ Shape ShapeAnalysis::of_binary(const llvm::BinaryOperator& operation) const {
   }
   if (whole_.contains(&operation)) {
     if (operation.getOpcode() == llvm::Instruction::UDiv) {
-      std::optional<int64_t> next;
-      if (is_whole_in_step(operation)) next = 0;
-      return Shape::pattern(Offsets(chunk, 0), 0, next);
+      Offsets same;
+      if (is_whole_in_step(operation)) same.resize(geometry_.chunks(), 0);
+      return Shape::pattern(Offsets(chunk, 0), 0, std::move(same));
     }
     const Shape remainder = map_linear(a, chunk, 0, [](int64_t o) { return o; });
-    return is_whole_in_step(operation) ? remainder : remainder.without_next();
+    return is_whole_in_step(operation) ? remainder : remainder.without_chunks();
   }
   const auto* number = llvm::dyn_cast<llvm::ConstantInt>(operation.getOperand(1));
   const unsigned less = std::min(a.zeros(), b.zeros());
@@ -271,8 +276,10 @@ Shape ShapeAnalysis::of_binary(const llvm::BinaryOperator& operation) const {
 
 bool ShapeAnalysis::is_whole_in_step(const llvm::Instruction& division) const {
   const Shape dividend = of(division.getOperand(0)), divisor = of(division.getOperand(1));
-  return whole_.contains(&division) && dividend.next() && *dividend.next() >= 0 &&
-         *dividend.next() < kNear && divisor.next() == 0;
+  const auto is_near = [](int64_t offset) { return offset >= 0 && offset < kNear; };
+  return whole_.contains(&division) && dividend.kind() == Shape::Kind::pattern &&
+         dividend.knows_chunks() && llvm::all_of(dividend.chunk_offsets(), is_near) &&
+         divisor.is_uniform();
 }
 
 Shape ShapeAnalysis::of_cast(const llvm::CastInst& cast) const {
@@ -296,7 +303,7 @@ Shape ShapeAnalysis::of_cast(const llvm::CastInst& cast) const {
       // Positions in a threadgroup are small; of other chunks nobody knows whether they wrap
       // around.
       if (shape.is_flat() || shape.stays_below_zeros())
-        return is_position_in_threadgroup(cast.getOperand(0)) ? shape : shape.without_next();
+        return is_position_in_threadgroup(cast.getOperand(0)) ? shape : shape.without_chunks();
       break;
     }
     case llvm::Instruction::AddrSpaceCast:

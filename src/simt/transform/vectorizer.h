@@ -68,7 +68,7 @@ class Vectorizer {
   [[nodiscard]] llvm::Value* splat(llvm::Value* value);
   /// How many scalars hold a value that has a base.
   [[nodiscard]] unsigned scalar_count(const Shape& shape) const {
-    return shape.next() ? 1 : chunks_;
+    return shape.knows_chunks() ? 1 : chunks_;
   }
   [[nodiscard]] llvm::Value* scalar(const llvm::Value* value, unsigned chunk);
   [[nodiscard]] llvm::Value* vector(const llvm::Value* value, unsigned chunk,

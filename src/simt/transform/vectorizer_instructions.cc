@@ -79,7 +79,7 @@ void Vectorizer::check_divisions() {
     int64_t farthest = 0;
     for (unsigned lane = 0; lane < width_; ++lane)
       farthest = std::max(farthest, dividend.offset(lane));
-    if (in_step) farthest += int64_t(chunks_ - 1) * *dividend.next();
+    if (in_step) farthest += *llvm::max_element(dividend.chunk_offsets());
     for (unsigned chunk = 0; chunk < (in_step ? 1 : chunks_); ++chunk) {
       llvm::Value* divisor = scalar(pair.second, chunk);
       llvm::Value* zero = llvm::Constant::getNullValue(divisor->getType());
@@ -614,8 +614,9 @@ void Vectorizer::emit_intrinsic(llvm::IntrinsicInst& call) {
 bool Vectorizer::is_asked_once(const llvm::ICmpInst& compare) const {
   const Shape a = shapes_.of(compare.getOperand(0)), b = shapes_.of(compare.getOperand(1));
   const Shape& index = a.is_uniform() ? b : a;
+  const auto is_near = [](int64_t offset) { return offset >= 0 && offset <= INT16_MAX; };
   return (a.is_uniform() || b.is_uniform()) && index.kind() == Shape::Kind::pattern &&
-         !index.is_flat() && index.next() && *index.next() >= 0 && *index.next() <= INT16_MAX;
+         index.knows_chunks() && llvm::all_of(index.chunk_offsets(), is_near);
 }
 
 /// Whether a comparison holds for all lanes of a chunk, or of all chunks, asked with scalars: the
@@ -626,7 +627,8 @@ llvm::Value* Vectorizer::holds_for_all(const llvm::ICmpInst& compare, unsigned c
   using llvm::CmpInst;
   const llvm::Value *index = compare.getOperand(0), *limit = compare.getOperand(1);
   CmpInst::Predicate predicate = compare.getPredicate();
-  if (shapes_.of(index).is_flat()) {
+  if (shapes_.of(index).is_uniform() ||
+      (shapes_.of(index).is_flat() && !shapes_.of(limit).is_uniform())) {
     std::swap(index, limit);
     predicate = CmpInst::getSwappedPredicate(predicate);
   }
@@ -634,14 +636,14 @@ llvm::Value* Vectorizer::holds_for_all(const llvm::ICmpInst& compare, unsigned c
       !index->getType()->isIntegerTy())
     return nullptr;
   const Shape shape = shapes_.of(index);
-  if (shape.is_flat())
+  if (shape.is_flat() && !in_all_chunks)
     return builder_.CreateICmp(predicate, scalar(index, chunk), scalar(limit, chunk));
   int64_t most = 0;
   for (unsigned lane = 0; lane < width_; ++lane) {
     if (shape.offset(lane) < 0 || shape.offset(lane) > INT16_MAX) return nullptr;
     most = std::max(most, shape.offset(lane));
   }
-  if (in_all_chunks) most += int64_t(chunks_ - 1) * *shape.next();
+  if (in_all_chunks) most += *llvm::max_element(shape.chunk_offsets());
   llvm::Type* type = index->getType();
   if (type->getIntegerBitWidth() < 32) return nullptr;
   llvm::Value* distance = llvm::ConstantInt::get(type, uint64_t(most));

@@ -34,9 +34,9 @@ llvm::Value* Vectorizer::scalar(const llvm::Value* value, unsigned chunk) {
   const auto found = values_.find(value);
   if (found == values_.end()) return llvm::PoisonValue::get(value->getType());  // failed before
   const Shape shape = shapes_.of(value);
-  if (!shape.next()) return found->second[chunk];
+  if (!shape.knows_chunks()) return found->second[chunk];
   llvm::Value* first = found->second[0];
-  const int64_t distance = *shape.next() * int64_t(chunk);
+  const int64_t distance = shape.chunk_offset(chunk);
   if (distance == 0) return first;
   if (first->getType()->isPointerTy())
     return builder_.CreateConstGEP1_64(builder_.getInt8Ty(), first, uint64_t(distance));
