@@ -147,6 +147,9 @@ MultiplyAdd widest() {
 
 std::atomic<float> nobody_asks{0};  // several threads write it
 
+// A measure is the best of so many short ones: what else runs on the machine disturbs some of them.
+constexpr size_t kParts = 4;
+
 }  // namespace
 
 struct Limits::State {
@@ -176,21 +179,30 @@ Limits::~Limits() {
 double Limits::copy() {
   if (!state_->from) return 0;
   constexpr size_t kPiece = size_t{1} << 20;
-  const size_t pieces = state_->bytes / kPiece;
-  const double seconds = seconds_of(pieces, [&](size_t i) {
-    copy_past_caches(state_->to + i * kPiece, state_->from + i * kPiece, kPiece);
-  });
-  return 2.0 * static_cast<double>(pieces * kPiece) / seconds;
+  const size_t pieces = state_->bytes / kPiece / kParts;
+  double best = 0;
+  for (size_t part = 0; part < kParts; ++part) {
+    const size_t first = part * pieces;
+    const double seconds = seconds_of(pieces, [&](size_t i) {
+      copy_past_caches(state_->to + (first + i) * kPiece, state_->from + (first + i) * kPiece,
+                       kPiece);
+    });
+    best = std::max(best, 2.0 * static_cast<double>(pieces * kPiece) / seconds);
+  }
+  return best;
 }
 
 double Limits::multiply_add() {
-  constexpr long kRounds = 300000;
+  constexpr long kRounds = 60000;
   const size_t pieces = state_->threads * 4;
   const auto run = state_->multiply_add.run;
-  const double seconds = seconds_of(
-      pieces, [run](size_t) { nobody_asks.store(run(kRounds), std::memory_order_relaxed); });
-  return 2.0 * static_cast<double>(pieces) * kRounds * kChains *
-         static_cast<double>(state_->multiply_add.width) / seconds;
+  double best = 0;
+  for (size_t part = 0; part < kParts; ++part) {
+    const double seconds = seconds_of(pieces, [run](size_t) { nobody_asks = run(kRounds); });
+    best = std::max(best, 2.0 * static_cast<double>(pieces) * kRounds * kChains *
+                              static_cast<double>(state_->multiply_add.width) / seconds);
+  }
+  return best;
 }
 
 Machine machine() {
