@@ -21,7 +21,8 @@ FINDINGS = ROOT / "fuzz" / "findings"
 TEXTS = {"language": ["test/language/*.metal", "test/stdlib/*.metal"]}
 # One kernel that takes longer, or more memory, is a finding too.
 LIMITS = ["-timeout=60", "-rss_limit_mb=6000"]
-OPTIONS = {"UBSAN_OPTIONS": "print_stacktrace=1"}
+# The list of what is Clang's own (test/sanitizers), from the root of the checkout.
+OPTIONS = {"UBSAN_OPTIONS": "print_stacktrace=1", "LSAN_OPTIONS": "suppressions=test/sanitizers/leaks.txt:print_suppressions=0"}
 
 
 def settings():
