@@ -133,9 +133,49 @@ void expand_memory_intrinsics(llvm::Function& function, Passes& passes) {
   }
 }
 
+/// Bit-fields are read and written as integers of 24, 40, 48 or 56 bits, which no vector of lanes
+/// holds as memory does: two or three of whole sizes take their place.
+void split_odd_integers(llvm::Function& function) {
+  llvm::SmallVector<llvm::Instruction*, 8> found;
+  for (llvm::Instruction& instruction : llvm::instructions(function)) {
+    if (!llvm::isa<llvm::LoadInst, llvm::StoreInst>(instruction) || instruction.isAtomic())
+      continue;
+    const llvm::Type* type = llvm::getLoadStoreType(&instruction);
+    if (!type->isIntegerTy()) continue;
+    const unsigned bits = type->getIntegerBitWidth();
+    if (bits % 8 == 0 && bits < 64 && !llvm::isPowerOf2_32(bits)) found.push_back(&instruction);
+  }
+  for (llvm::Instruction* access : found) {
+    llvm::IRBuilder<> builder(access);
+    auto* store = llvm::dyn_cast<llvm::StoreInst>(access);
+    llvm::Type* type = llvm::getLoadStoreType(access);
+    llvm::Value* pointer = llvm::getLoadStorePointerOperand(access);
+    llvm::Value* all = llvm::ConstantInt::get(type, 0);
+    for (unsigned at = 0, bits = type->getIntegerBitWidth(); at < bits;) {
+      const unsigned size = llvm::bit_floor(bits - at);
+      llvm::Value* from = builder.CreateConstGEP1_64(builder.getInt8Ty(), pointer, at / 8);
+      const llvm::Align align = llvm::commonAlignment(llvm::getLoadStoreAlignment(access), at / 8);
+      llvm::Type* part = builder.getIntNTy(size);
+      if (store) {
+        llvm::Value* value = builder.CreateLShr(store->getValueOperand(), at);
+        builder.CreateAlignedStore(builder.CreateTrunc(value, part), from, align,
+                                   store->isVolatile());
+      } else {
+        const bool is_volatile = llvm::cast<llvm::LoadInst>(access)->isVolatile();
+        llvm::Value* value = builder.CreateAlignedLoad(part, from, align, is_volatile);
+        all = builder.CreateOr(all, builder.CreateShl(builder.CreateZExt(value, type), at));
+      }
+      at += size;
+    }
+    if (!store) access->replaceAllUsesWith(all);
+    access->eraseFromParent();
+  }
+}
+
 /// No operations on vectors of a thread's own, no copies of memory.
 void flatten(llvm::Function& function, Passes& passes) {
   expand_memory_intrinsics(function, passes);
+  split_odd_integers(function);
   passes.run(function, llvm::ScalarizerPass(), llvm::SROAPass(llvm::SROAOptions::PreserveCFG),
              llvm::EarlyCSEPass());
 }
