@@ -6,6 +6,7 @@
 #include <llvm/Passes/PassBuilder.h>
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/Transforms/InstCombine/InstCombine.h>
+#include <llvm/Transforms/Scalar/DCE.h>
 #include <llvm/Transforms/Scalar/EarlyCSE.h>
 #include <llvm/Transforms/Scalar/SROA.h>
 #include <llvm/Transforms/Scalar/Scalarizer.h>
@@ -318,7 +319,11 @@ Result<Report> vectorize(llvm::Function& entry, const Options& options) {
   fold_branches(entry);
   form_matrices(entry);
   flatten(entry, passes);
-  if (options.checks_bounds) ANYMETAL_RETURN_IF_ERROR(guard_accesses(entry, options.is_const));
+  if (options.checks_bounds) {
+    ANYMETAL_RETURN_IF_ERROR(guard_accesses(entry, options.is_const));
+    // What was computed to prove accesses would count as a use of their indices.
+    passes.run(entry, llvm::DCEPass());
+  }
   fold_branches(entry);
   shape_control_flow(entry, passes);
   fold_branches(entry);

@@ -99,8 +99,11 @@ const MatrixPlace* MatrixAccesses::stored(const llvm::StoreInst* second) const {
 bool MatrixAccesses::find_pieces(MatrixPlace& place) const {
   const llvm::DataLayout& layout = shapes_.layout();
   const auto bytes = int64_t(layout.getTypeStoreSize(place.element));
-  for (const llvm::Value* pointer : place.pointers) {
-    if (callee_name(pointer).starts_with(kGuarded) || shapes_.scale(pointer) != 1) return false;
+  for (unsigned i = 0; i < 2; ++i) {
+    const auto guarded = strip_guard(llvm::getLoadStorePointerOperand(place.accesses[i]));
+    place.pointers[i] = guarded.pointer;
+    place.insides[i] = guarded.inside;
+    if (shapes_.scale(guarded.pointer) != 1) return false;
   }
   const auto apart = LaneDistance::between_pointers(place.pointers[0], place.pointers[1], layout);
   llvm::SmallVector<Cluster, 16> clusters;
@@ -147,7 +150,9 @@ void MatrixAccesses::find_loaded(const llvm::CallInst& to_matrix) {
   }
   if (loads[0]->getType() != loads[1]->getType() || flow_.is_masked(to_matrix.getParent())) return;
   auto place = std::make_unique<MatrixPlace>(
-      MatrixPlace{{loads[0]->getPointerOperand(), loads[1]->getPointerOperand()},
+      MatrixPlace{{loads[0], loads[1]},
+                  {},
+                  {},
                   loads[0]->getType(),
                   std::min(loads[0]->getAlign(), loads[1]->getAlign()),
                   0,
@@ -160,12 +165,8 @@ void MatrixAccesses::find_stored(const llvm::StoreInst& first, const llvm::Store
   if (first.getValueOperand()->getType() != element ||
       !(element->isFloatTy() || element->isHalfTy() || element->isBFloatTy()))
     return;
-  auto place = std::make_unique<MatrixPlace>(
-      MatrixPlace{{first.getPointerOperand(), second.getPointerOperand()},
-                  element,
-                  std::min(first.getAlign(), second.getAlign()),
-                  0,
-                  {}});
+  auto place = std::make_unique<MatrixPlace>(MatrixPlace{
+      {&first, &second}, {}, {}, element, std::min(first.getAlign(), second.getAlign()), 0, {}});
   if (!find_pieces(*place)) return;
   stored_[&second] = std::move(place);
   first_stores_[&second] = &first;
@@ -182,10 +183,9 @@ void MatrixAccesses::find_copy(const llvm::StoreInst& store) {
     return;
   const uint64_t bytes = shapes_.layout().getTypeStoreSize(load->getType());
   if (bytes < kLeast || bytes > kMost || shapes_.of(load).has_base()) return;
-  for (const llvm::Value* pointer : {load->getPointerOperand(), store.getPointerOperand()}) {
-    if (callee_name(pointer).starts_with(kGuarded) || shapes_.scale(pointer) != 1 ||
-        shapes_.of(pointer).is_flat())
-      return;
+  for (const llvm::Value* guarded : {load->getPointerOperand(), store.getPointerOperand()}) {
+    const llvm::Value* pointer = strip_guard(guarded).pointer;
+    if (shapes_.scale(pointer) != 1 || shapes_.of(pointer).is_flat()) return;
   }
   copies_[&store] = load;
 }
@@ -212,7 +212,8 @@ llvm::SmallVector<LaneRun, 16> MatrixAccesses::copy_runs(const llvm::StoreInst& 
   constexpr uint64_t kMost = 64;
   const llvm::LoadInst* load = copied(&store);
   const uint64_t bytes = shapes_.layout().getTypeStoreSize(load->getType());
-  const auto is_next = [&](const llvm::Value* pointer, unsigned lane) {
+  const auto is_next = [&](const llvm::Value* guarded, unsigned lane) {
+    const llvm::Value* pointer = strip_guard(guarded).pointer;
     return distance_.between_lanes(pointer, lane - 1, lane) == int64_t(bytes);
   };
   llvm::SmallVector<LaneRun, 16> runs;

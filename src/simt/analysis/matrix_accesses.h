@@ -25,7 +25,9 @@ struct MatrixPiece {
 
 /// Where a matrix lies in memory: pieces of one length.
 struct MatrixPlace {
-  const llvm::Value* pointers[2];  ///< of each lane's elements
+  const llvm::Instruction* accesses[2];  ///< loads or stores of each lane's elements
+  const llvm::Value* pointers[2];        ///< without guards
+  const llvm::Value* insides[2];         ///< when they may happen; null: always
   llvm::Type* element;
   llvm::Align align;
   unsigned length;  ///< of a piece, 4, 8 or 16

@@ -147,6 +147,12 @@ class Vectorizer {
                                              unsigned lane, int64_t offset);
   [[nodiscard]] llvm::Value* piece_pointer(const MatrixPlace& place, const MatrixPiece& piece,
                                            unsigned simdgroup);
+  [[nodiscard]] Values assemble_lanes(llvm::ArrayRef<llvm::Value*> parts);
+  void with_guards(llvm::ArrayRef<const llvm::Value*> insides, unsigned first_chunk,
+                   unsigned chunks, llvm::function_ref<void()> all,
+                   llvm::function_ref<void()> some);
+  [[nodiscard]] Values load_pieces(const MatrixPlace& place, unsigned simdgroup);
+  void store_pieces(const MatrixPlace& place, unsigned simdgroup);
   [[nodiscard]] Values load_matrix(const MatrixPlace& place, unsigned simdgroup);
   void emit_to_matrix(llvm::CallInst& call);
   void emit_matrix_store(llvm::StoreInst& store);

@@ -3,6 +3,7 @@
 // permutation of them, which is done only where a kernel asks.
 #include <llvm/IR/Intrinsics.h>
 
+#include "simt/analysis/guards.h"
 #include "simt/analysis/matrices.h"
 #include "simt/transform/vectorizer.h"
 
@@ -67,6 +68,11 @@ Values Vectorizer::gather_matrix(const llvm::Value* first, const llvm::Value* se
                                  unsigned simdgroup) {
   llvm::SmallVector<llvm::Value*, 16> parts;
   for (const llvm::Value* value : {first, second}) parts.append(simdgroup_values(value, simdgroup));
+  return assemble_lanes(parts);
+}
+
+/// The same of all lanes' first elements and all lanes' second.
+Values Vectorizer::assemble_lanes(llvm::ArrayRef<llvm::Value*> parts) {
   llvm::SmallVector<unsigned, 64> places(kMatrixElements);
   for (unsigned at = 0; at < kMatrixElements; ++at)
     places[matrix_lane(at / kMatrixRows, at % kMatrixRows) + at % 2 * kSimdgroupSize] = at;
@@ -89,7 +95,34 @@ llvm::Value* Vectorizer::piece_pointer(const MatrixPlace& place, const MatrixPie
   return pointer_of_lane(place.pointers[piece.access], chunk, piece.lane % width_, piece.offset);
 }
 
-Values Vectorizer::load_matrix(const MatrixPlace& place, unsigned simdgroup) {
+/// Does one thing if all lanes of these chunks may access memory, else the other.
+void Vectorizer::with_guards(llvm::ArrayRef<const llvm::Value*> insides, unsigned first_chunk,
+                             unsigned chunks, llvm::function_ref<void()> all,
+                             llvm::function_ref<void()> some) {
+  llvm::Value* lanes = nullptr;
+  for (const llvm::Value* inside : insides) {
+    for (unsigned chunk = first_chunk; inside && chunk < first_chunk + chunks; ++chunk) {
+      llvm::Value* more = vector(inside, chunk);
+      lanes = lanes ? builder_.CreateAnd(lanes, more) : more;
+    }
+  }
+  if (!lanes) return all();
+  llvm::BasicBlock* whole = llvm::BasicBlock::Create(context_, "inside", target_);
+  llvm::BasicBlock* parts = llvm::BasicBlock::Create(context_, "not.inside", target_);
+  llvm::BasicBlock* done = llvm::BasicBlock::Create(context_, "guarded", target_);
+  llvm::Value* bits = mask_bits(builder_.CreateFreeze(lanes));
+  builder_.CreateCondBr(
+      builder_.CreateICmpEQ(bits, llvm::Constant::getAllOnesValue(bits->getType())), whole, parts);
+  builder_.SetInsertPoint(whole);
+  all();
+  builder_.CreateBr(done);
+  builder_.SetInsertPoint(parts);
+  some();
+  builder_.CreateBr(done);
+  builder_.SetInsertPoint(done);
+}
+
+Values Vectorizer::load_pieces(const MatrixPlace& place, unsigned simdgroup) {
   llvm::SmallVector<llvm::Value*, 16> parts;
   llvm::SmallVector<unsigned, 64> places;
   auto* type = llvm::FixedVectorType::get(place.element, place.length);
@@ -98,12 +131,39 @@ Values Vectorizer::load_matrix(const MatrixPlace& place, unsigned simdgroup) {
         builder_.CreateAlignedLoad(type, piece_pointer(place, piece, simdgroup), place.align));
     places.append(piece.places);
   }
-  Values rows = assemble_matrix(parts, places);
+  return assemble_matrix(parts, places);
+}
+
+Values Vectorizer::load_matrix(const MatrixPlace& place, unsigned simdgroup) {
+  const unsigned chunks = geometry_.chunks_of_simdgroup();
+  Values rows[2];
+  llvm::BasicBlock* from[2];
+  with_guards(
+      place.insides, simdgroup * chunks, chunks,
+      [&] {
+        rows[0] = load_pieces(place, simdgroup);
+        from[0] = builder_.GetInsertBlock();
+      },
+      [&] {
+        llvm::SmallVector<llvm::Value*, 16> parts;
+        for (const llvm::Instruction* access : place.accesses) {
+          auto& load = const_cast<llvm::LoadInst&>(llvm::cast<llvm::LoadInst>(*access));
+          for (unsigned chunk = 0; chunk < chunks; ++chunk)
+            parts.append(load_components(load, simdgroup * chunks + chunk));
+        }
+        rows[1] = assemble_lanes(parts);
+        from[1] = builder_.GetInsertBlock();
+      });
+  for (unsigned i = 0; i < rows[1].size(); ++i) {
+    llvm::PHINode* either = builder_.CreatePHI(rows[0][i]->getType(), 2);
+    for (unsigned way = 0; way < 2; ++way) either->addIncoming(rows[way][i], from[way]);
+    rows[0][i] = either;
+  }
   if (!place.element->isFloatTy()) {
-    for (llvm::Value*& row : rows)
+    for (llvm::Value*& row : rows[0])
       row = builder_.CreateFPExt(row, lane_type(builder_.getFloatTy()));
   }
-  return rows;
+  return rows[0];
 }
 
 void Vectorizer::emit_to_matrix(llvm::CallInst& call) {
@@ -140,37 +200,71 @@ const llvm::Value* find_stored_matrix(const llvm::Value* first, const llvm::Valu
 /// Two stores of lanes' elements as stores of rows.
 void Vectorizer::emit_matrix_store(llvm::StoreInst& store) {
   const MatrixPlace& place = *accesses_.stored(&store);
-  const llvm::Value* first = accesses_.first_store(&store)->getValueOperand();
-  const llvm::Value* second = store.getValueOperand();
-  const llvm::Value* matrix = find_stored_matrix(first, second);
+  auto& first = const_cast<llvm::StoreInst&>(*accesses_.first_store(&store));
+  const unsigned chunks = geometry_.chunks_of_simdgroup();
   for (unsigned simdgroup = 0; simdgroup < geometry_.together; ++simdgroup) {
-    Values rows = matrix ? matrix_rows(matrix, simdgroup) : gather_matrix(first, second, simdgroup);
-    for (llvm::Value*& row : rows) {
-      if (row->getType()->getScalarType() != place.element)
-        row = builder_.CreateFPTrunc(row, lane_type(place.element));
-    }
-    llvm::Value* whole = concatenate(rows);
-    for (const MatrixPiece& piece : place.pieces) {
-      const llvm::SmallVector<int, 16> order(piece.places.begin(), piece.places.end());
-      builder_.CreateAlignedStore(builder_.CreateShuffleVector(whole, order),
-                                  piece_pointer(place, piece, simdgroup), place.align);
-    }
+    with_guards(
+        place.insides, simdgroup * chunks, chunks, [&] { store_pieces(place, simdgroup); },
+        [&] {
+          for (unsigned chunk = 0; chunk < chunks; ++chunk) {
+            store_components(first, simdgroup * chunks + chunk);
+            store_components(store, simdgroup * chunks + chunk);
+          }
+        });
+  }
+}
+
+void Vectorizer::store_pieces(const MatrixPlace& place, unsigned simdgroup) {
+  const llvm::Value* first = llvm::cast<llvm::StoreInst>(place.accesses[0])->getValueOperand();
+  const llvm::Value* second = llvm::cast<llvm::StoreInst>(place.accesses[1])->getValueOperand();
+  const llvm::Value* matrix = find_stored_matrix(first, second);
+  Values rows = matrix ? matrix_rows(matrix, simdgroup) : gather_matrix(first, second, simdgroup);
+  for (llvm::Value*& row : rows) {
+    if (row->getType()->getScalarType() != place.element)
+      row = builder_.CreateFPTrunc(row, lane_type(place.element));
+  }
+  llvm::Value* whole = concatenate(rows);
+  for (const MatrixPiece& piece : place.pieces) {
+    const llvm::SmallVector<int, 16> order(piece.places.begin(), piece.places.end());
+    builder_.CreateAlignedStore(builder_.CreateShuffleVector(whole, order),
+                                piece_pointer(place, piece, simdgroup), place.align);
   }
 }
 
 /// Each lane's words, from where they are to where they go.
 void Vectorizer::emit_copy(llvm::StoreInst& store) {
   const llvm::LoadInst* load = accesses_.copied(&store);
+  const auto [from, may_read] = strip_guard(load->getPointerOperand());
+  const auto [to, may_write] = strip_guard(store.getPointerOperand());
   const auto bytes = unsigned(layout_.getTypeStoreSize(load->getType()));
   const auto runs = accesses_.copy_runs(store);
   for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
-    for (const LaneRun& run : runs) {
-      auto* type = llvm::FixedVectorType::get(builder_.getInt8Ty(), run.count * bytes);
-      llvm::Value* value = builder_.CreateAlignedLoad(
-          type, pointer_of_lane(load->getPointerOperand(), chunk, run.first, 0), load->getAlign());
-      builder_.CreateAlignedStore(
-          value, pointer_of_lane(store.getPointerOperand(), chunk, run.first, 0), store.getAlign());
-    }
+    const auto copy = [&](llvm::Value* source, llvm::Value* target, unsigned count) {
+      auto* type = llvm::FixedVectorType::get(builder_.getInt8Ty(), count * bytes);
+      builder_.CreateAlignedStore(builder_.CreateAlignedLoad(type, source, load->getAlign()),
+                                  target, store.getAlign());
+    };
+    const llvm::Value *source = from, *target = to, *reads = may_read, *writes = may_write;
+    with_guards(
+        {reads, writes}, chunk, 1,
+        [&] {
+          for (const LaneRun& run : runs)
+            copy(pointer_of_lane(source, chunk, run.first, 0),
+                 pointer_of_lane(target, chunk, run.first, 0), run.count);
+        },
+        [&] {
+          for_each_lane(all_lanes(), nullptr, false, [&](llvm::Value* lane) -> llvm::Value* {
+            const auto choose = [&](const llvm::Value* pointer, const llvm::Value* inside,
+                                    bool is_target) {
+              llvm::Value* own = lane_pointer(pointer, chunk, lane);
+              if (!inside) return own;
+              return safe_pointer(own, builder_.CreateExtractElement(vector(inside, chunk), lane),
+                                  is_target);
+            };
+            copy(choose(source, reads, false), choose(target, writes, true), 1);
+            return nullptr;
+          });
+        });
   }
 }
 
