@@ -16,7 +16,6 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -155,10 +154,18 @@ uint32_t read_stack_sizes(llvm::StringRef bytes) {
 // takes quadratic time (12,000 checked accesses, half a million instructions: 37 s of 52 s).
 constexpr unsigned kManyInstructions = 10'000;
 
+// The code of a threadgroup may be large: MLX's GEMM of complex numbers is 83,000 instructions of
+// vectors, which took 16 s. From the first number on it isn't scheduled (a third of that), from the
+// second on registers are allocated with less care, from the third on without any.
+constexpr unsigned kLarge = 5'000, kVeryLarge = 20'000, kHuge = 50'000;
+
 /// LLVM asks it before each pass that may be left out.
 class Gate final : public llvm::OptPassGate {
  public:
-  explicit Gate(llvm::LLVMContext& context) : context_(context) { context.setOptPassGate(*this); }
+  Gate(llvm::LLVMContext& context, Effort effort, unsigned instructions)
+      : context_(context), effort_(effort), instructions_(instructions) {
+    context.setOptPassGate(*this);
+  }
   ~Gate() override { context_.setOptPassGate(llvm::getGlobalPassGate()); }
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
@@ -166,6 +173,9 @@ class Gate final : public llvm::OptPassGate {
   bool isEnabled() const override { return true; }
   bool shouldRunPass(llvm::StringRef pass, llvm::StringRef /*where*/) override {
     if (stop_requested()) return false;
+    if (pass == "Post RA top-down list latency scheduler" && instructions_ > kLarge) return false;
+    if (pass == "Machine Instruction Scheduler" && instructions_ > kLarge) return false;
+    if (effort_ == Effort::full) return true;
     // Compares each access with all before it in its block, and no reference needs it.
     if (pass == "Machine Instruction Scheduler") return false;
     // These two start over with each change that they make. Checks of accesses are many blocks and
@@ -182,20 +192,23 @@ class Gate final : public llvm::OptPassGate {
 
  private:
   llvm::LLVMContext& context_;
+  const Effort effort_;
+  const unsigned instructions_;
 };
 
-llvm::CodeGenOptLevel level(const llvm::Module& module, Effort effort) {
-  if (effort == Effort::full) return llvm::CodeGenOptLevel::Default;
-  return module.getInstructionCount() > kManyInstructions ? llvm::CodeGenOptLevel::None
-                                                          : llvm::CodeGenOptLevel::Less;
+llvm::CodeGenOptLevel level(unsigned instructions, Effort effort) {
+  const bool is_full = effort == Effort::full;
+  if (instructions > (is_full ? kHuge : kManyInstructions)) return llvm::CodeGenOptLevel::None;
+  return is_full && instructions <= kVeryLarge ? llvm::CodeGenOptLevel::Default
+                                               : llvm::CodeGenOptLevel::Less;
 }
 
 Result<std::string> emit(llvm::Module& module, llvm::CodeGenFileType type, Effort effort) {
   BorrowedMachine machine;
   if (!machine) return no_target();
-  std::optional<Gate> gate;
-  if (effort == Effort::quick) gate.emplace(module.getContext());
-  machine->setOptLevel(level(module, effort));
+  const unsigned instructions = module.getInstructionCount();
+  const Gate gate(module.getContext(), effort, instructions);
+  machine->setOptLevel(level(instructions, effort));
   // Says which accesses of the stack are spills, and which blocks are loops.
   machine->Options.MCOptions.AsmVerbose = module.getNamedMetadata(kKeepPlaces) != nullptr;
   llvm::SmallString<0> bytes;

@@ -119,6 +119,9 @@ class Vectorizer {
   llvm::Value* access_any(const llvm::Value* inside);
   void emit_inside(llvm::CallInst& call);
   [[nodiscard]] Values load_components(llvm::LoadInst& load, unsigned chunk);
+  llvm::Value* gather(llvm::Type* element, llvm::Value* pointers, llvm::Align align,
+                      llvm::Value* lanes);
+  void scatter(llvm::Value* values, llvm::Value* pointers, llvm::Align align, llvm::Value* lanes);
   void store_components(llvm::StoreInst& store, unsigned chunk);
   llvm::Value* element_pointer(const llvm::Value* pointer, unsigned chunk, uint64_t bytes);
   llvm::Value* element_pointers(const llvm::Value* pointer, unsigned chunk, uint64_t bytes);

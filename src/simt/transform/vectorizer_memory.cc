@@ -227,12 +227,63 @@ Values Vectorizer::load_components(llvm::LoadInst& load, unsigned chunk) {
       values.push_back(concatenate(parts));
     } else {
       if (chunk == 0 && component == 0) remark(load, "reads of lanes are gathered");
-      values.push_back(builder_.CreateMaskedGather(
-          lane_type(element), element_pointers(pointer, chunk, at), align, lanes,
-          llvm::Constant::getNullValue(lane_type(element))));
+      values.push_back(gather(element, element_pointers(pointer, chunk, at), align, lanes));
     }
   }
   return values;
+}
+
+/// Processors gather words alone; of 8 and 16 bits LLVM would make a branch for each lane. So words
+/// are gathered that begin at most two bytes before the element and are never the first to touch a
+/// page: nothing is aligned for sure, but an element that crosses the end of an aligned word lies
+/// on both pages itself.
+llvm::Value* Vectorizer::gather(llvm::Type* element, llvm::Value* pointers, llvm::Align align,
+                                llvm::Value* lanes) {
+  const uint64_t bytes = layout_.getTypeStoreSize(element);
+  if (bytes >= 4) {
+    return builder_.CreateMaskedGather(lane_type(element), pointers, align, lanes,
+                                       llvm::Constant::getNullValue(lane_type(element)));
+  }
+  llvm::Type* word = lane_type(builder_.getInt32Ty());
+  const auto all_of = [&](uint64_t value) { return llvm::ConstantInt::get(word, value); };
+  llvm::Value* at = builder_.CreateTrunc(
+      builder_.CreatePtrToInt(pointers, lane_type(builder_.getInt64Ty())), word);
+  llvm::Value* back = builder_.CreateAnd(at, all_of(3));
+  // Of two bytes behind an odd address the word begins one byte before: 0, 1, 2, 1.
+  if (bytes == 2) {
+    llvm::Value* odd = builder_.CreateShl(builder_.CreateAnd(at, all_of(1)), 1);
+    back = builder_.CreateAnd(back, builder_.CreateNot(odd));
+  }
+  llvm::Value* distance =
+      builder_.CreateNeg(builder_.CreateZExt(back, lane_type(builder_.getInt64Ty())));
+  llvm::Value* wide = builder_.CreateMaskedGather(
+      word, builder_.CreateGEP(builder_.getInt8Ty(), pointers, distance), llvm::Align(1), lanes,
+      llvm::Constant::getNullValue(word));
+  wide = builder_.CreateLShr(wide, builder_.CreateShl(back, 3));
+  llvm::Type* narrow = lane_type(builder_.getIntNTy(unsigned(bytes * 8)));
+  return builder_.CreateBitCast(builder_.CreateTrunc(wide, narrow), lane_type(element));
+}
+
+/// Where the processor has no such instruction, lane by lane, without a branch for each: lanes that
+/// don't take part write nowhere.
+void Vectorizer::scatter(llvm::Value* values, llvm::Value* pointers, llvm::Align align,
+                         llvm::Value* lanes) {
+  constexpr unsigned kLanesOfWidestRegister = 16;
+  if (width_ == kLanesOfWidestRegister &&
+      layout_.getTypeStoreSize(values->getType()) >= 4 * width_) {
+    builder_.CreateMaskedScatter(values, pointers, align, lanes);
+    return;
+  }
+  if (!is_constant_ones(lanes)) {
+    llvm::Value* nowhere =
+        safe_pointer(llvm::PoisonValue::get(pointers->getType()->getScalarType()),
+                     builder_.getFalse(), /*writes=*/true);
+    pointers = builder_.CreateSelect(lanes, pointers, splat(nowhere));
+  }
+  for (unsigned lane = 0; lane < width_; ++lane) {
+    builder_.CreateAlignedStore(builder_.CreateExtractElement(values, lane),
+                                builder_.CreateExtractElement(pointers, lane), align);
+  }
 }
 
 void Vectorizer::emit_store(llvm::StoreInst& store) {
@@ -343,7 +394,7 @@ void Vectorizer::store_components(llvm::StoreInst& store, unsigned chunk) {
       }
     } else {
       if (chunk == 0 && component == 0) remark(store, "writes of lanes are scattered");
-      builder_.CreateMaskedScatter(what, element_pointers(pointer, chunk, at), align, lanes);
+      scatter(what, element_pointers(pointer, chunk, at), align, lanes);
     }
   }
 }

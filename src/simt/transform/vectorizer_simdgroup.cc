@@ -149,12 +149,16 @@ llvm::Value* Vectorizer::permute(llvm::Value* whole, llvm::Value* lanes) {
     }
     return builder_.CreateShuffleVector(whole, order);
   }
-  // Through memory: a store, and loads from where the lanes say.
+  // Through memory: a store, and loads from where the lanes say. Words, since nothing less can be
+  // gathered.
   llvm::Type* element = whole->getType()->getScalarType();
-  llvm::Type* stored = element;
-  if (element->isIntegerTy(1)) {
-    stored = builder_.getInt8Ty();
-    whole = builder_.CreateZExt(whole, llvm::FixedVectorType::get(stored, count));
+  const unsigned bits = unsigned(layout_.getTypeSizeInBits(element));
+  const bool is_narrow = bits < 32;
+  llvm::Type* stored = is_narrow ? builder_.getInt32Ty() : element;
+  auto* narrow = llvm::FixedVectorType::get(builder_.getIntNTy(bits), count);
+  if (is_narrow) {
+    whole = builder_.CreateZExt(builder_.CreateBitCast(whole, narrow),
+                                llvm::FixedVectorType::get(stored, count));
   }
   llvm::AllocaInst* memory = make_slot(whole->getType(), "permuted");
   memory->setAlignment(llvm::Align(64));
@@ -162,20 +166,13 @@ llvm::Value* Vectorizer::permute(llvm::Value* whole, llvm::Value* lanes) {
   lanes = builder_.CreateAnd(lanes, llvm::ConstantInt::get(lanes->getType(), count - 1));
   llvm::Value* at =
       builder_.CreateZExt(lanes, llvm::FixedVectorType::get(builder_.getInt64Ty(), count));
-  llvm::Value* result;
-  if (layout_.getTypeStoreSize(stored) >= 4) {
-    result = builder_.CreateMaskedGather(whole->getType(), builder_.CreateGEP(stored, memory, at),
-                                         llvm::Align(layout_.getTypeStoreSize(stored)));
-  } else {
-    result = llvm::PoisonValue::get(whole->getType());
-    for (unsigned lane = 0; lane < count; ++lane) {
-      llvm::Value* from =
-          builder_.CreateGEP(stored, memory, builder_.CreateExtractElement(at, lane));
-      result = builder_.CreateInsertElement(result, builder_.CreateLoad(stored, from), lane);
-    }
+  llvm::Value* result =
+      builder_.CreateMaskedGather(whole->getType(), builder_.CreateGEP(stored, memory, at),
+                                  llvm::Align(layout_.getTypeStoreSize(stored)));
+  if (is_narrow) {
+    result = builder_.CreateBitCast(builder_.CreateTrunc(result, narrow),
+                                    llvm::FixedVectorType::get(element, count));
   }
-  if (stored != element)
-    result = builder_.CreateTrunc(result, llvm::FixedVectorType::get(element, count));
   return result;
 }
 

@@ -52,7 +52,8 @@ inline float turns_to_radians(Wide t, float unit) {
 template <Precision p>
 inline float sine_of_reduced(float r) {
   const float s = r * r;
-  const float rest = p == Precision::precise ? polynomial(kSin, s) : polynomial(kSinFast, s);
+  // The fast form, too: what Fourier transforms take for their factors shows in each result.
+  const float rest = is_narrow(p) ? polynomial(kSinNarrow, s) : polynomial(kSin, s);
   // Not as r + r s rest, which loses the sign of -0.
   return r * multiply_add(s, rest, 1.0f);
 }

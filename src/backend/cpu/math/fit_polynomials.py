@@ -85,7 +85,7 @@ def logarithms():
 
 
 def circular():
-    for suffix, terms in ("", 5), ("Fast", 4):
+    for suffix, terms in ("", 5), ("Narrow", 4):
         top = (float(mp.pi) / 2 * 1.0005) ** 2
         c, e = fit(odd(mp.sin), 0, top, list(range(terms)), [1.0])
         show("kSin" + suffix, "(sin(r) / r - 1) / r^2 of s = r^2, r in [-pi/2, pi/2]", c, e, drop=1)
