@@ -7,11 +7,12 @@ function(anymetal_gtest name)
     "GTEST_OUTPUT=set:xml:${PROJECT_BINARY_DIR}/reports/${name}.xml;ANYMETAL_VERIFY=set:each")
 endfunction()
 
-# anymetal_gtest_on_cpu(NAME PROGRAM ARGUMENTS...): the same program on the CPU executor (test/executor_under_test.h).
+# anymetal_gtest_on_cpu(NAME PROGRAM ARGUMENTS...): the same program on the CPU executor, with its checks
+# (test/executor_under_test.h, test/checks_under_test.h).
 function(anymetal_gtest_on_cpu name)
   anymetal_gtest(${name} ${ARGN})
   set_property(TEST ${name} APPEND PROPERTY
-    ENVIRONMENT_MODIFICATION "ANYMETAL_EXECUTOR=set:cpu;ANYMETAL_BOUNDS=set:off")
+    ENVIRONMENT_MODIFICATION "ANYMETAL_EXECUTOR=set:cpu;ANYMETAL_BOUNDS=unset:")
 endfunction()
 
 # anymetal_room(NAME SOURCES ... TESTS ... USES ...): a static library anymetal_NAME from SOURCES, which may use the rooms

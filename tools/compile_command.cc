@@ -224,13 +224,18 @@ backend::Extent threadgroup_of(const CompileRequest& request) {
   return {size[0], size[1], size[2]};
 }
 
-/// Of the environment; --emit=simt is about the CPU executor, whichever runs kernels.
+/// Of the environment; --emit=simt is about the CPU executor, and passes of --emit=llvm are the
+/// reference executor's, whichever runs kernels.
 runtime::Settings settings_for(const CompileRequest& request) {
-  auto settings = runtime::Settings::from_environment();
-  if (request.emit == "simt") {
-    settings.executor = "cpu";
-    if (settings.bounds == backend::Bounds::error) settings.bounds = backend::Bounds::off;
-  }
+  const auto on = [](std::string_view executor) {
+    return runtime::Settings::from_environment([executor](const char* name) {
+      return name == std::string_view("ANYMETAL_EXECUTOR") ? executor.data() : std::getenv(name);
+    });
+  };
+  if (request.emit == "llvm") return on("reference");
+  if (request.emit != "simt") return runtime::Settings::from_environment();
+  runtime::Settings settings = on("cpu");
+  if (settings.bounds == backend::Bounds::error) settings.bounds = backend::Bounds::robust;
   return settings;
 }
 

@@ -271,10 +271,20 @@ class CompiledFunction final : public Pipeline {
       log(LogLevel::debug,
           fmt::format("compiled `{}` in {:.1f} ms", function_->name(),
                       std::chrono::duration<double, std::milli>(Clock::now() - start).count()));
+    log_executor(*code);
     if (!key.empty())
       state_->disk.store("kernel", key, function_->name(),
                          join_stored(code->interface(), code->object()));
     return code;
+  }
+
+  /// Of a kernel that doesn't run where it was asked for.
+  void log_executor(const CompiledKernel& code) const {
+    if (!log_enabled(LogLevel::info)) return;
+    for (const backend::Remark& remark : code.remarks()) {
+      if (remark.text.starts_with("runs on the reference executor"))
+        log(LogLevel::info, fmt::format("`{}` {}", function_->name(), remark.text));
+    }
   }
 
   Result<std::unique_ptr<CompiledKernel>> make_code(language::ParsedLibrary& tree,

@@ -79,8 +79,8 @@ TEST_F(PipelineTest, AnUnknownKernelListsTheKnownOnes) {
 }
 
 TEST_F(PipelineTest, AWrongEnvironmentIsTheErrorOfEveryCompilation) {
-  settings.invalid =
-      user_error("ANYMETAL_EXECUTOR=gpu is not valid: set it to reference, or unset it");
+  settings.invalid = user_error(
+      "ANYMETAL_EXECUTOR=gpu is not valid: set it to one of cpu, reference, or unset it");
   auto d = device();
   auto library = d->library({.text = "add_one", .name = "test.metal"});
   ASSERT_FALSE(library.ok());

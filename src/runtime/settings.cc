@@ -91,6 +91,22 @@ uint64_t read_size(Reader& in, const char* variable, std::string_view zero, uint
   return static_cast<uint64_t>(number * unit);
 }
 
+// Each executor has checks of its own by default. What only the reference executor does is refused
+// beside the name of the other one.
+void read_executor(Reader& in, Settings& settings) {
+  const std::string seed = in.text("ANYMETAL_SCHEDULE_SEED");
+  settings.executor = in.choice("ANYMETAL_EXECUTOR", {"reference", "cpu"});
+  const bool is_cpu = settings.executor == "cpu";
+  const std::string bounds = is_cpu ? in.choice("ANYMETAL_BOUNDS", {"robust", "error", "off"})
+                                    : in.choice("ANYMETAL_BOUNDS", {"error", "robust", "off"});
+  settings.bounds = bounds == "robust" ? backend::Bounds::robust
+                    : bounds == "off"  ? backend::Bounds::off
+                                       : backend::Bounds::error;
+  if (is_cpu && !seed.empty()) {
+    in.refuse("ANYMETAL_SCHEDULE_SEED", seed, "a number with ANYMETAL_EXECUTOR=reference");
+  }
+}
+
 std::string find_cache_directory(const Reader& in) {
   std::string own = in.text("ANYMETAL_CACHE_DIR");
   if (!own.empty()) return own;
@@ -108,11 +124,7 @@ Settings Settings::from_environment(const Lookup& get) {
       get ? get : [](const char* name) -> const char* { return std::getenv(name); };
   Settings settings;
   Reader in(lookup, settings.invalid);
-  settings.executor = in.choice("ANYMETAL_EXECUTOR", {"reference", "cpu"});
-  std::string bounds = in.choice("ANYMETAL_BOUNDS", {"error", "robust", "off"});
-  settings.bounds = bounds == "robust" ? backend::Bounds::robust
-                    : bounds == "off"  ? backend::Bounds::off
-                                       : backend::Bounds::error;
+  read_executor(in, settings);
   settings.timeout = read_timeout(in, "ANYMETAL_TIMEOUT");
   settings.compile_timeout = read_timeout(in, "ANYMETAL_COMPILE_TIMEOUT");
   settings.trace = in.flag("ANYMETAL_TRACE");
@@ -120,6 +132,9 @@ Settings Settings::from_environment(const Lookup& get) {
   std::string warn = in.text("ANYMETAL_WARN");
   settings.warn_coverage = warn == "coverage";
   if (!warn.empty() && warn != "coverage") in.refuse("ANYMETAL_WARN", warn, "coverage");
+  // Its second run uses numbers that the kernel never made, perhaps as indices.
+  if (settings.warn_coverage && settings.bounds == backend::Bounds::off)
+    in.refuse("ANYMETAL_WARN", warn, "coverage with ANYMETAL_BOUNDS=robust or error");
   settings.architecture = in.text("ANYMETAL_ARCHITECTURE", settings.architecture);
   settings.cache_directory = find_cache_directory(in);
   settings.cache_limit_bytes =

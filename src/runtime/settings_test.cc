@@ -24,6 +24,32 @@ TEST(Settings, DefaultsAreTheReferenceExecutorWithErrors) {
   EXPECT_EQ(s.cache_limit_bytes, uint64_t{1} << 30);
 }
 
+TEST(Settings, EachExecutorHasItsOwnChecks) {
+  using backend::Bounds;
+  struct Case {
+    std::map<std::string, std::string> variables;
+    std::string executor;
+    Bounds bounds;
+  };
+  const Case cases[] = {
+      {{{"ANYMETAL_EXECUTOR", "reference"}}, "reference", Bounds::error},
+      {{{"ANYMETAL_EXECUTOR", "cpu"}}, "cpu", Bounds::robust},
+      {{{"ANYMETAL_BOUNDS", "error"}}, "reference", Bounds::error},
+      {{{"ANYMETAL_BOUNDS", "off"}}, "reference", Bounds::off},
+      {{{"ANYMETAL_BOUNDS", "robust"}}, "reference", Bounds::robust},
+      {{{"ANYMETAL_EXECUTOR", "cpu"}, {"ANYMETAL_BOUNDS", "error"}}, "cpu", Bounds::error},
+      {{{"ANYMETAL_SCHEDULE_SEED", "7"}}, "reference", Bounds::error},
+      {{{"ANYMETAL_SCHEDULE_SEED", "7"}, {"ANYMETAL_BOUNDS", "off"}}, "reference", Bounds::off},
+      {{{"ANYMETAL_WARN", "coverage"}}, "reference", Bounds::error},
+  };
+  for (const Case& each : cases) {
+    const Settings s = with(each.variables);
+    EXPECT_FALSE(s.invalid) << each.variables.begin()->first;
+    EXPECT_EQ(s.executor, each.executor) << each.variables.begin()->first;
+    EXPECT_EQ(s.bounds, each.bounds) << each.variables.begin()->first;
+  }
+}
+
 TEST(Settings, CacheDirectoryPrefersItsOwnVariableThenXdg) {
   EXPECT_EQ(with({{"XDG_CACHE_HOME", "/x"}, {"HOME", "/h"}}).cache_directory, "/x/anymetal");
   EXPECT_EQ(with({{"XDG_CACHE_HOME", "x"}, {"HOME", "/h"}}).cache_directory, "/h/.cache/anymetal");
@@ -58,6 +84,10 @@ TEST(Settings, WrongValuesAreNamedWithWhatIsRight) {
             "ANYMETAL_TRACE=yes is not valid: set it to 1 or 0, or unset it");
   EXPECT_EQ(message("ANYMETAL_WARN", "races"),
             "ANYMETAL_WARN=races is not valid: set it to coverage, or unset it");
+  const Settings seeded = with({{"ANYMETAL_EXECUTOR", "cpu"}, {"ANYMETAL_SCHEDULE_SEED", "7"}});
+  EXPECT_EQ(seeded.invalid ? seeded.invalid->message : "none",
+            "ANYMETAL_SCHEDULE_SEED=7 is not valid: set it to a number with "
+            "ANYMETAL_EXECUTOR=reference, or unset it");
   EXPECT_EQ(message("ANYMETAL_CACHE_SIZE", "-1"),
             "ANYMETAL_CACHE_SIZE=-1 is not valid: set it to bytes such as 512M or 2G (0: no cache "
             "on disk), or "

@@ -11,9 +11,13 @@ result with `run.check(...)`, beside what MLX gives on the CPU, or NumPy. From t
 docs/coverage.md is made.
 """
 
+import contextlib
 import functools
 import importlib
+import os
 import re
+import sys
+import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,6 +152,7 @@ class Run:
         self.header = header
         self.includes = ("utils.h", *also, header)
         self.rows = {}
+        self.names = {}  # of host names, what they stand for
 
     def library(self, instances, text="", macros=(), before=""):
         """Kernels {host name: "template<arguments>"} of this header. `before` comes before the
@@ -155,6 +160,7 @@ class Run:
         # As most of MLX's .metal files begin.
         head = "#include <metal_stdlib>\nusing namespace metal;\n" + before
         head += "".join(f'#include "{KERNELS}{name}"\n' for name in self.includes)
+        self.names |= {name: what.split("<")[0] for name, what in instances.items()}
         kernels = "".join(f'template [[host_name("{name}")]] [[kernel]] decltype({what}) {what};\n'
                           for name, what in instances.items())
         return Kernels(_library(head + text + kernels, tuple(macros)))
@@ -259,7 +265,46 @@ def lines(header, rows):
         ])
 
 
-def page(runs):
+class Fallbacks:
+    """Kernels that the CPU executor left to the reference executor, by what anymetal logs about each that it compiles:
+    needs ANYMETAL_LOG=debug, and a cache that is empty."""
+    def __init__(self):
+        self.compiled = 0
+        self.found = {}  # (header, kernel, why): how many
+
+    @contextlib.contextmanager
+    def of(self, run):
+        sys.stderr.flush()
+        with tempfile.TemporaryFile() as log:
+            stderr = os.dup(2)
+            os.dup2(log.fileno(), 2)
+            try:
+                yield
+            finally:
+                os.dup2(stderr, 2)
+                os.close(stderr)
+                log.seek(0)
+                self.read(run, log.read().decode())
+
+    def read(self, run, text):
+        self.compiled += len(re.findall(r"compiled `", text))
+        for name, why in re.findall(r"`(\S+)` runs on the reference executor: (.*)", text):
+            key = run.header, run.names.get(name, name), why
+            self.found[key] = self.found.get(key, 0) + 1
+
+    def lines(self):
+        count = sum(self.found.values())
+        share = 100 * count / max(1, self.compiled)
+        yield "\n## On the reference executor\n"
+        yield (f"Of {self.compiled} kernels that were compiled for this page, each type and size of threadgroups by itself, the CPU\n"
+               f"executor left {count} ({share:.1f}%) to the reference executor, under `ANYMETAL_BOUNDS=robust`:\n")
+        if self.found:
+            yield "| Header | Kernel | How many | Why |\n|---|---|---|---|"
+        for (header, kernel, why), count in sorted(self.found.items()):
+            yield f"| `{header}` | `{kernel}` | {count} | {why} |"
+
+
+def page(runs, fallbacks=None):
     """docs/coverage.md from what was run: {header: lines}."""
     through = reached(FAMILIES)
     text = HEAD
@@ -268,4 +313,4 @@ def page(runs):
             text += "".join(f"{line}\n" for line in dict.fromkeys(runs[header]))
         elif header in through:
             text += f"| `{header}` | | | | | through `{through[header]}` |\n"
-    return text
+    return text + "".join(f"{line}\n" for line in fallbacks.lines()) if fallbacks else text

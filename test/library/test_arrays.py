@@ -1,6 +1,5 @@
 """Arrays of other libraries, by DLPack and by the buffer protocol. Each library is skipped where it isn't installed."""
 
-import os
 import array
 import ctypes
 
@@ -10,8 +9,6 @@ import pytest
 import anymetal
 
 # Without checks these would corrupt memory.
-checked = pytest.mark.skipif(os.environ.get("ANYMETAL_BOUNDS") == "off", reason="ANYMETAL_BOUNDS=off")
-
 TEXT = """#include <metal_stdlib>
 using namespace metal;
 #define KERNEL(T) kernel void add_##T(device const T* x, device T* y, uint i [[thread_position_in_grid]]) { y[i] = y[i] + x[i]; }
@@ -38,7 +35,7 @@ def test_numpy(library, metal, dtype):
         library.kernel(f"add_{metal}")(x, np.zeros(5, other), grid=5)
 
 
-@checked
+@pytest.mark.stops_outside
 def test_numpy_bool_complex_and_views(library):
     flags = np.array([True, False])
     library.kernel("flip")(flags, grid=2)

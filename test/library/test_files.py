@@ -13,9 +13,6 @@ import pytest
 import anymetal
 
 # Without checks these would corrupt memory.
-checked = pytest.mark.skipif(os.environ.get("ANYMETAL_BOUNDS") == "off", reason="ANYMETAL_BOUNDS=off")
-
-
 def run(text, kernel="f", *arguments, constants=None, **sizes):
     anymetal.Library(text, name="test.metal").kernel(kernel, constants)(*arguments, **sizes)
 
@@ -82,7 +79,7 @@ def test_function_constants():
             library.kernel("f", constants)
 
 
-@checked
+@pytest.mark.stops_outside
 def test_parameters_that_depend_on_constants():
     text = """
 constant bool has_bias [[function_constant(0)]];
@@ -198,7 +195,7 @@ def test_structs_by_member_bytes_and_records():
         kernel(record.tobytes()[:-1], out, grid=1)
 
 
-@checked
+@pytest.mark.stops_outside
 def test_argument_buffers():
     text = """
 struct Arguments { device float* out [[id(2)]]; device const float* in [[id(0)]]; int n [[id(1)]]; };

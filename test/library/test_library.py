@@ -1,14 +1,11 @@
 """Whole Metal files from Python: arguments, sizes, errors. NumPy says what is right."""
 
-import os
 import numpy as np
 import pytest
 
 import anymetal
 
 # Without checks these would corrupt memory.
-checked = pytest.mark.skipif(os.environ.get("ANYMETAL_BOUNDS") == "off", reason="ANYMETAL_BOUNDS=off")
-
 SCALE = """#include <metal_stdlib>
 using namespace metal;
 kernel void scale(device const float* x [[buffer(0)]], device float* y [[buffer(1)]], constant float& factor [[buffer(2)]],
@@ -108,7 +105,7 @@ def test_wrong_arrays(scale):
         run_scale(scale, good, frozen, 1.0)
 
 
-@checked
+@pytest.mark.stops_outside
 def test_buffer_offsets(scale):
     data = np.zeros(64, np.uint8)
     data[16:32].view(np.float32)[:] = [1, 2, 3, 4]

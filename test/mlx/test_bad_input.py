@@ -13,9 +13,6 @@ import mlx.core as mx
 import pytest
 
 # Without checks these would corrupt memory.
-checked = pytest.mark.skipif(os.environ.get("ANYMETAL_BOUNDS") == "off", reason="ANYMETAL_BOUNDS=off")
-
-
 def run(source, *, header="", inputs=None, names=None, outputs=("out",), shape=(4,), dtype=mx.float32,
         grid=(4, 1, 1), threadgroup=(4, 1, 1), name="bad", **call):
     """Makes the kernel, calls it and evaluates: whichever of the three notices the mistake may throw."""
@@ -154,7 +151,7 @@ def test_mismatched_types_in_a_call():
 FAR = 1 << 30
 
 
-@checked
+@pytest.mark.stops_outside
 @pytest.mark.parametrize("index", ["64u", f"{FAR}u", f"-{FAR}", "-1"])
 def test_reads_outside_a_buffer(index):
     text = error_of(f"uint i = thread_position_in_grid.x;\nout[i] = x[{index}];",
@@ -163,7 +160,7 @@ def test_reads_outside_a_buffer(index):
     assert index.rstrip("u") in text and "64" in text
 
 
-@checked
+@pytest.mark.stops_outside
 @pytest.mark.parametrize("index", ["64u", f"{FAR}u", f"-{FAR}", "-1"])
 def test_writes_outside_a_buffer(index):
     text = error_of(f"out[{index}] = 1;", shape=(64,), name="writer")
@@ -171,7 +168,7 @@ def test_writes_outside_a_buffer(index):
     assert index.rstrip("u") in text and "64" in text
 
 
-@checked
+@pytest.mark.stops_outside
 def test_threadgroup_memory_has_bounds_too():
     text = error_of("threadgroup float t[8];\nt[thread_position_in_grid.x + 6] = 1;\nout[0] = t[0];", name="tile")
     assert "tile.source:2" in text and "'t'" in text

@@ -217,7 +217,7 @@ def test_grid_sample_and_its_vjp_under_robust():
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.skipif(os.environ.get("ANYMETAL_BOUNDS") == "off", reason="ANYMETAL_BOUNDS=off")
+@pytest.mark.stops_outside
 def test_a_grid_sample_that_keeps_what_is_outside_fails():
     source = FORWARD.replace("iy_se <= H - 1 && ix_se >= 0", "ix_se >= 0")
     assert source != FORWARD

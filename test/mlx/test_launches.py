@@ -12,9 +12,6 @@ import numpy as np
 import pytest
 
 # Without checks these would corrupt memory.
-checked = pytest.mark.skipif(os.environ.get("ANYMETAL_BOUNDS") == "off", reason="ANYMETAL_BOUNDS=off")
-
-
 def make(source="uint i = thread_position_in_grid.x; y[i] = x[i] * 2.0f;", name="twice", **options):
     kernel = mx.fast.metal_kernel(name=name, input_names=["x"], output_names=["y"], source=source, **options)
 
@@ -134,7 +131,7 @@ READERS = {
 }
 
 
-@checked
+@pytest.mark.stops_outside
 @pytest.mark.parametrize("how", READERS)
 def test_a_failure_reaches_every_reader(how):
     with pytest.raises(RuntimeError, match="read outside buffer 'x' at outside.source:1"):
@@ -142,7 +139,7 @@ def test_a_failure_reaches_every_reader(how):
     assert twice(mx.ones((4,))).tolist() == [2.0] * 4
 
 
-@checked
+@pytest.mark.stops_outside
 def test_a_failed_array_fails_again():
     y = outside(mx.ones((64,)))
     for _ in range(3):

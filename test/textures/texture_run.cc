@@ -4,11 +4,15 @@
 
 namespace anymetal::textures {
 
+Bounds default_bounds() {
+  return runtime::Settings::from_environment().bounds;
+}
+
 runtime::Device& device(Bounds bounds) {
   static std::array<std::unique_ptr<runtime::Device>, 3> devices;
   auto& made = devices[static_cast<size_t>(bounds)];
   if (!made) {
-    runtime::Settings settings;
+    auto settings = runtime::Settings::from_environment();
     settings.bounds = bounds;
     auto engine = runtime::Engine::system(settings);
     made = runtime::Device::create(std::move(settings), std::move(engine));

@@ -16,8 +16,11 @@ using runtime::Texture;
 using runtime::TextureRegion;
 using runtime::TextureShape;
 
+/// The environment's: each executor has its own.
+[[nodiscard]] Bounds default_bounds();
+
 /// One device for each way of checking buffers, so that every test can ask for any.
-[[nodiscard]] runtime::Device& device(Bounds bounds = Bounds::error);
+[[nodiscard]] runtime::Device& device(Bounds bounds = default_bounds());
 
 struct Bindings {
   std::vector<backend::Argument> buffers;
@@ -27,7 +30,7 @@ struct Bindings {
 
 /// Compiles `text` (metal_stdlib is included before it) and runs its kernel `name`, or the first.
 [[nodiscard]] Result<void> run(const std::string& text, const Bindings& bindings,
-                               runtime::Extent grid, Bounds bounds = Bounds::error,
+                               runtime::Extent grid, Bounds bounds = default_bounds(),
                                const std::string& name = "");
 
 template <class T>
