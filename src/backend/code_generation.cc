@@ -156,8 +156,9 @@ constexpr unsigned kManyInstructions = 10'000;
 
 // The code of a threadgroup may be large: MLX's GEMM of complex numbers is 83,000 instructions of
 // vectors, which took 16 s. From the first number on it isn't scheduled (a third of that), from the
-// second on registers are allocated with less care, from the third on without any.
-constexpr unsigned kLarge = 5'000, kVeryLarge = 20'000, kHuge = 50'000;
+// second on registers are allocated with less care. Without any care its variables would take
+// three quarters of a megabyte of stack.
+constexpr unsigned kLarge = 5'000, kVeryLarge = 20'000;
 
 /// LLVM asks it before each pass that may be left out.
 class Gate final : public llvm::OptPassGate {
@@ -197,10 +198,11 @@ class Gate final : public llvm::OptPassGate {
 };
 
 llvm::CodeGenOptLevel level(unsigned instructions, Effort effort) {
-  const bool is_full = effort == Effort::full;
-  if (instructions > (is_full ? kHuge : kManyInstructions)) return llvm::CodeGenOptLevel::None;
-  return is_full && instructions <= kVeryLarge ? llvm::CodeGenOptLevel::Default
-                                               : llvm::CodeGenOptLevel::Less;
+  if (effort == Effort::full) {
+    return instructions > kVeryLarge ? llvm::CodeGenOptLevel::Less : llvm::CodeGenOptLevel::Default;
+  }
+  return instructions > kManyInstructions ? llvm::CodeGenOptLevel::None
+                                          : llvm::CodeGenOptLevel::Less;
 }
 
 Result<std::string> emit(llvm::Module& module, llvm::CodeGenFileType type, Effort effort) {

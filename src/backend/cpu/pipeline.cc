@@ -31,6 +31,9 @@ namespace {
 // some systems give to a thread that isn't the first.
 constexpr uint32_t kMaxStackBytes = 256u << 10;
 
+// Registers are allocated in more than proportion to a function's size: this many take 7 s.
+constexpr unsigned kMaxInstructions = 60'000;
+
 /// What a pass may look at and change.
 struct Compilation {
   llvm::Module& module;
@@ -184,6 +187,10 @@ Result<VariantImage> compile_variant(ThreadIr ir, const Variant& variant, Compil
   const auto start = Clock::now();
   ANYMETAL_ASSIGN_OR_RETURN(VariantImage image, transform(ir, variant));
   const auto middle = Clock::now();
+  if (const unsigned count = ir.module->getInstructionCount(); count > kMaxInstructions) {
+    return unsupported_error("a threadgroup's code takes " + std::to_string(count) +
+                             " instructions of vectors; more than 60,000 are not supported yet");
+  }
   ANYMETAL_ASSIGN_OR_RETURN(ObjectCode code, generate_code(*ir.module, Effort::full));
   if (times) {
     times->passes = std::chrono::duration<double>(middle - start).count();
