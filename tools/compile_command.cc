@@ -272,7 +272,7 @@ bool has_name(const std::vector<Pass>& passes, std::string_view name) {
 template <class Pass>
 std::string list(std::string_view title, const std::vector<Pass>& passes) {
   std::string out = fmt::format("{}\n", title);
-  for (const Pass& pass : passes) out += fmt::format("  {:<28}{}\n", pass.name, pass.what);
+  for (const Pass& pass : passes) out += fmt::format("  {:<32}{}\n", pass.name, pass.what);
   return out;
 }
 

@@ -1,3 +1,19 @@
-"""These tests run with anymetal in MLX."""
+"""These tests run with anymetal in MLX. Those marked `stops_outside` are about ANYMETAL_BOUNDS=error: as in test/library."""
+
+import os
 
 import anymetal  # noqa: F401
+import pytest
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "stops_outside: needs ANYMETAL_BOUNDS=error")
+
+
+def pytest_collection_modifyitems(items):
+    default = "robust" if os.environ.get("ANYMETAL_EXECUTOR") == "cpu" else "error"
+    if os.environ.get("ANYMETAL_BOUNDS", default) == "error":
+        return
+    for item in items:
+        if item.get_closest_marker("stops_outside"):
+            item.add_marker(pytest.mark.skip(reason="needs ANYMETAL_BOUNDS=error"))
