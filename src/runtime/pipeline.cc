@@ -11,6 +11,8 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <optional>
+#include <utility>
 
 #include "backend/fork_guard.h"
 #include "ir/thread_ir.h"
@@ -71,13 +73,13 @@ class CompiledFunction final : public Pipeline {
     return validate_launch(interface_, state_->limits, launch);
   }
 
-  // Before anybody else sees this pipeline: code where one serves all sizes, else only the tree's
-  // answer to the constants.
+  // Before anybody else sees this pipeline: code where one serves all sizes, else only what the
+  // tree says of it, its errors too: a kernel that can't be compiled is told of before any launch.
   Result<void> open() {
     if (!state_->engine.backend->specializes_threadgroup()) {
       ANYMETAL_ASSIGN_OR_RETURN(code_, compile({}));
       interface_ = code_->interface();
-    } else if (!library_->constants().empty()) {
+    } else {
       ANYMETAL_ASSIGN_OR_RETURN(interface_, find_interface());
     }
     return validate_interface(interface_, state_->limits);
@@ -241,7 +243,8 @@ class CompiledFunction final : public Pipeline {
     ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, tree->emit(function_->name(), function_->constants()));
     if (!key.empty())
       state_->disk.store("kernel", key, function_->name(), join_stored(ir.interface, {}));
-    return std::move(ir.interface);
+    emitted_ = std::move(ir);
+    return emitted_->interface;
   }
 
   std::string code_key(Extent threadgroup) const {
@@ -289,7 +292,9 @@ class CompiledFunction final : public Pipeline {
 
   Result<std::unique_ptr<CompiledKernel>> make_code(language::ParsedLibrary& tree,
                                                     const backend::CompileOptions& options) {
-    ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, tree.emit(function_->name(), function_->constants()));
+    auto emitted = emitted_ ? Result<ThreadIr>(*std::exchange(emitted_, std::nullopt))
+                            : tree.emit(function_->name(), function_->constants());
+    ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, std::move(emitted));
     ANYMETAL_RETURN_IF_ERROR(validate_interface(ir.interface, state_->limits));
     return state_->engine.backend->compile(std::move(ir), options);
   }
@@ -315,6 +320,7 @@ class CompiledFunction final : public Pipeline {
   KernelInterface interface_;
   std::shared_ptr<CompiledKernel> code_;  // null: specialised_
   TunedSizes tuned_;
+  std::optional<ThreadIr> emitted_;  // for the first of them
   std::mutex mutex_;
   std::deque<Specialised> storage_;
   std::atomic<const Specialised*> specialised_{nullptr};
