@@ -6,9 +6,9 @@
 #include <stdexcept>
 #include <thread>
 
-#include "../test/checks_under_test.h"
 #include "mlx/backend/metal/metal.h"
 #include "mlx/mlx.h"
+#include "support/checks_under_test.h"
 
 namespace mx = mlx::core;
 

@@ -5,10 +5,10 @@
 #include <fstream>
 #include <sstream>
 
-#include "../../test/checks_under_test.h"
 #include "anymetal/metal_kernel.hpp"
 #include "ir/thread_ir.h"
 #include "language/language.h"
+#include "support/checks_under_test.h"
 
 // What a user reads, whole: test/errors/NAME.txt has a header and a body of metal_kernel, or a
 // whole file, and the text of the error. A change of wording shows up here to be read; `./dev

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <thread>
 
-#include "../../test/checks_under_test.h"
 #include "runtime/runtime.h"
+#include "support/checks_under_test.h"
 
 namespace {
 
