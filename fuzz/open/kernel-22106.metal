@@ -106,14 +106,15 @@ kernel void fuzz(
     uint simdgroups [[simdgroups_per_threadgroup]]) {
   uint me = in_grid.x + grid3.x * (in_grid.y + grid3.y * in_grid.z);
   
+  char v16 = char(~popcount(char(ints[(uint(in_group.y) * 6u + 233u) & 255u])));
   half v17 = half(-6.0f);
-  bfloat v18 = simd_broadcast_first(bfloat(bfloat(float(halves[(lane * 8u + 134u) & 255u])) / bfloat(uchar(lane))));
+  bfloat v18 = f10(lane, simdgroup, number, ints, halves, v16, long(long(ints[(uint(in_grid.x) * 5u + 24u) & 255u]) ^ long(ints[(uint(number) * 4u + 214u) & 255u])), v17);
   int n20 = 0;
   do {
     v17 += half(half(v17 + half(v17 + half(1.25f))) - half(half(v17 / halves[(uint(simdgroup) * 7u + 179u) & 255u]) + half(half(lane) * halves[(uint(grid3.x) * 3u + 142u) & 255u])));
-  } while ((bfloat(1.5f) > v18) && n20++ < 1);
+  } while ((bfloat(bfloat(float(halves[(uint(simdgroup) * 6u + 4u) & 255u]))) > bfloat(v18 / v18)) && n20++ < 4);
   SIMD_RETURN_IF(((floats[(uint(in_group.y) * 5u + 121u) & 255u] <= table2[uint(group3.x) & 3u])))
-  Sa s22 = Sa{{0,0,0}, ulong(divide<uint>(ulong(ints[3]), ulong(lid)))};
-  out_ints[me * 6 + 2] = int(s22.m1);
+  Sa s22 = Sa{{addsat(ushort(ints[(uint(grid3.x) * 4u + 126u) & 255u]), ushort(in_group.y)), ushort(ushort(ints[(uint(simdgroup) * 7u + 166u) & 255u]) + ushort(-1)), ushort(ushort(number) & ushort(668134956))}, ulong(divide<ulong>(ulong(ints[(uint(simdgroups) * 7u + 169u) & 255u]), ulong(lid)) + ulong(ulong(in_grid.x) & ulong(group3.x)))};
+  out_ints[me * 6 + 2] ^= int(s22.m1);
   out_floats[me * 6 + 3] = float(v17);
 }
