@@ -303,7 +303,17 @@ llvm::Value* Vectorizer::emit_division(llvm::BinaryOperator& operation, unsigned
   auto* one = llvm::ConstantInt::get(type, 1);
   if (has_mask()) b = builder_.CreateSelect(mask(chunk), b, one);
   const unsigned bits = type->getScalarSizeInBits();
-  if (bits > 32) return builder_.CreateBinOp(opcode, a, b);
+  if (bits > 32) {
+    // Lane by lane, as machines do it. To LLVM a vector of divisors with a zero in any lane is
+    // undefined as a whole, also one that a select takes other lanes from.
+    llvm::Value* result = llvm::PoisonValue::get(type);
+    for (unsigned lane = 0; lane < width_; ++lane) {
+      llvm::Value* one_of = builder_.CreateBinOp(opcode, builder_.CreateExtractElement(a, lane),
+                                                 builder_.CreateExtractElement(b, lane));
+      result = builder_.CreateInsertElement(result, one_of, lane);
+    }
+    return result;
+  }
   llvm::Type* number = lane_type(bits <= 16 ? builder_.getFloatTy() : builder_.getDoubleTy());
   if (bits == 8 || bits == 16) {
     llvm::Type* wide = lane_type(builder_.getInt32Ty());
