@@ -34,7 +34,7 @@ std::string own_python(const fs::path& program) {
 std::string python() {
   if (const char* named = std::getenv("ANYMETAL_PYTHON")) return named;
   std::error_code error;
-  const std::string own = own_python(fs::read_symlink("/proc/self/exe", error));
+  std::string own = own_python(fs::read_symlink("/proc/self/exe", error));
   if (!own.empty()) return own;
   if (const char* environment = std::getenv("VIRTUAL_ENV")) {
     return std::string(environment) + "/bin/python3";
