@@ -6,6 +6,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "api/raise.h"
 #include "measure/measure.h"
 
 namespace nb = nanobind;
@@ -14,33 +15,9 @@ using namespace nb::literals;
 namespace anymetal::python {
 namespace {
 
-[[noreturn]] void raise(const Error& error) {
-  if (error.kind == ErrorKind::stopped && PyErr_CheckSignals() != 0) throw nb::python_error();
-  const char* name = [&] {
-    switch (error.kind) {
-      case ErrorKind::user:
-        return "CompileError";
-      case ErrorKind::unsupported:
-        return "UnsupportedError";
-      case ErrorKind::execution:
-        return "KernelError";
-      case ErrorKind::stopped:
-        return "StoppedError";
-      case ErrorKind::environment:
-        return "EnvironmentFault";
-      case ErrorKind::internal:
-        return "InternalError";
-    }
-    return "InternalError";
-  }();
-  nb::object type = nb::module_::import_("anymetal._errors").attr(name);
-  PyErr_SetString(type.ptr(), error.text().c_str());
-  throw nb::python_error();
-}
-
 template <class T>
 T checked(Result<T> result) {
-  if (!result.ok()) raise(result.error());
+  if (!result.ok()) api::raise(result.error());
   return std::move(result).value();
 }
 
@@ -135,12 +112,12 @@ void run_body(const nb::dict& from) {
     const nb::gil_scoped_release released;
     done = measure::run_body(body);
   }
-  if (!done.ok()) raise(done.error());
+  if (!done.ok()) api::raise(done.error());
 }
 
 void start_recording(const std::string& only) {
   const Result<void> started = measure::start_recording(only);
-  if (!started.ok()) raise(started.error());
+  if (!started.ok()) api::raise(started.error());
 }
 
 }  // namespace

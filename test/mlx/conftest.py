@@ -1,19 +1,9 @@
-"""These tests run with anymetal in MLX. Those marked `stops_outside` are about ANYMETAL_BOUNDS=error: as in test/library."""
+"""These tests run with anymetal in MLX."""
 
-import os
+import sys
+from pathlib import Path
 
 import anymetal  # noqa: F401
-import pytest
 
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "stops_outside: needs ANYMETAL_BOUNDS=error")
-
-
-def pytest_collection_modifyitems(items):
-    default = "robust" if os.environ.get("ANYMETAL_EXECUTOR") == "cpu" else "error"
-    if os.environ.get("ANYMETAL_BOUNDS", default) == "error":
-        return
-    for item in items:
-        if item.get_closest_marker("stops_outside"):
-            item.add_marker(pytest.mark.skip(reason="needs ANYMETAL_BOUNDS=error"))
+sys.path.append(str(Path(__file__).parents[1] / "library"))
+from stops_outside import pytest_collection_modifyitems, pytest_configure  # noqa: E402, F401

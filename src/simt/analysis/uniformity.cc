@@ -4,6 +4,7 @@
 #include <llvm/Analysis/TargetTransformInfo.h>
 #include <llvm/Analysis/TargetTransformInfoImpl.h>
 #include <llvm/IR/Dominators.h>
+#include <llvm/IR/Instructions.h>
 #include <llvm/IR/PassInstrumentation.h>
 
 namespace anymetal::simt {
@@ -44,6 +45,15 @@ Uniformity::Uniformity(llvm::Function& function, Test is_source, Test is_same)
   manager_.registerPass([] { return llvm::PassInstrumentationAnalysis(); });
   info_ = &manager_.getResult<llvm::UniformityInfoAnalysis>(function);
 }
+
+Uniformity::Uniformity(llvm::Function& step_function)
+    : Uniformity(
+          step_function,
+          [step = step_function.getArg(1)](const llvm::Value* value) {
+            return value == step ||
+                   llvm::isa<llvm::AllocaInst, llvm::AtomicRMWInst, llvm::AtomicCmpXchgInst>(value);
+          },
+          [](const llvm::Value*) { return false; }) {}
 
 bool Uniformity::is_uniform(const llvm::Value* value) const {
   const auto* instruction = llvm::dyn_cast<llvm::Instruction>(value);

@@ -88,13 +88,7 @@ class Orderer {
     const bool loads = llvm::any_of(accesses_, [](const Access& a) { return !a.stores; });
     const bool stores = llvm::any_of(accesses_, [](const Access& a) { return a.stores; });
     if (!loads || !stores) return 0;
-    const Uniformity uniformity(
-        function_,
-        [this](const llvm::Value* value) {
-          return value == function_.getArg(1) ||
-                 llvm::isa<llvm::AllocaInst, llvm::AtomicRMWInst, llvm::AtomicCmpXchgInst>(value);
-        },
-        [](const llvm::Value*) { return false; });
+    const Uniformity uniformity(function_);
     find_conflicts(uniformity);
     find_divided(uniformity);
     dominators_.recalculate(function_);

@@ -45,13 +45,7 @@ class RegionSplitter {
     isolate_heads();
     for (;;) {
       find_regions();
-      uniformity_.emplace(
-          function_,
-          [this](const llvm::Value* value) {
-            return value == step() ||
-                   llvm::isa<llvm::AllocaInst, llvm::AtomicRMWInst, llvm::AtomicCmpXchgInst>(value);
-          },
-          [](const llvm::Value*) { return false; });
+      uniformity_.emplace(function_);
       find_ways();
       llvm::BasicBlock* parting = find_parting();
       if (!parting) break;
