@@ -1,0 +1,1 @@
+"""`anymetal lint`: how MLX code and Metal kernels go wrong, told before they run."""
