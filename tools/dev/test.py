@@ -69,7 +69,7 @@ def run_pytest(folder, count, select, settings=None, name="pytest"):
 
 # What runs on other executors and checks than the default: whole kernels. CTest has
 # entries of its own for it (anymetal_gtest_on_cpu).
-ON_CPU = ["test/run", "test/library", "test/seeds", "test/mlx/test_custom_kernels.py", "test/mlx/test_launches.py",
+ON_CPU = ["kernels", "test/run", "test/library", "test/seeds", "test/mlx/test_custom_kernels.py", "test/mlx/test_launches.py",
           "test/mlx/test_documented_examples.py", "test/mlx/test_printf.py", "test/mlx/test_messages.py"]
 UNCHECKED = ["test/run"]
 

@@ -26,6 +26,8 @@ MAY_NEED = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "ld-lin
 BINARIES = {
     "anymetal/libanymetal.so": set(),
     "anymetal/libanymetal_mlx.so": {"libanymetal.so", "libmlx.so"},
+    "anymetal/libanymetal_kernels.so": {"libmlx.so"},
+    f"anymetal/_kernels{sysconfig.get_config_var('EXT_SUFFIX')}": {"libanymetal_kernels.so", "libmlx.so"},
     f"anymetal/_native{sysconfig.get_config_var('EXT_SUFFIX')}": {"libanymetal.so"},
     "anymetal/bin/anymetal": {"libanymetal.so"},
     "scripts/anymetal": set(),
