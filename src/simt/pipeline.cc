@@ -247,7 +247,7 @@ unsigned count_carried_registers(llvm::Function& entry, const ControlFlow& flow,
 /// of them while it is in a register; but their sums must stay in registers too. Where lanes part
 /// in loops, not just at their ends, one alone: others would wait for its longest lane.
 unsigned choose_together(llvm::Function& entry, const Options& options) {
-  constexpr unsigned kRegistersForSums = 16, kRegistersBesideMasks = 4;
+  constexpr unsigned kRegistersForSums = 16;
   constexpr unsigned kMostInstructions = 1500;
   const Geometry geometry = make_geometry(options, 1);
   if (options.simdgroups_together != 0)
@@ -255,16 +255,15 @@ unsigned choose_together(llvm::Function& entry, const Options& options) {
   if (!geometry.is_full()) return 1;
   const ControlFlow flow(entry, geometry);
   const ShapeAnalysis shapes(entry, flow, geometry);
-  unsigned registers = kRegistersForSums;
   for (llvm::BasicBlock* block : flow.order()) {
     const llvm::Loop* loop = flow.is_divergent(block) ? flow.loop_of(block) : nullptr;
     if (loop && (block != loop->getLoopLatch() || !parts_at_its_end(*loop, flow, shapes))) return 1;
-    if (loop) registers = kRegistersBesideMasks;
   }
   const unsigned carried = count_carried_registers(entry, flow, shapes, geometry);
   if (carried == 0) return 1;
   unsigned together = 1;
-  while (together * 2 * carried <= registers && geometry.simdgroups() % (together * 2) == 0 &&
+  while (together * 2 * carried <= kRegistersForSums &&
+         geometry.simdgroups() % (together * 2) == 0 &&
          entry.getInstructionCount() * together * 2 <= kMostInstructions)
     together *= 2;
   return together;

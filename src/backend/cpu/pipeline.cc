@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "backend/code_generation.h"
+#include "backend/cpu/delay_masks.h"
 #include "backend/cpu/fix_positions.h"
 #include "backend/cpu/lower_messages.h"
 #include "backend/cpu/math/math_library.h"
@@ -135,6 +136,9 @@ constexpr Pass kPasses[] = {
        optimise_threadgroup(*c.function, c.passes);
        prepare_code_generation(*c.function);
      }>},
+    // After LLVM's passes, which make equal comparisons one, and before anything adds ways out.
+    {"delay-masks", "makes masks where lanes part, and not on the way of all",
+     plain<[](Compilation& c) { delay_masks(*c.function, c.passes); }>},
     // Last: LLVM's simplifications would make narrow operations of these again.
     {"widen-narrow-floats", "computes halves and bfloats in float where the machine can't",
      plain<[](Compilation& c) {

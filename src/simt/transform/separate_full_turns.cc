@@ -4,7 +4,7 @@
 //
 //   if all lanes of the step are here
 //     do { body } while all lanes go on      no lane is missing, nothing is masked
-//     those that go on, if any, run on in
+//     if none goes on, that was all; else those that do run on in
 //   do { body } while lanes go on            under masks, as any loop
 //
 // "All lanes" is the call simt.all_lanes, the same for the whole step; for indices it is a
@@ -19,6 +19,8 @@
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/Transforms/Utils/Cloning.h>
 #include <llvm/Transforms/Utils/ValueMapper.h>
+
+#include <optional>
 
 #include "simt/analysis/control_flow.h"
 #include "simt/analysis/guards.h"
@@ -64,13 +66,14 @@ class Separation {
       // Whoever the guard lets in could be all; asked there, it is a comparison of scalars.
       llvm::BasicBlock* all = guard->getParent();
       llvm::BasicBlock* some = all->splitBasicBlock(guard, "some.here");
+      find_counter(*guard);
       jump_if_all(*all, guard->getCondition(), *entry, *some);
     } else {
       jump_if_all(*before_, llvm::ConstantInt::getTrue(context), *entry, *header_);
     }
     llvm::IRBuilder<>(entry).CreateBr(copied(header_));
     leave_copy(*rest);
-    enter_loop(*rest, *entry);
+    enter_loop(*entry);
     for (llvm::BasicBlock* block : blocks_) copied(block)->moveBefore(rest);
   }
 
@@ -86,11 +89,69 @@ class Separation {
     return branch;
   }
 
+  /// The variable that the loop counts with, if it grows by a constant from below the limit. Full
+  /// turns then end before it could wrap around, so that LLVM sees that they end: of others each
+  /// turn asks whether it is to stop.
+  void find_counter(const llvm::BranchInst& guard) {
+    const auto* latch = llvm::cast<llvm::BranchInst>(latch_->getTerminator());
+    const std::optional<Ascent> on =
+        find_ascent(latch->getCondition(), latch->getSuccessor(0) != header_);
+    const std::optional<Ascent> in = find_ascent(guard.getCondition(), false);
+    if (!on || !in || on->is_signed != in->is_signed) return;
+    auto* next = llvm::dyn_cast<llvm::BinaryOperator>(on->index);
+    if (!next || next->getOpcode() != llvm::Instruction::Add) return;
+    auto* counter = llvm::dyn_cast<llvm::PHINode>(next->getOperand(0));
+    const auto* step = llvm::dyn_cast<llvm::ConstantInt>(next->getOperand(1));
+    if (!counter || !step || counter->getParent() != header_ ||
+        counter->getIncomingValueForBlock(latch_) != next ||
+        counter->getIncomingValueForBlock(before_) != in->index ||
+        !step->getValue().isStrictlyPositive())
+      return;
+    const unsigned bits = step->getBitWidth();
+    const llvm::APInt top =
+        on->is_signed ? llvm::APInt::getSignedMaxValue(bits) : llvm::APInt::getMaxValue(bits);
+    top_ = llvm::ConstantInt::get(function_.getContext(), top - step->getValue());
+    auto* copy = llvm::cast<llvm::BinaryOperator>(copied(next));
+    if (on->is_signed)
+      copy->setHasNoSignedWrap();
+    else
+      copy->setHasNoUnsignedWrap();
+  }
+
+  /// index < limit, or <=.
+  struct Ascent {
+    llvm::Value *index, *limit;
+    bool is_signed;
+    llvm::CmpInst::Predicate predicate;
+  };
+  static std::optional<Ascent> find_ascent(llvm::Value* condition, bool is_negated) {
+    const auto* compare = llvm::cast<llvm::ICmpInst>(condition);
+    auto predicate = is_negated ? compare->getInversePredicate() : compare->getPredicate();
+    llvm::Value *index = compare->getOperand(0), *limit = compare->getOperand(1);
+    if (llvm::ICmpInst::isGT(predicate) || llvm::ICmpInst::isGE(predicate)) {
+      predicate = llvm::CmpInst::getSwappedPredicate(predicate);
+      std::swap(index, limit);
+    }
+    if (!llvm::ICmpInst::isLT(predicate) && !llvm::ICmpInst::isLE(predicate)) return std::nullopt;
+    return Ascent{index, limit, llvm::CmpInst::isSigned(predicate), predicate};
+  }
+
+  /// Whether all lanes go on, and none so far that the counter could wrap around.
+  llvm::Value* ask_for_turn(llvm::IRBuilder<>& builder, llvm::Value* condition) {
+    if (top_) {
+      const Ascent ascent = *find_ascent(condition, false);
+      llvm::Value* limit = builder.CreateBinaryIntrinsic(
+          ascent.is_signed ? llvm::Intrinsic::smin : llvm::Intrinsic::umin, ascent.limit, top_);
+      condition = builder.CreateICmp(ascent.predicate, ascent.index, limit);
+    }
+    return ask(builder, condition);
+  }
+
   void jump_if_all(llvm::BasicBlock& from, llvm::Value* condition, llvm::BasicBlock& all,
                    llvm::BasicBlock& some) {
     from.getTerminator()->eraseFromParent();
     llvm::IRBuilder<> builder(&from);
-    builder.CreateCondBr(ask(builder, condition), &all, &some);
+    builder.CreateCondBr(ask_for_turn(builder, condition), &all, &some);
   }
 
   llvm::BasicBlock* copied(llvm::BasicBlock* block) {
@@ -132,23 +193,34 @@ class Separation {
     builder.SetCurrentDebugLocation(branch->getDebugLoc());
     const bool stays_if_true = branch->getSuccessor(0) == copied(header_);
     llvm::Value* stays = branch->getCondition();
-    if (!stays_if_true) {
-      auto* compare = llvm::cast<llvm::ICmpInst>(stays);
-      stays = builder.CreateICmp(compare->getInversePredicate(), compare->getOperand(0),
-                                 compare->getOperand(1));
-    }
-    builder.CreateCondBr(ask(builder, stays), copied(header_), &rest);
+    if (!stays_if_true) stays = negation(builder, stays);
+    builder.CreateCondBr(ask_for_turn(builder, stays), copied(header_), &rest);
     branch->eraseFromParent();
+    // Mostly none goes on, and then nobody has to know which.
+    auto* some =
+        llvm::BasicBlock::Create(function_.getContext(), "some.go.on", &function_, header_);
     builder.SetInsertPoint(&rest);
+    builder.CreateCondBr(ask(builder, negation(builder, stays)), exit_, some);
+    builder.SetInsertPoint(some);
     builder.CreateCondBr(stays, header_, exit_);
-    for (llvm::PHINode& phi : exit_->phis())
-      phi.addIncoming(copied(phi.getIncomingValueForBlock(latch_)), &rest);
+    for (llvm::PHINode& phi : exit_->phis()) {
+      llvm::Value* left = copied(phi.getIncomingValueForBlock(latch_));
+      phi.addIncoming(left, &rest);
+      phi.addIncoming(left, some);
+    }
+    after_ = some;
+  }
+
+  static llvm::Value* negation(llvm::IRBuilder<>& builder, llvm::Value* condition) {
+    auto* compare = llvm::cast<llvm::ICmpInst>(condition);
+    return builder.CreateICmp(compare->getInversePredicate(), compare->getOperand(0),
+                              compare->getOperand(1));
   }
 
   /// The loop goes on with what the copy's variables would have become.
-  void enter_loop(llvm::BasicBlock& rest, llvm::BasicBlock& entry) {
+  void enter_loop(llvm::BasicBlock& entry) {
     for (llvm::PHINode& phi : header_->phis()) {
-      phi.addIncoming(copied(phi.getIncomingValueForBlock(latch_)), &rest);
+      phi.addIncoming(copied(phi.getIncomingValueForBlock(latch_)), after_);
       auto* twin = llvm::cast<llvm::PHINode>(copied(&phi));
       twin->replaceIncomingBlockWith(before_, &entry);
     }
@@ -156,6 +228,8 @@ class Separation {
 
   llvm::Function& function_;
   llvm::BasicBlock *before_, *header_, *latch_, *exit_;
+  llvm::ConstantInt* top_ = nullptr;   ///< the counter's limit, if it is one
+  llvm::BasicBlock* after_ = nullptr;  ///< from here lanes that go on run on in the loop
   llvm::SmallVector<llvm::BasicBlock*, 8> blocks_;
   llvm::ValueToValueMapTy copies_;
 };

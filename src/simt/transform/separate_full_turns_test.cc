@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <llvm/AsmParser/Parser.h>
 #include <llvm/IR/Module.h>
+#include <llvm/IR/Operator.h>
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/SourceMgr.h>
 #include <llvm/Support/raw_ostream.h>
@@ -73,11 +74,16 @@ class Separated {
       copies += is_copy;
       masked_copies += is_copy && flow.is_masked(&block);
       masked += flow.is_masked(&block);
+      for (const llvm::Instruction& instruction : block) {
+        const auto* sum = llvm::dyn_cast<llvm::OverflowingBinaryOperator>(&instruction);
+        never_wraps |= is_copy && sum && sum->hasNoUnsignedWrap();
+      }
     }
   }
 
   bool changed = false;
   unsigned copies = 0, masked_copies = 0, masked = 0;
+  bool never_wraps = false;
 
  private:
   llvm::LLVMContext context_;
@@ -91,6 +97,13 @@ TEST(SeparateFullTurns, TheCopyHasNoMasks) {
   EXPECT_EQ(made.copies, 2u);
   EXPECT_EQ(made.masked_copies, 0u);
   EXPECT_GT(made.masked, 0u);
+}
+
+TEST(SeparateFullTurns, TheCounterStopsBeforeItWraps) {
+  EXPECT_TRUE(Separated(loop("", "%on = icmp ult i32 %next, %n")).never_wraps);
+  EXPECT_TRUE(Separated(loop("", "%on = icmp ugt i32 %n, %next")).never_wraps);
+  // What the loop begins with says nothing about such an end.
+  EXPECT_FALSE(Separated(loop("", "%on = icmp slt i32 %next, %n")).never_wraps);
 }
 
 TEST(SeparateFullTurns, NoneEvenWhereThreadsAreMissing) {

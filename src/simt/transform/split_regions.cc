@@ -294,15 +294,14 @@ class RegionSplitter {
       }
     }
     std::vector<llvm::Instruction*> values;
-    llvm::DenseMap<llvm::Instruction*, bool> same;
     for (llvm::Instruction& instruction : llvm::instructions(function_)) {
       if (instruction.getParent() == entry_ || instruction.getType()->isVoidTy()) continue;
-      same[&instruction] = uniformity.is_uniform(&instruction);
+      same_[&instruction] = uniformity.is_uniform(&instruction);
       if (!head_phis.contains(&instruction)) values.push_back(&instruction);
     }
-    share_slots(phis, head_phis, same);
+    share_slots(phis, head_phis);
     for (llvm::PHINode* phi : phis)
-      slots_[phi] = make_slot(phi->getType(), same.lookup(phi), phi->getName() + ".carried");
+      slots_[phi] = make_slot(phi->getType(), same_.lookup(phi), phi->getName() + ".carried");
     for (auto& [value, phi] : shared_with_) slots_[value] = slots_[phi];
     // Edges write what the phis of the next head become.
     for (llvm::PHINode* phi : phis) {
@@ -322,9 +321,9 @@ class RegionSplitter {
       slots_[load] = slots_[phi];
       is_phi_load_.insert(load);
       values.push_back(load);
-      same[load] = same.lookup(phi);
+      same_[load] = same_.lookup(phi);
     }
-    for (llvm::Instruction* value : values) carry(value, same.lookup(value));
+    for (llvm::Instruction* value : values) carry(value);
     for (llvm::PHINode* phi : phis) {
       slots_.erase(phi);
       phi->eraseFromParent();
@@ -334,19 +333,18 @@ class RegionSplitter {
   /// A loop's variable and its next value can have one slot, if nobody needs the old value after
   /// the new one is there.
   void share_slots(const std::vector<llvm::PHINode*>& phis,
-                   const std::set<const llvm::Value*>& head_phis,
-                   const llvm::DenseMap<llvm::Instruction*, bool>& same) {
+                   const std::set<const llvm::Value*>& head_phis) {
     const llvm::DominatorTree dominators(function_);
     const llvm::LoopInfo loops(dominators);
     for (llvm::PHINode* phi : phis) {
-      if (same.lookup(phi)) continue;
+      if (same_.lookup(phi)) continue;
       std::set<llvm::BasicBlock*> used_in;
       for (const llvm::Use& use : phi->uses()) used_in.insert(region_of(block_of(use)));
       used_in.erase(region_of(phi->getParent()));
       const llvm::Loop* loop = loops.getLoopFor(phi->getParent());
       for (llvm::Value* incoming : phi->incoming_values()) {
         auto* value = llvm::dyn_cast<llvm::Instruction>(incoming);
-        if (!value || value->getParent() == entry_ || same.lookup(value) ||
+        if (!value || value->getParent() == entry_ || same_.lookup(value) ||
             shared_with_.count(value) || head_phis.contains(value) || !loop ||
             !loop->contains(value->getParent()))
           continue;
@@ -359,7 +357,7 @@ class RegionSplitter {
   }
 
   /// Stores a value where it is made, and loads it at the head of every other region that uses it.
-  void carry(llvm::Instruction* value, bool same_for_all) {
+  void carry(llvm::Instruction* value) {
     llvm::MapVector<llvm::BasicBlock*, std::vector<llvm::Use*>> elsewhere;
     for (llvm::Use& use : value->uses()) {
       llvm::BasicBlock* block = block_of(use);
@@ -371,27 +369,35 @@ class RegionSplitter {
     }
     const bool is_shared = shared_with_.count(value) != 0;
     if (elsewhere.empty() && !is_shared) return;
-    if (!is_shared && !is_phi_load_.contains(value) && is_cheap(value, 0)) {
+    if (!is_shared && !is_phi_load_.contains(value) &&
+        (is_cheap(value, 0) || is_cheap_question(*value))) {
       for (auto& [head, uses] : elsewhere) {
         llvm::Value* again = compute_again(value, *head);
         for (llvm::Use* use : uses) use->set(again);
       }
       return;
     }
-    if (!slots_.count(value))
-      slots_[value] = make_slot(value->getType(), same_for_all, value->getName() + ".kept");
-    const Slot& slot = slots_[value];
-    if (!is_phi_load_.contains(value)) {
-      llvm::BasicBlock::iterator after = llvm::isa<llvm::PHINode>(value)
-                                             ? value->getParent()->getFirstInsertionPt()
-                                             : std::next(value->getIterator());
-      llvm::IRBuilder<> builder(value->getParent(), after);
-      builder.CreateStore(value, address(builder, slot));
-    }
+    const Slot& slot = keep(value);
     for (auto& [head, uses] : elsewhere) {
       llvm::LoadInst* load = read_slot(head, value->getType(), slot);
       for (llvm::Use* use : uses) use->set(load);
     }
+  }
+
+  /// The slot of a value, which is stored there once it is made.
+  const Slot& keep(llvm::Instruction* value) {
+    if (is_kept_.contains(value)) return slots_[value];
+    is_kept_.insert(value);
+    if (!slots_.count(value))
+      slots_[value] = make_slot(value->getType(), same_.lookup(value), value->getName() + ".kept");
+    const Slot& slot = slots_[value];
+    if (is_phi_load_.contains(value)) return slot;
+    llvm::BasicBlock::iterator after = llvm::isa<llvm::PHINode>(value)
+                                           ? value->getParent()->getFirstInsertionPt()
+                                           : std::next(value->getIterator());
+    llvm::IRBuilder<> builder(value->getParent(), after);
+    builder.CreateStore(value, address(builder, slot));
+    return slot;
   }
 
   llvm::LoadInst* read_slot(llvm::BasicBlock* head, llvm::Type* type, const Slot& slot) {
@@ -404,10 +410,11 @@ class RegionSplitter {
 
   /// Whether computing it again takes less than keeping it: addresses and positions, which follow
   /// from the step.
-  [[nodiscard]] bool is_cheap(const llvm::Value* value, int depth) const {
+  [[nodiscard]] bool is_cheap(const llvm::Value* value, int depth, bool asks = false) const {
     const auto* made = llvm::dyn_cast<llvm::Instruction>(value);
     if (!made) return true;
     if (made->getParent() == entry_) return !made->hasMetadata(kPrivateVariable);
+    if (asks && depth > 0 && is_shared_by_steps(made)) return true;
     if (depth > 6) return false;
     if (!llvm::isa<llvm::BinaryOperator, llvm::CastInst, llvm::GetElementPtrInst,
                    llvm::InsertElementInst, llvm::ShuffleVectorInst, llvm::ICmpInst>(made))
@@ -416,15 +423,29 @@ class RegionSplitter {
     if (operation && operation->isIntDivRem() &&
         !llvm::isa<llvm::Constant>(operation->getOperand(1)))
       return false;
-    return llvm::all_of(made->operands(),
-                        [&](const llvm::Use& operand) { return is_cheap(operand, depth + 1); });
+    return llvm::all_of(made->operands(), [&](const llvm::Use& operand) {
+      return is_cheap(operand, depth + 1, asks);
+    });
+  }
+
+  /// Whether a comparison is better made again than kept: masks are costly to store and to load,
+  /// and mostly wanted where lanes part alone. What all steps share may be among its operands.
+  [[nodiscard]] bool is_cheap_question(const llvm::Instruction& value) const {
+    return value.getType()->isIntOrIntVectorTy(1) && is_cheap(&value, 0, /*asks=*/true);
+  }
+
+  /// One slot for all steps, if any.
+  [[nodiscard]] bool is_shared_by_steps(const llvm::Instruction* value) const {
+    return same_.lookup(value) && !value->getType()->isVectorTy();
   }
 
   llvm::Value* compute_again(llvm::Value* value, llvm::BasicBlock& head) {
     auto* made = llvm::dyn_cast<llvm::Instruction>(value);
     if (!made || made->getParent() == entry_) return value;
-    llvm::Value*& again = again_[{value, &head}];
-    if (again) return again;
+    if (const auto found = again_.find({value, &head}); found != again_.end()) return found->second;
+    if (is_shared_by_steps(made) && !is_cheap(made, 0)) {
+      return again_[{value, &head}] = read_slot(&head, made->getType(), keep(made));
+    }
     llvm::Instruction* copy = made->clone();
     for (llvm::Use& operand : copy->operands()) operand.set(compute_again(operand, head));
     // Behind what it is computed from: each copy goes to the end of those at the head.
@@ -545,6 +566,8 @@ class RegionSplitter {
   std::set<llvm::Instruction*> is_phi_load_;
   std::vector<std::pair<llvm::LoadInst*, llvm::BasicBlock*>> read_once_;
   std::map<std::pair<llvm::Value*, llvm::BasicBlock*>, llvm::Value*> again_;
+  llvm::DenseMap<const llvm::Instruction*, bool> same_;  ///< for all steps
+  std::set<llvm::Instruction*> is_kept_;
   std::map<llvm::BasicBlock*, llvm::Instruction*> last_copy_;
 };
 

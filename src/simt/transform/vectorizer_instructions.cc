@@ -718,7 +718,9 @@ void Vectorizer::emit_all_lanes(llvm::CallInst& call) {
     all = all ? builder_.CreateAnd(all, holds) : holds;
   }
   if (!all) all = builder_.getTrue();
-  if (!llvm::isa<llvm::Constant>(all)) all = builder_.CreateFreeze(all);
+  // With all lanes here, a branch of theirs by the same condition follows. A freeze would take from
+  // the loop's counter what is known of it.
+  if (has_mask() && !llvm::isa<llvm::Constant>(all)) all = builder_.CreateFreeze(all);
   define(call, {all});
 }
 
