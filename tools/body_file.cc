@@ -106,4 +106,21 @@ Result<std::pair<std::string, api::TemplateValue>> parse_template(std::string_vi
       "'{}': write NAME=VALUE; the value is a type (float32), an int (4), true or false", text));
 }
 
+Result<std::pair<ConstantKey, KernelArgument>> parse_constant(std::string_view text) {
+  const size_t equals = text.find('=');
+  if (equals != 0 && equals != std::string_view::npos) {
+    const std::string_view name = text.substr(0, equals), value = text.substr(equals + 1);
+    const auto index = parse_number<uint32_t>(name);
+    ConstantKey key = index ? ConstantKey(*index) : ConstantKey(std::string(name));
+    const auto with = [&](auto number) {
+      return std::pair<ConstantKey, KernelArgument>(std::move(key), number);
+    };
+    if (value == "true" || value == "false") return with(value == "true");
+    if (const auto number = parse_number<int64_t>(value)) return with(*number);
+    if (const auto number = parse_number<double>(value)) return with(*number);
+  }
+  return user_error(fmt::format(
+      "'{}': write NAME=VALUE or INDEX=VALUE; the value is a number, true or false", text));
+}
+
 }  // namespace anymetal::tools

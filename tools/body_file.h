@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "anymetal/array.hpp"
+#include "anymetal/library.hpp"
 #include "api/signature.h"
 #include "support/result.h"
 
@@ -35,5 +36,8 @@ struct NamedArray {
 /// "T=float32", "N=4", "FLAG=true".
 [[nodiscard]] Result<std::pair<std::string, api::TemplateValue>> parse_template(
     std::string_view text);
+
+/// "causal=true", "4=0.5": a function constant by its name or its index, and a number.
+[[nodiscard]] Result<std::pair<ConstantKey, KernelArgument>> parse_constant(std::string_view text);
 
 }  // namespace anymetal::tools

@@ -43,5 +43,18 @@ TEST(BodyFile, TemplatesAreTypesIntsAndBools) {
     EXPECT_FALSE(parse_template(text).ok()) << text;
 }
 
+TEST(BodyFile, ConstantsHaveANameOrAnIndexAndANumber) {
+  const auto number = [](std::string_view text) {
+    return std::get<KernelArgument::Number>(parse_constant(text)->second.value);
+  };
+  EXPECT_EQ(parse_constant("causal=true")->first, ConstantKey("causal"));
+  EXPECT_EQ(parse_constant("4=0.5")->first, ConstantKey(4u));
+  EXPECT_EQ(number("causal=true"), KernelArgument::Number(true));
+  EXPECT_EQ(number("n=-3"), KernelArgument::Number(int64_t{-3}));
+  EXPECT_EQ(number("4=0.5"), KernelArgument::Number(0.5));
+  for (const char* text : {"", "causal", "=4", "n=4x", "n=", "n=yes"})
+    EXPECT_FALSE(parse_constant(text).ok()) << text;
+}
+
 }  // namespace
 }  // namespace anymetal::tools

@@ -8,6 +8,7 @@
 #include <map>
 #include <sstream>
 
+#include "api/bind_arguments.h"
 #include "api/launch.h"
 #include "api/mlx_prefix.h"
 #include "language/passes.h"
@@ -30,6 +31,7 @@ struct CompileRequest {
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
   std::vector<std::string> templates;
+  std::vector<std::string> constants;
   std::vector<std::string> macros;
   std::vector<std::string> include_dirs;
   std::vector<uint32_t> threadgroup = {256};
@@ -93,6 +95,8 @@ void add_options(CLI::App& command, CompileRequest& request) {
   command.add_flag("--atomic-outputs", request.atomic_outputs, "As metal_kernel's atomic_outputs");
   command.add_option("--math-mode", request.math_mode, "safe (the default), relaxed or fast")
       ->check(CLI::IsMember({"safe", "relaxed", "fast"}));
+  command.add_option("--constant", request.constants,
+                     "A function constant of a .metal file, by name or index: causal=true, 4=0.5");
   command.add_option("-D", request.macros, "A macro of a .metal file: NAME or NAME=VALUE");
   command.add_option("-I", request.include_dirs, "A folder for #include");
 }
@@ -113,8 +117,9 @@ Result<void> read_own_options(std::string_view text, CompileRequest& request) {
   } catch (const CLI::ParseError& error) {
     return user_error(fmt::format("{}: the //! lines: {}", request.file, error.what()));
   }
-  for (auto member : {&CompileRequest::inputs, &CompileRequest::outputs, &CompileRequest::templates,
-                      &CompileRequest::macros, &CompileRequest::include_dirs}) {
+  for (auto member :
+       {&CompileRequest::inputs, &CompileRequest::outputs, &CompileRequest::templates,
+        &CompileRequest::constants, &CompileRequest::macros, &CompileRequest::include_dirs}) {
     if ((request.*member).empty()) request.*member = own.*member;
   }
   for (auto member : {&CompileRequest::kernel, &CompileRequest::name, &CompileRequest::header,
@@ -239,29 +244,40 @@ runtime::Settings settings_for(const CompileRequest& request) {
   return settings;
 }
 
+Result<std::vector<language::ConstantValue>> constants_of(const language::ParsedLibrary& library,
+                                                          const CompileRequest& request) {
+  ConstantValues values;
+  for (const std::string& text : request.constants) {
+    ANYMETAL_ASSIGN_OR_RETURN(auto constant, parse_constant(text));
+    values.push_back(std::move(constant));
+  }
+  return api::constant_values(library.constants(), request.file, values);
+}
+
 Result<std::string> emit_code(language::ParsedLibrary& library, const Text& text,
                               const CompileRequest& request) {
   ANYMETAL_ASSIGN_OR_RETURN(const std::string kernel, only_kernel(library, text.kernel));
-  const auto settings = settings_for(request);
+  runtime::Settings settings = settings_for(request);
   if (settings.invalid) return *settings.invalid;
-  const backend::Extent threadgroup = threadgroup_of(request);
+  ANYMETAL_ASSIGN_OR_RETURN(auto constants, constants_of(library, request));
+  const runtime::KernelChoice choice{.library = library,
+                                     .kernel = kernel,
+                                     .constants = std::move(constants),
+                                     .settings = std::move(settings),
+                                     .threadgroup = threadgroup_of(request)};
   if (request.why) {
-    ANYMETAL_ASSIGN_OR_RETURN(const auto lines,
-                              runtime::remark_lines(library, kernel, settings, threadgroup));
+    ANYMETAL_ASSIGN_OR_RETURN(const auto lines, runtime::remark_lines(choice));
     return fmt::format("{}", fmt::join(lines, "\n"));
   }
   if (request.annotate) {
-    ANYMETAL_ASSIGN_OR_RETURN(
-        const std::string assembly,
-        runtime::assembly_with_places(library, kernel, settings, threadgroup));
+    ANYMETAL_ASSIGN_OR_RETURN(const std::string assembly, runtime::assembly_text(choice, true));
     return annotate(assembly, text.lines);
   }
-  if (request.emit == "asm") return runtime::assembly_text(library, kernel, settings, threadgroup);
-  if (request.emit == "simt" || !request.stop_after.empty()) {
-    const std::string pass = request.stop_after.empty() ? "vectorize" : request.stop_after;
-    return runtime::ir_text_after(library, kernel, settings, threadgroup, pass);
-  }
-  return runtime::thread_ir_text(library, kernel);
+  if (request.emit == "asm") return runtime::assembly_text(choice);
+  if (request.emit == "simt" || !request.stop_after.empty())
+    return runtime::ir_text_after(choice,
+                                  request.stop_after.empty() ? "vectorize" : request.stop_after);
+  return runtime::thread_ir_text(choice);
 }
 
 template <class Pass>

@@ -495,6 +495,9 @@ Result<void> bind_arguments(const KernelInterface& kernel, const KernelCall& cal
   return {};
 }
 
+namespace {
+
+/// Bytes of a value for a function constant.
 Result<std::string> constant_bytes(const FunctionConstant& constant, const KernelArgument& value) {
   BoundArguments nowhere;
   std::string bytes(constant.size, '\0');
@@ -503,6 +506,41 @@ Result<std::string> constant_bytes(const FunctionConstant& constant, const Kerne
   if (stored) return bytes;
   return user_error(fmt::format("function constant `{}` (`{}`): {}", constant.name, constant.type,
                                 stored.error().message));
+}
+
+const FunctionConstant* find_constant(std::span<const FunctionConstant> known,
+                                      const ConstantKey& key) {
+  for (const FunctionConstant& constant : known) {
+    if (const auto* name = std::get_if<std::string>(&key)) {
+      if (constant.name == *name) return &constant;
+    } else if (constant.index == std::get<uint32_t>(key)) {
+      return &constant;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Result<std::vector<language::ConstantValue>> constant_values(
+    std::span<const FunctionConstant> known, std::string_view file, const ConstantValues& values) {
+  std::vector<language::ConstantValue> result;
+  for (const auto& [key, value] : values) {
+    const FunctionConstant* constant = find_constant(known, key);
+    if (!constant) {
+      std::vector<std::string> names;
+      for (const FunctionConstant& c : known)
+        names.push_back(c.index ? fmt::format("`{}` ({})", c.name, *c.index) : "`" + c.name + "`");
+      const auto* name = std::get_if<std::string>(&key);
+      return user_error(fmt::format(
+          "{} has no function constant {}: it has {}", file,
+          name ? "`" + *name + "`" : fmt::format("with index {}", std::get<uint32_t>(key)),
+          names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
+    }
+    ANYMETAL_ASSIGN_OR_RETURN(std::string bytes, constant_bytes(*constant, value));
+    result.push_back({.name = constant->name, .index = 0, .bytes = std::move(bytes)});
+  }
+  return result;
 }
 
 }  // namespace anymetal::api

@@ -11,6 +11,7 @@
 
 #include "anymetal/library.hpp"
 #include "ir/kernel_interface.h"
+#include "language/language.h"
 #include "runtime/runtime.h"
 #include "support/result.h"
 
@@ -58,8 +59,9 @@ class BoundArguments {
 [[nodiscard]] Result<void> bind_arguments(const KernelInterface& kernel, const KernelCall& call,
                                           BoundArguments& out);
 
-/// Bytes of a value for a function constant.
-[[nodiscard]] Result<std::string> constant_bytes(const FunctionConstant& constant,
-                                                 const KernelArgument& value);
+/// Function constants of `file`, which has `known`, set to values. Errors: user, for one that isn't
+/// there (with those that are) and for a value that its type can't hold.
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<std::vector<language::ConstantValue>> constant_values(
+    std::span<const FunctionConstant> known, std::string_view file, const ConstantValues& values);
 
 }  // namespace anymetal::api

@@ -271,39 +271,6 @@ Result<std::string> read_file(const std::string& path) {
   return std::move(text).str();
 }
 
-const FunctionConstant* find_constant(std::span<const FunctionConstant> known,
-                                      const ConstantKey& key) {
-  for (const FunctionConstant& constant : known) {
-    if (const auto* name = std::get_if<std::string>(&key)) {
-      if (constant.name == *name) return &constant;
-    } else if (constant.index == std::get<uint32_t>(key)) {
-      return &constant;
-    }
-  }
-  return nullptr;
-}
-
-Result<std::vector<language::ConstantValue>> constant_values(const runtime::Library& library,
-                                                             const ConstantValues& values) {
-  std::vector<language::ConstantValue> result;
-  for (const auto& [key, value] : values) {
-    const FunctionConstant* constant = find_constant(library.constants(), key);
-    if (!constant) {
-      std::vector<std::string> names;
-      for (const FunctionConstant& c : library.constants())
-        names.push_back(c.index ? fmt::format("`{}` ({})", c.name, *c.index) : "`" + c.name + "`");
-      const auto* name = std::get_if<std::string>(&key);
-      return user_error(fmt::format(
-          "{} has no function constant {}: it has {}", library.source().name,
-          name ? "`" + *name + "`" : fmt::format("with index {}", std::get<uint32_t>(key)),
-          names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
-    }
-    ANYMETAL_ASSIGN_OR_RETURN(std::string bytes, api::constant_bytes(*constant, value));
-    result.push_back({.name = constant->name, .index = 0, .bytes = std::move(bytes)});
-  }
-  return result;
-}
-
 }  // namespace
 
 void Kernel::operator()(const KernelCall& call) const {
@@ -367,7 +334,8 @@ std::string Library::warnings() const {
 }
 
 Kernel Library::kernel(std::string_view name, const ConstantValues& constants) const {
-  auto values = constant_values(*state_->library, constants);
+  auto values =
+      api::constant_values(state_->library->constants(), state_->library->source().name, constants);
   if (!values) api::raise_at_call(values.error());
   auto function = state_->library->function(name, *std::move(values));
   if (!function) api::raise_at_call(function.error());

@@ -15,61 +15,58 @@
 
 namespace anymetal::runtime {
 
-Result<std::string> thread_ir_text(language::ParsedLibrary& library, std::string_view kernel) {
-  ANYMETAL_ASSIGN_OR_RETURN(const ThreadIr ir, library.emit(kernel));
+namespace {
+
+Result<ThreadIr> emit(const KernelChoice& choice) {
+  return choice.library.emit(choice.kernel, choice.constants);
+}
+
+backend::CompileOptions options_of(const KernelChoice& choice) {
+  return {.bounds = choice.settings.bounds, .threadgroup = choice.threadgroup};
+}
+
+}  // namespace
+
+Result<std::string> thread_ir_text(const KernelChoice& choice) {
+  ANYMETAL_ASSIGN_OR_RETURN(const ThreadIr ir, emit(choice));
   std::string out;
   llvm::raw_string_ostream stream(out);
   ir.module->print(stream, nullptr);
   return out;
 }
 
-Result<std::string> assembly_text(language::ParsedLibrary& library, std::string_view kernel,
-                                  const Settings& settings, Extent threadgroup) {
-  const Engine engine = Engine::system(settings);
+Result<std::string> assembly_text(const KernelChoice& choice, bool with_places) {
+  const Engine engine = Engine::system(choice.settings);
   if (engine.backend == nullptr) return *engine.missing;
-  ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, library.emit(kernel));
-  return engine.backend->assembly(std::move(ir),
-                                  {.bounds = settings.bounds, .threadgroup = threadgroup});
-}
-
-Result<std::string> assembly_with_places(language::ParsedLibrary& library, std::string_view kernel,
-                                         const Settings& settings, Extent threadgroup) {
-  const Engine engine = Engine::system(settings);
-  if (engine.backend == nullptr) return *engine.missing;
-  ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, library.emit(kernel));
-  ir.module->getOrInsertNamedMetadata(backend::kKeepPlaces);
-  return engine.backend->assembly(std::move(ir),
-                                  {.bounds = settings.bounds, .threadgroup = threadgroup});
+  ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, emit(choice));
+  if (with_places) ir.module->getOrInsertNamedMetadata(backend::kKeepPlaces);
+  return engine.backend->assembly(std::move(ir), options_of(choice));
 }
 
 std::vector<PassName> pass_names(std::string_view executor) {
   return executor == "cpu" ? backend::cpu::passes() : backend::reference::passes();
 }
 
-Result<std::string> ir_text_after(language::ParsedLibrary& library, std::string_view kernel,
-                                  const Settings& settings, Extent threadgroup,
-                                  std::string_view pass) {
-  ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, library.emit(kernel));
-  if (settings.executor == "cpu")
+Result<std::string> ir_text_after(const KernelChoice& choice, std::string_view pass) {
+  ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, emit(choice));
+  const backend::Bounds bounds = choice.settings.bounds;
+  if (choice.settings.executor == "cpu")
     return backend::cpu::ir_after(
         std::move(ir),
-        {.dispatch = threadgroup,
-         .threadgroup = threadgroup,
-         .bounds = settings.bounds == backend::Bounds::robust ? backend::Bounds::robust
-                                                              : backend::Bounds::off},
+        {.dispatch = choice.threadgroup,
+         .threadgroup = choice.threadgroup,
+         .bounds =
+             bounds == backend::Bounds::robust ? backend::Bounds::robust : backend::Bounds::off},
         pass);
-  return backend::reference::ir_after(std::move(ir), {.bounds = settings.bounds}, pass);
+  return backend::reference::ir_after(std::move(ir), {.bounds = bounds}, pass);
 }
 
-Result<std::vector<std::string>> remark_lines(language::ParsedLibrary& library,
-                                              std::string_view kernel, const Settings& settings,
-                                              Extent threadgroup) {
-  const Engine engine = Engine::system(settings);
+Result<std::vector<std::string>> remark_lines(const KernelChoice& choice) {
+  const Engine engine = Engine::system(choice.settings);
   if (engine.backend == nullptr) return *engine.missing;
-  ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, library.emit(kernel));
-  ANYMETAL_ASSIGN_OR_RETURN(
-      const auto code, engine.backend->compile(
-                           std::move(ir), {.bounds = settings.bounds, .threadgroup = threadgroup}));
+  ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, emit(choice));
+  ANYMETAL_ASSIGN_OR_RETURN(const auto code,
+                            engine.backend->compile(std::move(ir), options_of(choice)));
   std::vector<std::string> lines;
   for (const backend::Remark& remark : code->remarks()) {
     lines.push_back(remark.line == 0

@@ -11,22 +11,31 @@
 
 namespace anymetal::runtime {
 
+/// A kernel, and what its code is made for.
+struct KernelChoice {
+  language::ParsedLibrary& library;
+  std::string kernel;
+  std::vector<language::ConstantValue> constants;
+  Settings settings;
+  Extent threadgroup;
+};
+
+/// The IR of one thread, as language::ParsedLibrary::emit gives it.
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<std::string> thread_ir_text(const KernelChoice& choice);
+
+/// The machine code that the executor of `settings` would run. `with_places` adds `.file` and
+/// `.loc` lines that lead to the user's text, and comments of LLVM's on spills and loops.
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<std::string> assembly_text(const KernelChoice& choice,
+                                                                     bool with_places = false);
+
 /// The executors' passes over the IR, in their order, and the IR after one of them.
 [[nodiscard]] ANYMETAL_PRIVATE_API std::vector<PassName> pass_names(std::string_view executor);
-[[nodiscard]] ANYMETAL_PRIVATE_API Result<std::string> ir_text_after(
-    language::ParsedLibrary& library, std::string_view kernel, const Settings& settings,
-    Extent threadgroup, std::string_view pass);
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<std::string> ir_text_after(const KernelChoice& choice,
+                                                                     std::string_view pass);
 
-/// assembly_text with `.file` and `.loc` lines that lead to the user's text, and comments of LLVM's
-/// on spills and loops.
-[[nodiscard]] ANYMETAL_PRIVATE_API Result<std::string> assembly_with_places(
-    language::ParsedLibrary& library, std::string_view kernel, const Settings& settings,
-    Extent threadgroup);
-
-/// What the chosen executor has to say about the code that it makes: "file:line: text".
+/// What the executor has to say about the code that it makes: "file:line: text".
 [[nodiscard]] ANYMETAL_PRIVATE_API Result<std::vector<std::string>> remark_lines(
-    language::ParsedLibrary& library, std::string_view kernel, const Settings& settings,
-    Extent threadgroup);
+    const KernelChoice& choice);
 
 /// Seconds of each stage of a compilation that no cache helps.
 struct StageTimes {

@@ -356,17 +356,6 @@ ANYMETAL_PRIVATE_API void watch_launches(LaunchWatcher* watcher);
 /// Empty: stderr again.
 ANYMETAL_PRIVATE_API void set_report_sink(std::function<void(std::string_view)> sink);
 
-// What the compiler makes of a kernel, as text, for `anymetal compile`. Callers see no LLVM.
-// -------------------------------------------------------------------------------------
-
-/// The IR of one thread, as language::ParsedLibrary::emit gives it.
-[[nodiscard]] ANYMETAL_PRIVATE_API Result<std::string> thread_ir_text(
-    language::ParsedLibrary& library, std::string_view kernel);
-/// The machine code that the executor of `settings` would run, for threadgroups of this size.
-[[nodiscard]] ANYMETAL_PRIVATE_API Result<std::string> assembly_text(
-    language::ParsedLibrary& library, std::string_view kernel, const Settings& settings,
-    Extent threadgroup);
-
 // The disk cache, for `anymetal cache`.
 // -------------------------------------------------------------------------------
 

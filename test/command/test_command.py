@@ -28,3 +28,17 @@ def test_options_of_the_command_line_win(tmp_path):
     assert "fadd fast" in own
     given = run("compile", body, "--emit=llvm", "--math-mode=safe").stdout
     assert "fadd" in given and " fast " not in given
+
+
+def test_function_constants_by_name_and_index(tmp_path):
+    text = """#include <metal_stdlib>
+constant bool causal [[function_constant(0)]];
+constant float scale [[function_constant(4)]];
+kernel void f(device float* x, uint i [[thread_position_in_grid]]) { x[i] = causal ? x[i] * scale : 0.0f; }
+"""
+    (tmp_path / "f.metal").write_text(text)
+    done = run("compile", tmp_path / "f.metal", "--emit=llvm", "--constant", "causal=true", "--constant", "4=2.5")
+    assert "2.500000e+00" in done.stdout and "fmul" in done.stdout
+    for wrong, said in {"caus=true": "`causal` (0), `scale` (4)", "causal=2": "give true, false", "causal": "NAME=VALUE"}.items():
+        done = run("compile", tmp_path / "f.metal", "--emit=llvm", "--constant", wrong)
+        assert done.returncode != 0 and said in done.stderr
