@@ -9,6 +9,8 @@ import pytest
 
 import anymetal  # noqa: F401
 
+os.environ.setdefault("ANYMETAL_GEMM_TUNE", "off")  # the same tiles in each run
+
 sys.path.append(str(Path(__file__).parent))  # judged.py
 
 

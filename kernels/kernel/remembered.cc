@@ -1,0 +1,91 @@
+#include "kernel/remembered.h"
+
+#include <unistd.h>
+
+#include <cctype>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <thread>
+
+#include "mlx/mlx.h"
+
+namespace anymetal::kernels {
+namespace {
+
+namespace fs = std::filesystem;
+namespace mx = ::mlx::core;
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+fs::path folder() {
+  if (auto own = variable("ANYMETAL_CACHE_DIR"); !own.empty()) return fs::path(own) / "kernels";
+  if (auto cache = variable("XDG_CACHE_HOME"); !cache.empty())
+    return fs::path(cache) / "anymetal" / "kernels";
+  if (auto home = variable("HOME"); !home.empty())
+    return fs::path(home) / ".cache" / "anymetal" / "kernels";
+  return {};
+}
+
+/// All that decides about speed: the device, its threads, and the settings that change its code.
+std::string device_key() {
+  std::string key;
+  const auto& info = mx::device_info(mx::Device::gpu);
+  for (const char* name : {"device_name", "architecture"}) {
+    const auto found = info.find(name);
+    if (found == info.end()) continue;
+    if (const auto* text = std::get_if<std::string>(&found->second)) key += *text + "-";
+  }
+  key += std::to_string(std::thread::hardware_concurrency());
+  for (const char* name :
+       {"ANYMETAL_EXECUTOR", "ANYMETAL_BOUNDS", "ANYMETAL_CPU", "ANYMETAL_THREADS"})
+    key += "-" + variable(name);
+  for (char& letter : key) {
+    if (!std::isalnum(static_cast<unsigned char>(letter))) letter = '_';
+  }
+  return key;
+}
+
+std::map<std::string, std::string> read(const fs::path& path) {
+  std::map<std::string, std::string> found;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    const auto colon = line.find(": ");
+    if (colon != std::string::npos) found[line.substr(0, colon)] = line.substr(colon + 2);
+  }
+  return found;
+}
+
+}  // namespace
+
+std::optional<std::string> recall(std::string_view key) {
+  const auto place = folder();
+  if (place.empty()) return std::nullopt;
+  const auto known = read(place / (device_key() + ".txt"));
+  const auto found = known.find(std::string(key));
+  return found == known.end() ? std::nullopt : std::optional(found->second);
+}
+
+void remember(std::string_view key, std::string_view value) {
+  const auto place = folder();
+  if (place.empty()) return;
+  std::error_code ignored;
+  fs::create_directories(place, ignored);
+  const auto path = place / (device_key() + ".txt");
+  auto known = read(path);
+  known[std::string(key)] = value;
+  // Beside it first, then in its place: other processes see the old file or the new one.
+  const auto made = path.string() + "." + std::to_string(getpid());
+  {
+    std::ofstream file(made);
+    for (const auto& [name, what] : known) file << name << ": " << what << "\n";
+    if (!file) return;
+  }
+  fs::rename(made, path, ignored);
+}
+
+}  // namespace anymetal::kernels
