@@ -10,7 +10,7 @@ namespace anymetal::backend::cpu {
 namespace {
 
 constexpr uint32_t kMagic = 0x43464d41;  // "AMFC"
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 
 void write_extent(ImageWriter& out, const Extent& extent) {
   for (unsigned axis = 0; axis < 3; ++axis) out.number(along(extent, axis));
@@ -58,6 +58,11 @@ std::string serialize(const CpuImage& image) {
     out.text(site.subsystem);
     out.text(site.category);
   }
+  out.number<uint64_t>(image.code.accumulators.size());
+  for (const Accumulator& each : image.code.accumulators) {
+    out.number(each.argument);
+    out.number<uint8_t>(uint8_t(each.what));
+  }
   out.text(image.code.object);
   return out.seal(kMagic, kVersion);
 }
@@ -83,6 +88,11 @@ Result<CpuImage> parse_cpu_image(std::string_view bytes) {
     site.format = in.text();
     site.subsystem = in.text();
     site.category = in.text();
+  }
+  image.code.accumulators.resize(in.length());
+  for (Accumulator& each : image.code.accumulators) {
+    each.argument = in.number<uint32_t>();
+    each.what = Accumulation(in.number<uint8_t>());
   }
   image.code.object = in.text();
   if (!in.ok() || !in.at_end()) return internal_error("a compiled kernel is truncated");

@@ -58,11 +58,12 @@ class CpuKernel final : public CompiledKernel {
       }
       parts[cut] = *part;
     }
-    const std::span<const bool> local(is_threadgroup_memory_.get(), argument_count_);
+    const ArgumentKinds kinds{{is_threadgroup_memory_.get(), argument_count_},
+                              image_.code.accumulators};
     if (image_.code.messages.empty())
-      return describe(run_grid(dispatch, shape, parts, local, pace_, nullptr));
+      return describe(run_grid(dispatch, shape, parts, kinds, pace_, nullptr));
     DispatchMessages messages(dispatch, image_.code.messages);
-    const Outcome outcome = run_grid(dispatch, shape, parts, local, pace_, &messages);
+    const Outcome outcome = run_grid(dispatch, shape, parts, kinds, pace_, &messages);
     messages.deliver();
     return describe(outcome);
   }

@@ -59,6 +59,7 @@ Result<void> plain(Compilation& compilation) {
 
 Result<void> vectorize(Compilation& c) {
   const Variant& variant = c.image.variant;
+  c.image.accumulators = find_accumulators(*c.function);
   simt::Options options;
   for (unsigned axis = 0; axis < 3; ++axis) {
     options.threadgroup[axis] = along(variant.threadgroup, axis);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/cpu/accumulators.h"
 #include "backend/cpu/variant.h"
 #include "backend/kernel_image.h"
 #include "ir/thread_ir.h"
@@ -20,7 +21,8 @@ struct VariantImage {
   uint64_t scratch_bytes = 0;
   uint32_t stack_bytes = 0;
   std::vector<Remark> remarks;
-  std::vector<MessageSite> messages;  ///< the same in all variants of a kernel
+  std::vector<MessageSite> messages;      ///< the same in all variants of a kernel
+  std::vector<Accumulator> accumulators;  ///< likewise
   std::string object;  ///< an object file for the host, with the function am_threadgroup
 };
 

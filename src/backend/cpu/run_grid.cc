@@ -40,28 +40,33 @@ uint64_t aligned(uint64_t bytes) {
 }
 
 /// Where things are in an arena: the threadgroup's variables, its memory that is given as
-/// arguments, the frame's arguments, scratch.
+/// arguments, the frame's arguments, scratch, buffers that this thread collects sums in.
 struct Layout {
   uint64_t threadgroup_bytes = 0;  ///< the first two: zeros at the start of a threadgroup
   uint64_t arguments = 0;
   uint64_t scratch = 0;
+  uint64_t accumulators = 0;
   uint64_t bytes = 0;
 };
 
 class GridRun final : public ThreadPool::Job {
  public:
   GridRun(const Dispatch& dispatch, const GridShape& shape, const Parts& parts,
-          std::span<const bool> is_threadgroup_memory, Pace& pace, DispatchMessages* messages)
+          const ArgumentKinds& kinds, Pace& pace, DispatchMessages* messages)
       : dispatch_(dispatch),
         shape_(shape),
         parts_(parts),
-        is_threadgroup_memory_(is_threadgroup_memory),
+        is_threadgroup_memory_(kinds.is_threadgroup_memory),
         pace_(pace),
         messages_(messages),
         threadgroups_(shape.volume()),
         threads_(ThreadPool::shared().size()) {
     static const std::atomic<uint32_t> never{0};
     stop_ = dispatch.stop ? dispatch.stop->address() : &never;
+    if (!kinds.accumulators.empty() && threads_ > 1 && threadgroups_ > 1) {
+      accumulators_ =
+          choose_accumulators(kinds.accumulators, dispatch.arguments, dispatch.grid.volume());
+    }
     lay_out();
   }
 
@@ -136,7 +141,10 @@ class GridRun final : public ThreadPool::Job {
     layout_.threadgroup_bytes = bytes;
     layout_.arguments = bytes;
     layout_.scratch = bytes + aligned(dispatch_.arguments.size() * sizeof(FrameArgument));
-    layout_.bytes = layout_.scratch + aligned(scratch);
+    layout_.accumulators = layout_.scratch + aligned(scratch);
+    layout_.bytes = layout_.accumulators;
+    for (const Accumulator& each : accumulators_)
+      layout_.bytes += aligned(dispatch_.arguments[each.argument].size);
   }
 
   void place_arguments(uint8_t* memory) const {
@@ -149,6 +157,27 @@ class GridRun final : public ThreadPool::Job {
       arguments[index].data = memory + offset;
       offset += aligned(argument.size);
     }
+    for_each_accumulator(memory, [&](const Accumulator& each, uint32_t* words, uint64_t count) {
+      clear_accumulator(each.what, words, count);
+      arguments[each.argument].data = reinterpret_cast<uint8_t*>(words);
+    });
+  }
+
+  template <class Body>
+  void for_each_accumulator(uint8_t* memory, Body body) const {
+    uint8_t* own = memory + layout_.accumulators;
+    for (const Accumulator& each : accumulators_) {
+      const uint64_t bytes = dispatch_.arguments[each.argument].size;
+      body(each, reinterpret_cast<uint32_t*>(own), bytes / 4);
+      own += aligned(bytes);
+    }
+  }
+
+  void add_accumulators(uint8_t* memory) const {
+    for_each_accumulator(memory, [&](const Accumulator& each, uint32_t* words, uint64_t count) {
+      add_accumulator(each.what, words, count,
+                      static_cast<uint32_t*>(dispatch_.arguments[each.argument].data));
+    });
   }
 
   [[nodiscard]] ThreadgroupFrame make_frame(uint8_t* memory) {
@@ -179,11 +208,13 @@ class GridRun final : public ThreadPool::Job {
     for (;;) {
       const uint64_t piece = piece_.load(std::memory_order_relaxed);
       const uint64_t begin = next_.fetch_add(piece, std::memory_order_relaxed);
-      if (begin >= threadgroups_) return true;
+      if (begin >= threadgroups_) break;
       const uint64_t end = std::min(begin + piece, threadgroups_);
-      if (!run_piece(frame, begin, end, messages ? &*messages : nullptr)) return true;
+      if (!run_piece(frame, begin, end, messages ? &*messages : nullptr)) break;
       between(end - begin);
     }
+    add_accumulators(memory);
+    return true;
   }
 
   /// False: the dispatch was stopped.
@@ -227,6 +258,7 @@ class GridRun final : public ThreadPool::Job {
   const GridShape& shape_;
   const Parts& parts_;
   const std::span<const bool> is_threadgroup_memory_;
+  std::vector<Accumulator> accumulators_;
   Pace& pace_;
   DispatchMessages* const messages_;
   const uint64_t threadgroups_;
@@ -258,9 +290,8 @@ GridShape::GridShape(const Dispatch& dispatch) {
 }
 
 Outcome run_grid(const Dispatch& dispatch, const GridShape& shape, const Parts& parts,
-                 std::span<const bool> is_threadgroup_memory, Pace& pace,
-                 DispatchMessages* messages) {
-  return GridRun(dispatch, shape, parts, is_threadgroup_memory, pace, messages).run();
+                 const ArgumentKinds& kinds, Pace& pace, DispatchMessages* messages) {
+  return GridRun(dispatch, shape, parts, kinds, pace, messages).run();
 }
 
 }  // namespace anymetal::backend::cpu

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "backend/backend.h"
+#include "backend/cpu/accumulators.h"
 #include "backend/cpu/variant.h"
 #include "backend/kept_messages.h"
 #include "backend/object_linker.h"
@@ -65,10 +66,14 @@ class Pace {
 
 enum class Outcome : uint8_t { done, stopped, out_of_memory };
 
-/// `is_threadgroup_memory`: of each argument, whether it is that. `messages` may be null: none are
-/// written.
+/// What is known of a kernel's arguments.
+struct ArgumentKinds {
+  std::span<const bool> is_threadgroup_memory;  ///< one for each
+  std::span<const Accumulator> accumulators;
+};
+
+/// `messages` may be null: none are written.
 [[nodiscard]] Outcome run_grid(const Dispatch& dispatch, const GridShape& shape, const Parts& parts,
-                               std::span<const bool> is_threadgroup_memory, Pace& pace,
-                               DispatchMessages* messages);
+                               const ArgumentKinds& kinds, Pace& pace, DispatchMessages* messages);
 
 }  // namespace anymetal::backend::cpu

@@ -1,0 +1,53 @@
+// Buffers that a kernel only adds to, by atomic operations whose results nobody asks for: bins of a
+// histogram, a total. Nobody can tell when such an addition is done, as long as it is before the
+// dispatch ends. So each thread of the machine has such a buffer for itself, and adds it to the
+// real one when it has done its share: processors that take a line of memory from each other for
+// every addition are slower together than one alone.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "backend/backend.h"
+
+namespace llvm {
+class Function;
+}
+
+namespace anymetal::backend::cpu {
+
+enum class Accumulation : uint8_t {
+  sum,
+  float_sum,
+  bit_and,
+  bit_or,
+  bit_xor,
+  signed_min,
+  signed_max,
+  unsigned_min,
+  unsigned_max
+};
+
+/// One that is made of words of 32 bits.
+struct Accumulator {
+  uint32_t argument = 0;  ///< the entry's parameter
+  Accumulation what = Accumulation::sum;
+};
+
+/// Of the code of one thread. Empty if it loads pointers from memory, which may lead anywhere.
+[[nodiscard]] std::vector<Accumulator> find_accumulators(const llvm::Function& entry);
+
+/// Those that are worth it, and may be: `threads` of the dispatch are many for each word, all fit
+/// into a thread's cache, and no other argument shares their memory.
+[[nodiscard]] std::vector<Accumulator> choose_accumulators(std::span<const Accumulator> found,
+                                                           std::span<const Argument> arguments,
+                                                           uint64_t threads);
+
+/// Words that change nothing when they are added.
+void clear_accumulator(Accumulation what, uint32_t* words, uint64_t count);
+
+/// Adds what was collected. Others may do the same at the same time.
+void add_accumulator(Accumulation what, const uint32_t* words, uint64_t count, uint32_t* to);
+
+}  // namespace anymetal::backend::cpu
