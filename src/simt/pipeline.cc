@@ -29,6 +29,7 @@
 #include "simt/simt.h"
 #include "simt/transform/form_matrices.h"
 #include "simt/transform/guard_accesses.h"
+#include "simt/transform/join_neighbours.h"
 #include "simt/transform/repair_dominance.h"
 #include "simt/transform/separate_full_turns.h"
 #include "simt/transform/split_regions.h"
@@ -276,7 +277,8 @@ Result<llvm::Function*> vectorize_step(llvm::Function& entry, const Geometry& ge
                                        std::vector<Remark>& remarks) {
   const ControlFlow flow(entry, geometry);
   const ShapeAnalysis shapes(entry, flow, geometry);
-  Vectorizer general(entry, geometry, flow, shapes);
+  Vectorizer general(entry, geometry, flow, shapes,
+                     join_neighbours(entry, shapes, flow, geometry));
   ANYMETAL_ASSIGN_OR_RETURN(llvm::Function * step, general.run());
   remarks = general.remarks();
   Divisions divisions = find_divisions(entry, shapes);
@@ -292,7 +294,8 @@ Result<llvm::Function*> vectorize_step(llvm::Function& entry, const Geometry& ge
     if (divisions.size() == before) break;
     assumed = std::make_unique<ShapeAnalysis>(entry, flow, geometry, divisions);
   }
-  Vectorizer special(entry, geometry, flow, *assumed);
+  Vectorizer special(entry, geometry, flow, *assumed,
+                     join_neighbours(entry, *assumed, flow, geometry));
   ANYMETAL_ASSIGN_OR_RETURN(llvm::Function * fast, special.run());
   if (!special.assumption()) return internal_error("an assumption of divisions isn't checked");
   remarks = special.remarks();

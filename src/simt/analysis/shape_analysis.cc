@@ -225,7 +225,9 @@ Shape ShapeAnalysis::of_binary(const llvm::BinaryOperator& operation) const {
   const bool flat = a.is_flat() && b.is_flat();
   switch (operation.getOpcode()) {
     case llvm::Instruction::Or:
-      if (!flat && !llvm::cast<llvm::PossiblyDisjointInst>(operation).isDisjoint()) {
+      if (!llvm::cast<llvm::PossiblyDisjointInst>(operation).isDisjoint()) {
+        // Chunks that differ are no sums.
+        if (flat) return Shape::affine(chunk, 0, less);
         // Bits that lane 0 has not, and no lane beyond them.
         if (b.is_flat() && number && a.stays_below_zeros() &&
             number->getZExtValue() < (uint64_t{1} << a.zeros())) {

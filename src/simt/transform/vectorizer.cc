@@ -19,7 +19,7 @@
 namespace anymetal::simt {
 
 Vectorizer::Vectorizer(llvm::Function& source, const Geometry& geometry, const ControlFlow& flow,
-                       const ShapeAnalysis& shapes)
+                       const ShapeAnalysis& shapes, NeighbourGroups neighbours)
     : source_(source),
       module_(*source.getParent()),
       context_(source.getContext()),
@@ -32,7 +32,10 @@ Vectorizer::Vectorizer(llvm::Function& source, const Geometry& geometry, const C
       builder_(context_),
       accesses_(source, shapes, flow, geometry),
       product_groups_(find_product_groups(source, geometry.chunk == 16 ? 4 : 2)),
-      top_end_(find_top(source).end) {}
+      neighbours_(std::move(neighbours)),
+      top_end_(find_top(source).end) {
+  find_neighbours();
+}
 
 Result<llvm::Function*> Vectorizer::run() {
   make_function();

@@ -21,6 +21,7 @@
 #include "simt/analysis/matrix_accesses.h"
 #include "simt/analysis/shape_analysis.h"
 #include "simt/simt.h"
+#include "simt/transform/join_neighbours.h"
 #include "support/result.h"
 
 namespace anymetal::simt {
@@ -31,7 +32,7 @@ using Values = llvm::SmallVector<llvm::Value*, 8>;
 class Vectorizer {
  public:
   Vectorizer(llvm::Function& source, const Geometry& geometry, const ControlFlow& flow,
-             const ShapeAnalysis& shapes);
+             const ShapeAnalysis& shapes, NeighbourGroups neighbours);
 
   /// The source isn't changed.
   [[nodiscard]] Result<llvm::Function*> run();
@@ -130,6 +131,20 @@ class Vectorizer {
   llvm::Value* for_each_lane(llvm::Value* mask, llvm::Type* result, bool unrolls, LaneBody body);
   llvm::Value* lane_pointer(const llvm::Value* pointer, unsigned chunk, llvm::Value* lane);
 
+  // Neighbours: vectorizer_neighbours.cc.
+  void find_neighbours();
+  bool emit_neighbour(llvm::Instruction& access);
+  void emit_neighbours(const Neighbours& group);
+  [[nodiscard]] Values load_neighbours(const Neighbours& group, unsigned chunk);
+  void store_neighbours(const Neighbours& group, unsigned chunk);
+  void take_apart(llvm::ArrayRef<llvm::Value*> registers, unsigned step, unsigned offset,
+                  llvm::MutableArrayRef<llvm::Value*> parts,
+                  llvm::function_ref<bool(unsigned)> is_wanted);
+  [[nodiscard]] Values put_together(llvm::ArrayRef<llvm::Value*> parts);
+  /// Does one thing if all these lanes are there, else the other. Null or all of them: no question.
+  void with_lanes(llvm::Value* lanes, llvm::function_ref<void()> all,
+                  llvm::function_ref<void()> some);
+
   // Simdgroups: vectorizer_simdgroup.cc.
   void emit_simdgroup(llvm::CallInst& call, const builtins::Reference& reference);
   [[nodiscard]] Values simdgroup_values(const llvm::Value* value, unsigned simdgroup);
@@ -203,6 +218,8 @@ class Vectorizer {
   bool maybe_empty_ = false;
   const MatrixAccesses accesses_;
   ProductGroups product_groups_;
+  NeighbourGroups neighbours_;  ///< by the last of each group
+  llvm::DenseSet<const llvm::Instruction*> earlier_neighbours_;
   /// Operands of products on the stack, until the next block or access of memory.
   std::map<std::pair<const llvm::Value*, unsigned>, llvm::AllocaInst*> packed_;
   const llvm::Instruction* top_end_;  ///< where the top ends

@@ -35,6 +35,7 @@ void Vectorizer::emit(llvm::Instruction& instruction) {
   // A barrier may come before any access, and behind it the stack is another step's.
   if (instruction.mayReadOrWriteMemory() || accesses_.is_place_of_loads(instruction))
     packed_.clear();
+  if (emit_neighbour(instruction)) return;
   if (auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction)) {
     return load->isAtomic() ? emit_atomic(*load) : emit_load(*load);
   }

@@ -106,20 +106,7 @@ void Vectorizer::with_guards(llvm::ArrayRef<const llvm::Value*> insides, unsigne
       lanes = lanes ? builder_.CreateAnd(lanes, more) : more;
     }
   }
-  if (!lanes) return all();
-  llvm::BasicBlock* whole = llvm::BasicBlock::Create(context_, "inside", target_);
-  llvm::BasicBlock* parts = llvm::BasicBlock::Create(context_, "not.inside", target_);
-  llvm::BasicBlock* done = llvm::BasicBlock::Create(context_, "guarded", target_);
-  llvm::Value* bits = mask_bits(builder_.CreateFreeze(lanes));
-  builder_.CreateCondBr(
-      builder_.CreateICmpEQ(bits, llvm::Constant::getAllOnesValue(bits->getType())), whole, parts);
-  builder_.SetInsertPoint(whole);
-  all();
-  builder_.CreateBr(done);
-  builder_.SetInsertPoint(parts);
-  some();
-  builder_.CreateBr(done);
-  builder_.SetInsertPoint(done);
+  with_lanes(lanes, all, some);
 }
 
 Values Vectorizer::load_pieces(const MatrixPlace& place, unsigned simdgroup) {

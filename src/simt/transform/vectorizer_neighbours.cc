@@ -1,0 +1,245 @@
+// Accesses of one thread that lie side by side (join_neighbours.cc): all lanes' elements as wide
+// registers, which are taken apart into one vector for each access, in as many rounds as the number
+// of registers has bits: each round picks the even elements of two registers, and the odd ones.
+// Where lanes are missing, each access goes its own way.
+#include "ir/thread_ir.h"
+#include "simt/transform/vectorizer.h"
+
+namespace anymetal::simt {
+
+void Vectorizer::find_neighbours() {
+  // Matrices and copies have ways of their own.
+  llvm::SmallVector<const llvm::Instruction*, 4> others;
+  for (const auto& [last, group] : neighbours_) {
+    const bool is_other = llvm::any_of(group.members, [&](const Neighbours::Member& member) {
+      if (const auto* load = llvm::dyn_cast<llvm::LoadInst>(member.access))
+        return accesses_.is_absorbed(load);
+      const auto* store = llvm::cast<llvm::StoreInst>(member.access);
+      return accesses_.is_first_store(store) || accesses_.stored(store) || accesses_.copied(store);
+    });
+    if (is_other) others.push_back(last);
+  }
+  for (const llvm::Instruction* last : others) neighbours_.erase(last);
+  for (const auto& [last, group] : neighbours_) {
+    for (const Neighbours::Member& member : group.members) {
+      if (member.access != last) earlier_neighbours_.insert(member.access);
+    }
+  }
+}
+
+/// False: the access has no neighbours.
+bool Vectorizer::emit_neighbour(llvm::Instruction& access) {
+  if (earlier_neighbours_.contains(&access)) return true;
+  const auto group = neighbours_.find(&access);
+  if (group == neighbours_.end()) return false;
+  emit_neighbours(group->second);
+  return true;
+}
+
+void Vectorizer::with_lanes(llvm::Value* lanes, llvm::function_ref<void()> all,
+                            llvm::function_ref<void()> some) {
+  const auto* constant = llvm::dyn_cast_or_null<llvm::Constant>(lanes);
+  if (!lanes || (constant && constant->isAllOnesValue())) return all();
+  llvm::BasicBlock* whole = llvm::BasicBlock::Create(context_, "all.lanes", target_);
+  llvm::BasicBlock* parts = llvm::BasicBlock::Create(context_, "some.lanes", target_);
+  llvm::BasicBlock* done = llvm::BasicBlock::Create(context_, "lanes.done", target_);
+  llvm::Value* bits = mask_bits(builder_.CreateFreeze(lanes));
+  builder_.CreateCondBr(
+      builder_.CreateICmpEQ(bits, llvm::Constant::getAllOnesValue(bits->getType())), whole, parts);
+  builder_.SetInsertPoint(whole);
+  all();
+  builder_.CreateBr(done);
+  builder_.SetInsertPoint(parts);
+  some();
+  builder_.CreateBr(done);
+  builder_.SetInsertPoint(done);
+}
+
+void Vectorizer::emit_neighbours(const Neighbours& group) {
+  const bool stores = llvm::isa<llvm::StoreInst>(group.members[0].access);
+  llvm::SmallVector<Values, 16> results(group.members.size());
+  for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
+    llvm::Value* lanes = mask(chunk);
+    for (const Neighbours::Member& member : group.members) {
+      if (member.inside) lanes = and_mask(lanes, vector(member.inside, chunk));
+    }
+    Values ways[2];
+    llvm::BasicBlock* from[2] = {nullptr, nullptr};
+    with_lanes(
+        lanes,
+        [&] {
+          if (stores)
+            store_neighbours(group, chunk);
+          else
+            ways[0] = load_neighbours(group, chunk);
+          from[0] = builder_.GetInsertBlock();
+        },
+        [&] {
+          for (const Neighbours::Member& member : group.members) {
+            if (auto* store = llvm::dyn_cast<llvm::StoreInst>(member.access))
+              store_components(*store, chunk);
+            else
+              ways[1].append(load_components(llvm::cast<llvm::LoadInst>(*member.access), chunk));
+          }
+          from[1] = builder_.GetInsertBlock();
+        });
+    for (unsigned i = 0; i < ways[0].size(); ++i) {
+      llvm::Value* value = ways[0][i];
+      if (i < ways[1].size()) {
+        llvm::PHINode* either = builder_.CreatePHI(value->getType(), 2);
+        for (unsigned way = 0; way < 2; ++way) either->addIncoming(ways[way][i], from[way]);
+        value = either;
+      }
+      results[i].push_back(value);
+    }
+  }
+  if (stores) return;
+  for (unsigned i = 0; i < group.members.size(); ++i)
+    define(*group.members[i].access, std::move(results[i]));
+}
+
+namespace {
+
+/// The type of what registers are taken apart into.
+llvm::Type* unit_type(const Neighbours& group, llvm::Type* element,
+                      const llvm::DataLayout& layout) {
+  if (layout.getTypeStoreSize(element) == group.unit) return element;
+  return llvm::IntegerType::get(element->getContext(), group.unit * 8);
+}
+
+}  // namespace
+
+Values Vectorizer::load_neighbours(const Neighbours& group, unsigned chunk) {
+  const unsigned factor = group.factor();
+  llvm::Type* element = llvm::getLoadStoreType(group.members[0].access);
+  llvm::Type* unit = unit_type(group, element, layout_);
+  llvm::Type* type = lane_type(unit);
+  const llvm::Align align(1);
+  const bool is_constant =
+      group.members[0].pointer->getType()->getPointerAddressSpace() == kConstantSpace;
+  // Nothing behind the last lane's last element is touched.
+  const unsigned end = (width_ - 1) * factor + unsigned(group.bytes) / group.unit;
+  Values registers;
+  for (unsigned i = 0; i < factor; ++i) {
+    llvm::Value* from = pointer_of_lane(group.members[group.first].pointer, chunk, 0,
+                                        int64_t{i} * width_ * group.unit);
+    if ((i + 1) * width_ <= end) {
+      llvm::LoadInst* load = builder_.CreateAlignedLoad(type, from, align);
+      if (is_constant)
+        load->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(context_, {}));
+      registers.push_back(load);
+      continue;
+    }
+    llvm::SmallVector<llvm::Constant*, 16> used;
+    for (unsigned lane = 0; lane < width_; ++lane)
+      used.push_back(builder_.getInt1(i * width_ + lane < end));
+    registers.push_back(builder_.CreateMaskedLoad(
+        type, from, align, llvm::ConstantVector::get(used), llvm::Constant::getNullValue(type)));
+  }
+  const auto is_wanted = [&](unsigned place) {
+    return llvm::any_of(group.members, [&](const Neighbours::Member& member) {
+      return unsigned(member.offset) / group.unit == place;
+    });
+  };
+  llvm::SmallVector<llvm::Value*, 16> parts(factor);
+  if (llvm::isPowerOf2_32(factor)) {
+    take_apart(registers, 1, 0, parts, is_wanted);
+  } else {
+    llvm::Value* whole = concatenate(registers);
+    for (unsigned place = 0; place < factor; ++place) {
+      llvm::SmallVector<int, 16> order;
+      for (unsigned lane = 0; lane < width_; ++lane) order.push_back(int(lane * factor + place));
+      if (is_wanted(place)) parts[place] = builder_.CreateShuffleVector(whole, order);
+    }
+  }
+  Values values;
+  for (const Neighbours::Member& member : group.members) {
+    llvm::Value* value = parts[unsigned(member.offset) / group.unit];
+    if (unit != element) {
+      value = builder_.CreateLShr(value, uint64_t(member.offset) % group.unit * 8);
+      value = builder_.CreateTrunc(
+          value, lane_type(builder_.getIntNTy(unsigned(layout_.getTypeSizeInBits(element)))));
+      value = builder_.CreateBitCast(value, lane_type(element));
+    }
+    values.push_back(value);
+  }
+  return values;
+}
+
+/// Element `place` of each lane, for places that are wanted; `step` and `offset` say which places
+/// the registers hold.
+void Vectorizer::take_apart(llvm::ArrayRef<llvm::Value*> registers, unsigned step, unsigned offset,
+                            llvm::MutableArrayRef<llvm::Value*> parts,
+                            llvm::function_ref<bool(unsigned)> is_wanted) {
+  bool wanted = false;
+  for (unsigned place = offset; place < parts.size(); place += step) wanted |= is_wanted(place);
+  if (!wanted) return;
+  if (registers.size() == 1) {
+    parts[offset] = registers[0];
+    return;
+  }
+  for (unsigned odd = 0; odd < 2; ++odd) {
+    llvm::SmallVector<int, 16> order;
+    for (unsigned lane = 0; lane < width_; ++lane) order.push_back(int(lane * 2 + odd));
+    llvm::SmallVector<llvm::Value*, 8> half;
+    for (size_t i = 0; i < registers.size(); i += 2)
+      half.push_back(builder_.CreateShuffleVector(registers[i], registers[i + 1], order));
+    take_apart(half, step * 2, offset + odd * step, parts, is_wanted);
+  }
+}
+
+/// The reverse: registers as they lie in memory.
+Values Vectorizer::put_together(llvm::ArrayRef<llvm::Value*> parts) {
+  if (parts.size() == 1) return {parts[0]};
+  llvm::SmallVector<llvm::Value*, 8> halves[2];
+  for (size_t i = 0; i < parts.size(); ++i) halves[i % 2].push_back(parts[i]);
+  const Values even = put_together(halves[0]), odd = put_together(halves[1]);
+  Values registers;
+  for (size_t i = 0; i < even.size(); ++i) {
+    for (unsigned high = 0; high < 2; ++high) {
+      llvm::SmallVector<int, 16> order;
+      for (unsigned lane = 0; lane < width_; ++lane)
+        order.push_back(int(high * width_ / 2 + lane / 2 + lane % 2 * width_));
+      registers.push_back(builder_.CreateShuffleVector(even[i], odd[i], order));
+    }
+  }
+  return registers;
+}
+
+void Vectorizer::store_neighbours(const Neighbours& group, unsigned chunk) {
+  const unsigned factor = group.factor();
+  llvm::Type* element = llvm::getLoadStoreType(group.members[0].access);
+  llvm::Type* unit = unit_type(group, element, layout_);
+  llvm::SmallVector<llvm::Value*, 16> parts(factor);
+  for (const Neighbours::Member& member : group.members) {
+    llvm::Value* value =
+        vector(llvm::cast<llvm::StoreInst>(member.access)->getValueOperand(), chunk);
+    llvm::Value*& part = parts[unsigned(member.offset) / group.unit];
+    if (unit != element) {
+      value = builder_.CreateBitCast(
+          value, lane_type(builder_.getIntNTy(unsigned(layout_.getTypeSizeInBits(element)))));
+      value = builder_.CreateShl(builder_.CreateZExt(value, lane_type(unit)),
+                                 uint64_t(member.offset) % group.unit * 8);
+      if (part) value = builder_.CreateOr(part, value);
+    }
+    part = value;
+  }
+  Values registers;
+  if (llvm::isPowerOf2_32(factor)) {
+    registers = put_together(parts);
+  } else {
+    llvm::Value* whole = concatenate(parts);
+    llvm::SmallVector<int, 64> order;
+    for (unsigned i = 0; i < width_ * factor; ++i)
+      order.push_back(int(i % factor * width_ + i / factor));
+    split(builder_.CreateShuffleVector(whole, order), registers);
+  }
+  for (unsigned i = 0; i < factor; ++i) {
+    builder_.CreateAlignedStore(registers[i],
+                                pointer_of_lane(group.members[group.first].pointer, chunk, 0,
+                                                int64_t{i} * width_ * group.unit),
+                                llvm::Align(1));
+  }
+}
+
+}  // namespace anymetal::simt
