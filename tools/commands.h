@@ -26,5 +26,6 @@ void add_cache(CLI::App& app, int& status);
 void add_run(CLI::App& app, int& status);
 void add_bench(CLI::App& app, int& status);
 void add_tune(CLI::App& app, int& status);
+void add_port(CLI::App& app, int& status);
 
 }  // namespace anymetal::tools

@@ -65,6 +65,7 @@ int run(int argc, char** argv) {
   add_run(app, status);
   add_bench(app, status);
   add_tune(app, status);
+  add_port(app, status);
   add_compile(app, status);
   add_doctor(app, status);
   add_cache(app, status);

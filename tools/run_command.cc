@@ -1,5 +1,5 @@
-// `anymetal run`, `bench` and `tune`: hand over to Python, where the package puts Metal kernels
-// into MLX.
+// `anymetal run`, `bench`, `tune` and `port`: hand over to Python, where the package puts Metal
+// kernels into MLX.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -101,6 +101,15 @@ void add_tune(CLI::App& app, int& status) {
   command->prefix_command();
   command->set_help_flag();
   command->callback([command, &status] { status = run("anymetal._tune", command->remaining()); });
+}
+
+void add_port(CLI::App& app, int& status) {
+  CLI::App* command = app.add_subcommand(
+      "port",
+      "Makes the kernels of a .metal file modules for mx.fast.metal_kernel, and proves them");
+  command->prefix_command();
+  command->set_help_flag();
+  command->callback([command, &status] { status = run("anymetal._port", command->remaining()); });
 }
 
 }  // namespace anymetal::tools

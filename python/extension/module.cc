@@ -12,6 +12,7 @@
 #include "anymetal/core.h"
 #include "anymetal/library.hpp"
 #include "extension/measure_module.h"
+#include "extension/port_module.h"
 #include "extension/python_arguments.h"
 
 namespace nb = nanobind;
@@ -274,4 +275,5 @@ NB_MODULE(_native, module) {
   module.def("launches", &library_launches);
   module.def("install_interrupt_handler", &am_install_interrupt_handler);
   python::add_measure(module);
+  python::add_port(module);
 }

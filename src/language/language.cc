@@ -43,6 +43,7 @@
 #include "language/precompile.h"
 #include "language/read_interface.h"
 #include "language/standard_library.h"
+#include "language/syntax_tree.h"
 #include "language/threadgroup_variables.h"
 #include "language/type_layout.h"
 #include "support/stop_flag.h"
@@ -74,6 +75,7 @@ class Library final : public ParsedLibrary {
   std::span<const Diagnostic> warnings() const override { return warnings_; }
   std::span<const FunctionConstant> constants() const override { return constants_; }
   std::string rewritten_text() const override;
+  Result<void> look_at_tree(const std::function<void(const SyntaxTree&)>& look) override;
   Result<ThreadIr> emit(std::string_view kernel, std::span<const ConstantValue> constants) override;
 
   Result<void> parse(const Source& source, const Options& options);
@@ -391,6 +393,16 @@ Result<std::string> Library::text_after(const Source& source, const Options& opt
   std::string text = language::rewritten_text(*instance_, pass);
   if (instance_->diagnostics->has_errors()) return parse_error();
   return text;
+}
+
+Result<void> Library::look_at_tree(const std::function<void(const SyntaxTree&)>& look) {
+  const std::lock_guard lock(mutex_);
+  const SyntaxTree tree{.compiler = *instance_->compiler,
+                        .kernels = kernels_,
+                        .interfaces = interfaces_,
+                        .constants = recorder_->function_constants()};
+  run_on_big_stack([&] { look(tree); });
+  return {};
 }
 
 std::string Library::rewritten_text() const {

@@ -22,6 +22,8 @@ struct ThreadIr;  // ir/thread_ir.h, for those who call emit: it brings LLVM's h
 
 namespace anymetal::language {
 
+struct SyntaxTree;  // language/syntax_tree.h, for those who look at it: it brings Clang's headers
+
 /// From `offset` on, the text is line `line` of `file` ("softcap.source"), until the next mark. A
 /// mark stands at the start of a line, so columns need no map. Text before the first mark, or after
 /// a mark with an empty file, is ours: diagnostics there are reported at the nearest place of the
@@ -65,6 +67,13 @@ class ParsedLibrary {
   /// The IR of one thread of one kernel, and nothing that this kernel doesn't reach. Not optimised.
   [[nodiscard]] virtual Result<ThreadIr> emit(std::string_view kernel,
                                               std::span<const ConstantValue> constants = {}) = 0;
+  /// Lends Clang's tree of the whole text (language/syntax_tree.h) for the time of the call.
+  /// Nothing of it may be kept or changed.
+  [[nodiscard]] virtual Result<void> look_at_tree(
+      const std::function<void(const SyntaxTree&)>& look) {
+    static_cast<void>(look);
+    return internal_error("this library has no tree");
+  }
   /// The text after the token rewrite, for `anymetal compile --emit=tokens`.
   [[nodiscard]] virtual std::string rewritten_text() const = 0;
 };

@@ -209,7 +209,8 @@ class RecordedCase final : public Case {
   Result<void> find_accesses_once() {
     if (recorded_->accesses) return {};
     ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, thread_ir());
-    ANYMETAL_ASSIGN_OR_RETURN(recorded_->accesses, find_accesses(ir));
+    ANYMETAL_ASSIGN_OR_RETURN(Accesses found, find_accesses(ir));
+    recorded_->accesses = std::move(found.of_parameters);
     return {};
   }
 

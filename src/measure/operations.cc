@@ -114,18 +114,18 @@ class AccessFinder {
   explicit AccessFinder(llvm::Function& entry) : accesses_(entry.arg_size(), {false, false}) {
     for (llvm::Instruction& instruction : llvm::instructions(entry)) look_at(instruction);
   }
-  [[nodiscard]] std::vector<Access> accesses() const { return accesses_; }
+  [[nodiscard]] Accesses accesses() const { return {accesses_, has_unknown_}; }
 
  private:
   void look_at(llvm::Instruction& instruction) {
     if (auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction))
-      return note(load->getPointerOperand(), true, false);
+      return note(load->getPointerOperand(), true, false, load->isAtomic());
     if (auto* store = llvm::dyn_cast<llvm::StoreInst>(&instruction))
-      return note(store->getPointerOperand(), false, true);
+      return note(store->getPointerOperand(), false, true, store->isAtomic());
     if (auto* atomic = llvm::dyn_cast<llvm::AtomicRMWInst>(&instruction))
-      return note(atomic->getPointerOperand(), true, true);
+      return note(atomic->getPointerOperand(), true, true, true);
     if (auto* atomic = llvm::dyn_cast<llvm::AtomicCmpXchgInst>(&instruction))
-      return note(atomic->getPointerOperand(), true, true);
+      return note(atomic->getPointerOperand(), true, true, true);
     if (auto* copy = llvm::dyn_cast<llvm::MemTransferInst>(&instruction)) {
       note(copy->getDest(), false, true);
       return note(copy->getSource(), true, false);
@@ -137,21 +137,25 @@ class AccessFinder {
         llvm::isa<llvm::LifetimeIntrinsic>(call))
       return;
     for (llvm::Value* operand : call->args())
-      if (operand->getType()->isPointerTy()) note(operand, true, !call->onlyReadsMemory());
+      if (operand->getType()->isPointerTy())
+        note(operand, !call->onlyWritesMemory(), !call->onlyReadsMemory());
   }
 
-  void note(llvm::Value* pointer, bool reads, bool writes) {
+  void note(llvm::Value* pointer, bool reads, bool writes, bool atomic = false) {
     std::set<llvm::Value*> seen;
     std::set<llvm::Argument*> origins;
     // What a pointer out of a buffer leads to is no argument.
-    find_origins(pointer, seen, origins);
+    has_unknown_ |= !find_origins(pointer, seen, origins);
     for (llvm::Argument* origin : origins) {
-      accesses_[origin->getArgNo()].reads |= reads;
-      accesses_[origin->getArgNo()].writes |= writes;
+      Access& access = accesses_[origin->getArgNo()];
+      access.reads |= reads;
+      access.writes |= writes;
+      (atomic ? access.atomics : access.plain) = true;
     }
   }
 
   std::vector<Access> accesses_;
+  bool has_unknown_ = false;
 };
 
 /// The entry with one more parameter, a pointer to device memory.
@@ -238,7 +242,7 @@ uint64_t operations_of_builtin(std::string_view ir_name) {
   return adds ? 1 : 0;
 }
 
-Result<std::vector<Access>> find_accesses(ThreadIr& ir) {
+Result<Accesses> find_accesses(ThreadIr& ir) {
   ANYMETAL_RETURN_IF_ERROR(make_one_function(ir));
   return AccessFinder(*ir.module->getFunction(ir.entry)).accesses();
 }

@@ -13,10 +13,18 @@ namespace anymetal::measure {
 struct Access {
   bool reads = true;
   bool writes = true;
+  bool atomics = false;  ///< by atomic operations
+  bool plain = false;    ///< by others
 };
 
-/// One for each parameter of the entry. Changes the code (everything is inlined).
-[[nodiscard]] Result<std::vector<Access>> find_accesses(ThreadIr& ir);
+struct Accesses {
+  std::vector<Access> of_parameters;  ///< one for each parameter of the entry
+  /// Whether some pointer may lead elsewhere than to the parameters that it was found to come from.
+  bool has_unknown = false;
+};
+
+/// Changes the code (everything is inlined).
+[[nodiscard]] Result<Accesses> find_accesses(ThreadIr& ir);
 
 /// Gives the kernel one more buffer, the last parameter: two 64-bit numbers, to which each thread
 /// that ends adds its operations and 1.
