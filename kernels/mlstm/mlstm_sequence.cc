@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "anymetal_kernels/gemm.h"
 #include "anymetal_kernels/mlstm.h"
 #include "kernel/kernel.h"
 #include "mlstm/mlstm_arguments.h"
@@ -103,11 +104,12 @@ std::vector<mx::array> launch_all(const std::vector<mx::array>& in, const Chunks
   const auto q = at.in_chunks(in[0]), k = at.scaled(in[1]), v = at.in_chunks(in[2]);
   const auto kept = mx::reshape(gates.kept, {at.all(), chunk, 1}, s);
   const auto kept_keys = mx::multiply(k, kept, s);
-  const auto c = launch_states(in[6], at.times(at.turned(v), kept_keys), gates.decay, at);
+  const auto c =
+      launch_states(in[6], gemm(v, kept_keys, {.transpose_a = true}, s), gates.decay, at);
   const auto n = launch_states(in[7], mx::sum(kept_keys, 1, false, s), gates.decay, at);
   const auto weights =
       call_kernel("mlstm_chunk_weights",
-                  {.inputs = {at.times(q, at.turned(k)), gates.u, gates.stabilizer},
+                  {.inputs = {gemm(q, k, {.transpose_b = true}, s), gates.u, gates.stabilizer},
                    .shapes = {{at.all(), chunk, chunk}, {at.all(), chunk}},
                    .dtypes = {mx::float32, mx::float32},
                    .grid = {32, chunk, at.all()},
@@ -117,8 +119,9 @@ std::vector<mx::array> launch_all(const std::vector<mx::array>& in, const Chunks
   const auto before = mx::reshape(c[0], {at.all(), sizes.rows, sizes.columns}, s);
   const auto h = call_kernel(
       "mlstm_chunk_outputs",
-      {.inputs = {in[0], in[3], n[0], at.times(weights[0], v), at.times(q, at.turned(before)),
-                  gates.carried, weights[1], gates.b, gates.stabilizer,
+      {.inputs = {in[0], in[3], n[0], gemm(weights[0], v, {}, s),
+                  gemm(q, before, {.transpose_b = true}, s), gates.carried, weights[1], gates.b,
+                  gates.stabilizer,
                   numbers({static_cast<uint32_t>(sizes.columns), static_cast<uint32_t>(sizes.rows),
                            static_cast<uint32_t>(chunk)})},
        .shapes = {in[2].shape()},

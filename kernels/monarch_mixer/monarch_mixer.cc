@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "anymetal_kernels/depthwise_conv.h"
+#include "anymetal_kernels/gemm.h"
 #include "kernel/arguments.h"
 
 namespace anymetal::kernels {
@@ -75,7 +76,7 @@ struct Mixer {
   mx::StreamOrDevice s;
 
   [[nodiscard]] mx::array times_turned(const mx::array& a, const mx::array& b) const {
-    return mx::matmul(a, mx::swapaxes(b, -1, -2, s), s);
+    return gemm(a, b, {.transpose_b = true}, s);
   }
   [[nodiscard]] mx::array column(const mx::array& x) const { return mx::expand_dims(x, -1, s); }
 };

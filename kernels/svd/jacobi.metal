@@ -1,13 +1,13 @@
-// jacobi_sweep: one sweep of Jacobi's method over the pairs of columns, which lie as rows in memory: g (`size` = {columns, height of g})
+// jacobi: Jacobi's method over the pairs of columns, which lie as rows in memory: g (`size` = {columns, height of g, sweeps at most})
 // and v (columns by columns), for one matrix a threadgroup. In each round of a tournament every column meets another one, a
-// simdgroup turns a pair, and all meet at a barrier.
+// simdgroup turns a pair, and all meet at a barrier; a sweep is as many rounds as it takes for every two columns to meet.
 //   SYMMETRIC = 0: g = A v, and pairs of g become orthogonal (Hestenes 1958): g's lengths become singular values.
 //   SYMMETRIC = 1: g = A v with A symmetric, and v_p . A v_q becomes 0 (Jacobi 1846): eigenvectors.
-// `open` counts the pairs that the last sweep turned; where there were none, this one copies.
+// It ends with a sweep that turns nothing. `sweeps` is how many there were.
 //
-// inputs: g_before, v_before, open_before, threshold, size
-// outputs: g_next, v_next, open_next
-// types: open_before=uint32, open_next=uint32, size=uint32
+// inputs: g_before, v_before, threshold, size
+// outputs: g_next, v_next, sweeps
+// types: sweeps=uint32, size=uint32
 // instances: SYMMETRIC=0,THREADS=256 | SYMMETRIC=1,THREADS=256
 #include <metal_stdlib>
 using namespace metal;
@@ -29,11 +29,12 @@ inline uint turn_pair(device float* g_p, device float* g_q, device float* v_p, d
   pp = simd_sum(pp);
   qq = simd_sum(qq);
   pq = simd_sum(pq);
-  const float small = SYMMETRIC ? threshold : threshold * sqrt(pp) * sqrt(qq);
-  if (!(fabs(pq) > small)) return 0;
+  // Of the cosine between two columns its square, in an order that doesn't underflow where both are short.
+  const bool is_open = SYMMETRIC ? fabs(pq) > threshold : (pq / pp) * (pq / qq) > threshold * threshold;
+  if (!is_open) return 0;
   const float zeta = (qq - pp) / (2.0f * pq);
   const float tangent = copysign(1.0f, zeta) / (fabs(zeta) + sqrt(fma(zeta, zeta, 1.0f)));
-  const float cosine = rsqrt(fma(tangent, tangent, 1.0f));
+  const float cosine = 1.0f / sqrt(fma(tangent, tangent, 1.0f));
   const float sine = cosine * tangent;
   for (uint i = lane; i < height; i += 32) {
     const float a = g_p[i];
@@ -63,9 +64,11 @@ device float* v = v_next + v_start;
 for (uint i = index; i < columns * height; i += THREADS) g[i] = g_before[g_start + i];
 for (uint i = index; i < columns * columns; i += THREADS) v[i] = v_before[v_start + i];
 threadgroup uint turned[THREADS / 32];
-uint turns = 0;
-if (open_before[matrix] != 0) {
-  const uint players = columns + (columns & 1);
+const uint players = columns + (columns & 1);
+uint sweep = 0;
+uint turns = 1;
+while (sweep < size[2] && turns != 0) {
+  uint own_turns = 0;
   for (uint round = 0; round + 1 < players; ++round) {
     threadgroup_barrier(mem_flags::mem_device);
     for (uint pair = simdgroup; pair < players / 2; pair += THREADS / 32) {
@@ -73,15 +76,17 @@ if (open_before[matrix] != 0) {
       const uint other = round >= pair ? round - pair : round + players - 1 - pair;
       const uint p = min(one, other);
       const uint q = max(one, other);
-      if (q < columns) turns += turn_pair<SYMMETRIC>(g + p * height, g + q * height, v + p * columns, v + q * columns,
-                                                      height, columns, threshold[matrix], lane);
+      if (q < columns) {
+        own_turns += turn_pair<SYMMETRIC>(g + p * height, g + q * height, v + p * columns, v + q * columns, height, columns,
+                                          threshold[matrix], lane);
+      }
     }
   }
+  if (lane == 0) turned[simdgroup] = own_turns;
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  turns = 0;
+  for (uint s = 0; s < THREADS / 32; ++s) turns += turned[s];
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  ++sweep;
 }
-if (lane == 0) turned[simdgroup] = turns;
-threadgroup_barrier(mem_flags::mem_threadgroup);
-if (index == 0) {
-  uint sum = 0;
-  for (uint s = 0; s < THREADS / 32; ++s) sum += turned[s];
-  open_next[matrix] = sum;
-}
+if (index == 0) sweeps[matrix] = sweep;
