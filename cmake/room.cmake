@@ -7,12 +7,12 @@ function(anymetal_gtest name)
     "GTEST_OUTPUT=set:xml:${PROJECT_BINARY_DIR}/reports/${name}.xml;ANYMETAL_VERIFY=set:each")
 endfunction()
 
-# anymetal_gtest_on_cpu(NAME PROGRAM ARGUMENTS...): the same program on the CPU executor, with its checks
+# anymetal_gtest_on_reference(NAME PROGRAM ARGUMENTS...): the same program on the reference executor, with its checks
 # (test/executor_under_test.h, test/checks_under_test.h).
-function(anymetal_gtest_on_cpu name)
+function(anymetal_gtest_on_reference name)
   anymetal_gtest(${name} ${ARGN})
   set_property(TEST ${name} APPEND PROPERTY
-    ENVIRONMENT_MODIFICATION "ANYMETAL_EXECUTOR=set:cpu;ANYMETAL_BOUNDS=unset:")
+    ENVIRONMENT_MODIFICATION "ANYMETAL_EXECUTOR=set:reference;ANYMETAL_BOUNDS=unset:")
 endfunction()
 
 # anymetal_room(NAME SOURCES ... TESTS ... USES ...): a static library anymetal_NAME from SOURCES, which may use the rooms

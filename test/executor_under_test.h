@@ -12,8 +12,8 @@ namespace anymetal {
 
 inline backend::Backend& executor_under_test() {
   const char* name = std::getenv("ANYMETAL_EXECUTOR");
-  backend::Backend* found = backend::find_backend(name ? name : "reference");
-  return found ? *found : backend::reference_backend();
+  backend::Backend* found = backend::find_backend(name ? name : "cpu");
+  return found ? *found : backend::cpu_backend();
 }
 
 inline bool is_cpu_under_test() {

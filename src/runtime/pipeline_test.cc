@@ -130,7 +130,7 @@ TEST_F(PipelineTest, EverythingThatMattersIsInTheKey) {
   };
   EXPECT_EQ(compilations([] {}), 1);
   EXPECT_EQ(compilations([] {}), 1);
-  EXPECT_EQ(compilations([&] { settings.bounds = Bounds::robust; }), 2);
+  EXPECT_EQ(compilations([&] { settings.bounds = Bounds::error; }), 2);
   EXPECT_EQ(compilations([&] { fake.backend_version = "2"; }), 3);
   auto d = device();
   auto with = [&](const language::Source& source, const language::Options& options,

@@ -91,11 +91,13 @@ uint64_t read_size(Reader& in, const char* variable, std::string_view zero, uint
   return static_cast<uint64_t>(number * unit);
 }
 
-// Each executor has checks of its own by default. What only the reference executor does is refused
-// beside the name of the other one.
+// Who asks for what only the reference executor does gets that executor, unless the other one was
+// asked for by name. Each has checks of its own by default.
 void read_executor(Reader& in, Settings& settings) {
   const std::string seed = in.text("ANYMETAL_SCHEDULE_SEED");
-  settings.executor = in.choice("ANYMETAL_EXECUTOR", {"reference", "cpu"});
+  const bool wants_reference = in.text("ANYMETAL_BOUNDS") == "error" || !seed.empty();
+  settings.executor = in.choice("ANYMETAL_EXECUTOR", {"cpu", "reference"});
+  if (wants_reference && in.text("ANYMETAL_EXECUTOR").empty()) settings.executor = "reference";
   const bool is_cpu = settings.executor == "cpu";
   const std::string bounds = is_cpu ? in.choice("ANYMETAL_BOUNDS", {"robust", "error", "off"})
                                     : in.choice("ANYMETAL_BOUNDS", {"error", "robust", "off"});

@@ -18,8 +18,8 @@ namespace anymetal::runtime {
 enum class MessageOutput : uint8_t { off, on, threads };
 
 struct Settings {
-  std::string executor = "reference";               ///< ANYMETAL_EXECUTOR=reference|cpu
-  backend::Bounds bounds = backend::Bounds::error;  ///< ANYMETAL_BOUNDS=error|robust|off
+  std::string executor = "cpu";                      ///< ANYMETAL_EXECUTOR=cpu|reference
+  backend::Bounds bounds = backend::Bounds::robust;  ///< ANYMETAL_BOUNDS=robust|error|off
   std::optional<std::chrono::nanoseconds>
       timeout;  ///< ANYMETAL_TIMEOUT, in seconds, for each dispatch
   std::optional<std::chrono::nanoseconds>

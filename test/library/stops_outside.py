@@ -11,7 +11,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    default = "robust" if os.environ.get("ANYMETAL_EXECUTOR") == "cpu" else "error"
+    default = "error" if os.environ.get("ANYMETAL_EXECUTOR") == "reference" else "robust"
     if os.environ.get("ANYMETAL_BOUNDS", default) == "error":
         return
     for item in items:

@@ -26,7 +26,7 @@ def write_page(folder):
 
 def write_errors(folder):
     # Through CTest, so that the program has the environment in which these texts are compared.
-    call(["ctest", "--test-dir", folder, "--output-on-failure", "--no-tests=error", "-R", "^anymetal_metal_kernel_test$"],
+    call(["ctest", "--test-dir", folder, "--output-on-failure", "--no-tests=error", "-R", "^anymetal_metal_kernel_on_reference_test$"],
          env={**os.environ, "ANYMETAL_BLESS": "1", "GTEST_FILTER": "ErrorTexts.*"})
 
 

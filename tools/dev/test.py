@@ -67,10 +67,10 @@ def run_pytest(folder, count, select, settings=None, name="pytest"):
             count.add(case, case_name(case))
 
 
-# What runs on other executors and checks than the default: whole kernels. CTest has
-# entries of its own for it (anymetal_gtest_on_cpu).
-ON_CPU = ["kernels", "test/run", "test/library", "test/seeds", "test/mlx/test_custom_kernels.py", "test/mlx/test_launches.py",
-          "test/mlx/test_documented_examples.py", "test/mlx/test_printf.py", "test/mlx/test_messages.py"]
+# What runs on other executors and checks than the default: whole kernels, and what is about errors outside buffers. CTest has
+# entries of its own for it (anymetal_gtest_on_reference).
+ON_REFERENCE = ["test/run", "test/library", "test/seeds", "test/mlx/test_custom_kernels.py",
+                "test/mlx/test_launches.py", "test/mlx/test_bad_input.py", "test/mlx/test_documented_examples.py"]
 UNCHECKED = ["test/run"]
 
 
@@ -80,9 +80,9 @@ def run(arguments):
     select = ["-k", " or ".join(arguments)] if arguments else []
     run_ctest(folder, count, arguments)
     run_pytest(folder, count, select)
-    on_cpu = environment(folder) | {"ANYMETAL_EXECUTOR": "cpu"}
-    run_pytest(folder, count, [*ON_CPU, *select], on_cpu, name="pytest_on_cpu")
-    unchecked = environment(folder) | {"ANYMETAL_EXECUTOR": "cpu", "ANYMETAL_BOUNDS": "off"}
+    on_reference = environment(folder) | {"ANYMETAL_EXECUTOR": "reference"}
+    run_pytest(folder, count, [*ON_REFERENCE, *select], on_reference, name="pytest_on_reference")
+    unchecked = environment(folder) | {"ANYMETAL_BOUNDS": "off"}
     run_pytest(folder, count, [*UNCHECKED, *select], unchecked, name="pytest_unchecked")
     for name in count.failures:
         print(f"failed: {name}")
