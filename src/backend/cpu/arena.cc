@@ -21,7 +21,7 @@ Arena& Arena::of_this_thread() {
 }
 
 uint8_t* Arena::reserve(size_t bytes) {
-  if (bytes <= size_) return data_;
+  if (data_ && bytes <= size_) return data_;
   const size_t size = (std::max(bytes, kLeast) + kAlignment - 1) / kAlignment * kAlignment;
   auto* data = static_cast<uint8_t*>(std::aligned_alloc(kAlignment, size));
   if (!data) return nullptr;
