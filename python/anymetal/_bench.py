@@ -177,7 +177,7 @@ def print_report(target: str, timed: list[Timed], machine: Machine, turns: int) 
     if noisy:
         print(styled(f"± over 10 % ({', '.join(dict.fromkeys(noisy))}): something else is running on this machine; repeat when it is quiet.", "yellow"))
     if about["executor"] == "reference":
-        print(styled("This is the reference executor, which checks everything and is slow: ANYMETAL_EXECUTOR=cpu ANYMETAL_BOUNDS=robust times the fast one.", "yellow"))
+        print(styled("This is the reference executor, which checks everything and is slow: ANYMETAL_EXECUTOR=cpu times the fast one.", "yellow"))
 
 
 def as_json(target: str, timed: list[Timed], machine: Machine, turns: int) -> dict[str, Any]:
