@@ -27,5 +27,6 @@ void add_run(CLI::App& app, int& status);
 void add_bench(CLI::App& app, int& status);
 void add_tune(CLI::App& app, int& status);
 void add_port(CLI::App& app, int& status);
+void add_lint(CLI::App& app, int& status);
 
 }  // namespace anymetal::tools

@@ -56,6 +56,7 @@ int run(int argc, char** argv) {
       "Examples:\n"
       "  anymetal run script.py\n"
       "  anymetal bench script.py\n"
+      "  anymetal lint src/\n"
       "  anymetal compile kernels.metal --emit=llvm\n"
       "  anymetal doctor\n\n"
       "Exit status: 0 well; 1 the text or the kernel is wrong, or not supported yet; 2 wrong "
@@ -66,6 +67,7 @@ int run(int argc, char** argv) {
   add_bench(app, status);
   add_tune(app, status);
   add_port(app, status);
+  add_lint(app, status);
   add_compile(app, status);
   add_doctor(app, status);
   add_cache(app, status);

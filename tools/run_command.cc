@@ -1,5 +1,5 @@
-// `anymetal run`, `bench`, `tune` and `port`: hand over to Python, where the package puts Metal
-// kernels into MLX.
+// `anymetal run`, `bench`, `tune`, `lint` and `port`: hand over to Python, where the package puts
+// Metal kernels into MLX, or reads what would be put there.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -110,6 +110,14 @@ void add_port(CLI::App& app, int& status) {
   command->prefix_command();
   command->set_help_flag();
   command->callback([command, &status] { status = run("anymetal._port", command->remaining()); });
+}
+
+void add_lint(CLI::App& app, int& status) {
+  CLI::App* command = app.add_subcommand(
+      "lint", "Finds what goes wrong in MLX code and Metal kernels, without running them");
+  command->prefix_command();
+  command->set_help_flag();
+  command->callback([command, &status] { status = run("anymetal.lint", command->remaining()); });
 }
 
 }  // namespace anymetal::tools

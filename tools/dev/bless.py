@@ -1,6 +1,7 @@
 """Rewrites what is generated and kept in the repository, from what this checkout computes now.
 
-Three things: the page of builtins (from the table), the errors that users read (test/errors, from the compiler), and the
+Five things: the page of builtins (from the table), the list of the linter's rules (from its registry), what it finds in
+the code of guides (test/lint/guides), the errors that users read (test/errors, from the compiler), and the
 texts that MLX itself makes of a kernel (test/api/signatures.txt, from the installed MLX, so that anymetal never blesses its
 own). `./dev bless coverage` writes docs/coverage.md alone, from a run of MLX's own kernels (test/coverage). Nothing is
 judged here: the difference is shown at the end, to be read before it is committed.
@@ -13,6 +14,7 @@ from dev.build import build, environment
 from dev.machine import PYTHON, ROOT, Stop, call
 
 PAGE = ROOT / "docs" / "builtins.md"
+RULES = ROOT / "docs" / "rules" / "README.md"
 ERRORS = ROOT / "test" / "errors"
 SIGNATURES = ROOT / "test" / "api" / "signatures.txt"
 
@@ -22,6 +24,14 @@ def write_page(folder):
     if done.returncode != 0 or not done.stdout:
         raise Stop(f"anymetal_generate docs failed with status {done.returncode}: {done.stderr.decode()}")
     PAGE.write_bytes(done.stdout)
+
+
+def write_rules(folder):
+    done = subprocess.run([PYTHON, "-m", "anymetal.lint.listing"], capture_output=True, env=environment(folder))
+    if done.returncode != 0 or not done.stdout:
+        raise Stop(f"the list of the linter's rules can't be made: {done.stderr.decode()}")
+    RULES.write_bytes(done.stdout)
+    call([PYTHON, ROOT / "test" / "lint" / "guide_findings.py", "--write"], env=environment(folder))
 
 
 def write_errors(folder):
@@ -46,11 +56,12 @@ def run(arguments):
         return 0
     if arguments:
         raise Stop("bless takes no arguments, or `coverage`", 2)
-    folder = build(targets=["anymetal_generate", "anymetal_metal_kernel_test"])
+    folder = build(targets=["anymetal_generate", "anymetal_metal_kernel_test", "anymetal_native"])
     write_page(folder)
+    write_rules(folder)
     write_errors(folder)
     write_signatures()
-    places = [PAGE, ERRORS, SIGNATURES]
+    places = [PAGE, RULES, ROOT / "test" / "lint", ERRORS, SIGNATURES]
     command = ["git", "-C", ROOT, "diff", "--stat", "--", *places]
     difference = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     print(difference.rstrip() or "nothing changed: generated pages and golden files are as they were")
