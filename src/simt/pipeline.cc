@@ -25,13 +25,16 @@
 
 #include "simt/analysis/control_flow.h"
 #include "simt/analysis/geometry.h"
+#include "simt/analysis/questions.h"
 #include "simt/analysis/shape_analysis.h"
 #include "simt/simt.h"
 #include "simt/transform/form_matrices.h"
 #include "simt/transform/guard_accesses.h"
 #include "simt/transform/join_neighbours.h"
 #include "simt/transform/repair_dominance.h"
+#include "simt/transform/separate_full_branches.h"
 #include "simt/transform/separate_full_turns.h"
+#include "simt/transform/separate_inside.h"
 #include "simt/transform/split_regions.h"
 #include "simt/transform/vectorizer.h"
 
@@ -244,9 +247,20 @@ unsigned count_carried_registers(llvm::Function& entry, const ControlFlow& flow,
   return most;
 }
 
+/// Whether lanes part in the loop otherwise than by their positions.
+bool parts_by_values(const llvm::BasicBlock& block, const llvm::Loop& loop, const ControlFlow& flow,
+                     const ShapeAnalysis& shapes) {
+  if (loop.isLoopExiting(&block))
+    return &block != loop.getLoopLatch() || !parts_at_its_end(loop, flow, shapes);
+  const auto* branch = llvm::cast<llvm::BranchInst>(block.getTerminator());
+  return llvm::any_of(find_questions(branch->getCondition()), [&](const Question& question) {
+    return !has_scalar_answer(question, shapes);
+  });
+}
+
 /// How many simdgroups advance together. What they read in common, a row of a tile, then serves all
 /// of them while it is in a register; but their sums must stay in registers too. Where lanes part
-/// in loops, not just at their ends, one alone: others would wait for its longest lane.
+/// in loops by what they computed, one alone: others would wait for its longest lane.
 unsigned choose_together(llvm::Function& entry, const Options& options) {
   constexpr unsigned kRegistersForSums = 16;
   constexpr unsigned kMostInstructions = 1500;
@@ -256,11 +270,16 @@ unsigned choose_together(llvm::Function& entry, const Options& options) {
   if (!geometry.is_full()) return 1;
   const ControlFlow flow(entry, geometry);
   const ShapeAnalysis shapes(entry, flow, geometry);
+  bool has_full_turns = false;
   for (llvm::BasicBlock* block : flow.order()) {
     const llvm::Loop* loop = flow.is_divergent(block) ? flow.loop_of(block) : nullptr;
-    if (loop && (block != loop->getLoopLatch() || !parts_at_its_end(*loop, flow, shapes))) return 1;
+    if (!loop) continue;
+    if (parts_by_values(*block, *loop, flow, shapes)) return 1;
+    has_full_turns |= block == loop->getLoopLatch();
   }
-  const unsigned carried = count_carried_registers(entry, flow, shapes, geometry);
+  unsigned carried = count_carried_registers(entry, flow, shapes, geometry);
+  // What a turn reads should be one piece of memory, even if it keeps nothing.
+  if (has_full_turns) carried = std::max(carried, geometry.chunks_of_simdgroup());
   if (carried == 0) return 1;
   unsigned together = 1;
   while (together * 2 * carried <= kRegistersForSums &&
@@ -330,8 +349,11 @@ Result<Report> vectorize(llvm::Function& entry, const Options& options) {
   shape_control_flow(entry, passes);
   fold_branches(entry);
   const Geometry geometry = make_geometry(options, choose_together(entry, options));
+  const bool has_full_branches = separate_full_branches(entry, geometry);
+  if (has_full_branches) passes.run(entry, llvm::LoopSimplifyPass(), llvm::LCSSAPass());
   if (separate_full_turns(entry, geometry))
     passes.run(entry, llvm::LoopSimplifyPass(), llvm::LCSSAPass());
+  if (options.checks_bounds) separate_inside(entry, geometry);
   Report report;
   ANYMETAL_ASSIGN_OR_RETURN(report.function, vectorize_step(entry, geometry, report.remarks));
   entry.eraseFromParent();

@@ -11,6 +11,7 @@
 #include <llvm/Analysis/PostDominators.h>
 #include <llvm/IR/Dominators.h>
 #include <llvm/IR/Instructions.h>
+#include <llvm/Transforms/Scalar/Sink.h>
 
 namespace anymetal::backend::cpu {
 namespace {
@@ -102,6 +103,8 @@ class Delay {
 void delay_masks(llvm::Function& threadgroup, LlvmPasses& passes) {
   Delay(threadgroup).run();
   passes.clear();
+  // And what they are made of, as far as one place wants it.
+  passes.run(threadgroup, llvm::SinkingPass());
 }
 
 }  // namespace anymetal::backend::cpu

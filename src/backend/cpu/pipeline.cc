@@ -83,6 +83,8 @@ void prepare_code_generation(llvm::Function& function) {
   function.addFnAttr("prefer-vector-width", bits);
   function.addFnAttr("min-legal-vector-width", bits);
   function.addFnAttr(llvm::Attribute::NoUnwind);
+  // Vectors that don't fit into registers else cross the ends of cache lines.
+  function.addFnAttr("stackrealign");
 }
 
 // The order, and why. STYLE of a name: the function's, with dashes.

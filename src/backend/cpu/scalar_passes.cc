@@ -19,7 +19,6 @@
 #include <llvm/Transforms/Scalar/SCCP.h>
 #include <llvm/Transforms/Scalar/SROA.h>
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
-#include <llvm/Transforms/Scalar/Sink.h>
 #include <llvm/Transforms/Utils/LCSSA.h>
 #include <llvm/Transforms/Utils/LoopSimplify.h>
 
@@ -91,8 +90,6 @@ void optimise_threadgroup(llvm::Function& threadgroup, LlvmPasses& passes) {
   all.addPass(llvm::SimplifyCFGPass());
   // Quotients beside their remainders, which come from the same instruction.
   all.addPass(llvm::DivRemPairsPass());
-  // Masks are made where lanes part, and not before.
-  all.addPass(llvm::SinkingPass());
   passes.run(threadgroup, std::move(all));
 }
 

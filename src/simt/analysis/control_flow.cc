@@ -21,6 +21,17 @@ GuardedPointer strip_guard(const llvm::Value* pointer) {
   return {call->getArgOperand(0), call->getArgOperand(1)};
 }
 
+llvm::CallInst* ask_all_lanes(llvm::IRBuilder<>& builder, llvm::Value* condition) {
+  llvm::FunctionCallee all_lanes = builder.GetInsertBlock()->getModule()->getOrInsertFunction(
+      kAllLanes, builder.getInt1Ty(), builder.getInt1Ty());
+  auto* callee = llvm::cast<llvm::Function>(all_lanes.getCallee());
+  callee->setDoesNotThrow();
+  callee->setDoesNotAccessMemory();
+  callee->setWillReturn();
+  callee->setConvergent();
+  return builder.CreateCall(all_lanes, {condition});
+}
+
 namespace {
 
 bool differs_between_lanes(const llvm::Value* value, const Geometry& geometry) {

@@ -2,7 +2,7 @@
 // whether all lanes are there (transform/separate_full_turns.cc).
 #pragma once
 
-#include <llvm/IR/Value.h>
+#include <llvm/IR/IRBuilder.h>
 
 namespace anymetal::simt {
 
@@ -17,6 +17,7 @@ inline constexpr const char* kArgumentBytes = "simt.argument_bytes";
 /// `i1 simt.all_lanes(i1)`: whether all lanes of the step are here and the bool holds for each. May
 /// be false though it does. The same in the whole step.
 inline constexpr const char* kAllLanes = "simt.all_lanes";
+llvm::CallInst* ask_all_lanes(llvm::IRBuilder<>& builder, llvm::Value* condition);
 
 /// The pointer behind simt.guarded, and when it may be used (null: always).
 struct GuardedPointer {

@@ -458,10 +458,16 @@ void ShapeAnalysis::find_interleaved(llvm::Function& function) {
 
 namespace {
 
+bool asks_for_all(const llvm::BranchInst& branch) {
+  return branch.isConditional() && callee_name(branch.getCondition()) == kAllLanes &&
+         branch.getSuccessor(0)->getSinglePredecessor();
+}
+
 /// Behind `if (thread is beyond the data) return;`.
 const llvm::BasicBlock* find_body(const llvm::Instruction& end) {
   const auto* branch = llvm::dyn_cast<llvm::BranchInst>(&end);
   if (!branch || !branch->isConditional()) return nullptr;
+  if (asks_for_all(*branch)) return branch->getSuccessor(0);
   for (unsigned i = 0; i < 2; ++i) {
     const llvm::BasicBlock *home = branch->getSuccessor(i), *body = branch->getSuccessor(1 - i);
     if (llvm::isa<llvm::ReturnInst>(home->front()) && body->getSinglePredecessor()) return body;
@@ -485,7 +491,9 @@ Top find_top(const llvm::Function& function) {
       top.end = &instruction;
       if (instruction.mayHaveSideEffects()) return top;
     }
+    const auto* branch = llvm::dyn_cast<llvm::BranchInst>(top.end);
     block = find_body(*top.end);
+    if (branch && asks_for_all(*branch)) top.scope = block;
   }
   return top;
 }
@@ -500,6 +508,8 @@ Divisions find_divisions(llvm::Function& function, const ShapeAnalysis& shapes) 
   for (const llvm::Instruction& instruction : llvm::instructions(function)) {
     if (instruction.getOpcode() != llvm::Instruction::UDiv &&
         instruction.getOpcode() != llvm::Instruction::URem)
+      continue;
+    if (top.scope && !shapes.flow().dominators().dominates(top.scope, instruction.getParent()))
       continue;
     const Shape dividend = shapes.of(instruction.getOperand(0));
     if (!shapes.of(&instruction).is_varying() || dividend.kind() != Shape::Kind::pattern ||

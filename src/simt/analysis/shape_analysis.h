@@ -40,6 +40,7 @@ class ShapeAnalysis {
   [[nodiscard]] bool is_whole_in_step(const llvm::Instruction& division) const;
   [[nodiscard]] const Divisions& whole_divisions() const { return whole_; }
   [[nodiscard]] const llvm::DataLayout& layout() const { return layout_; }
+  [[nodiscard]] const ControlFlow& flow() const { return flow_; }
 
  private:
   [[nodiscard]] Shape derive(const llvm::Instruction& instruction) const;
@@ -62,10 +63,12 @@ class ShapeAnalysis {
 };
 
 /// The top of a function: nothing has happened yet that couldn't happen again. A check that sends
-/// threads beyond the data home belongs to it.
+/// threads beyond the data home belongs to it, and so does the question whether it sends none.
 struct Top {
   llvm::SmallVector<const llvm::BasicBlock*, 4> blocks;
   const llvm::Instruction* end;  ///< the first instruction behind it, in the last of the blocks
+  /// If lanes may have gone another way before: the block behind which they haven't.
+  const llvm::BasicBlock* scope = nullptr;
 
   [[nodiscard]] bool contains(const llvm::Instruction& instruction) const;
 };

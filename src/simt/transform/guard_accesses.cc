@@ -242,6 +242,7 @@ class Guard {
       auto* function = llvm::cast<llvm::Function>(callee.getCallee());
       function->setDoesNotAccessMemory();
       function->setDoesNotThrow();
+      function->setWillReturn();
     }
     llvm::Value* holds = builder.CreateCall(inside, {offset, limit});
     access.instruction->setOperand(access.operand, builder.CreateCall(guarded, {pointer, holds}));

@@ -144,7 +144,7 @@ class Separation {
           ascent.is_signed ? llvm::Intrinsic::smin : llvm::Intrinsic::umin, ascent.limit, top_);
       condition = builder.CreateICmp(ascent.predicate, ascent.index, limit);
     }
-    return ask(builder, condition);
+    return ask_all_lanes(builder, condition);
   }
 
   void jump_if_all(llvm::BasicBlock& from, llvm::Value* condition, llvm::BasicBlock& all,
@@ -174,17 +174,6 @@ class Separation {
     }
   }
 
-  llvm::Value* ask(llvm::IRBuilder<>& builder, llvm::Value* condition) {
-    llvm::FunctionCallee all_lanes = function_.getParent()->getOrInsertFunction(
-        kAllLanes, builder.getInt1Ty(), builder.getInt1Ty());
-    auto* callee = llvm::cast<llvm::Function>(all_lanes.getCallee());
-    callee->setDoesNotThrow();
-    callee->setDoesNotAccessMemory();
-    callee->setWillReturn();
-    callee->setConvergent();
-    return builder.CreateCall(all_lanes, {condition});
-  }
-
   /// The copy goes round while all lanes do; then each goes its own way.
   void leave_copy(llvm::BasicBlock& rest) {
     llvm::BasicBlock* latch = copied(latch_);
@@ -200,7 +189,7 @@ class Separation {
     auto* some =
         llvm::BasicBlock::Create(function_.getContext(), "some.go.on", &function_, header_);
     builder.SetInsertPoint(&rest);
-    builder.CreateCondBr(ask(builder, negation(builder, stays)), exit_, some);
+    builder.CreateCondBr(ask_all_lanes(builder, negation(builder, stays)), exit_, some);
     builder.SetInsertPoint(some);
     builder.CreateCondBr(stays, header_, exit_);
     for (llvm::PHINode& phi : exit_->phis()) {

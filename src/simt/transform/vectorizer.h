@@ -19,6 +19,7 @@
 #include "simt/analysis/control_flow.h"
 #include "simt/analysis/geometry.h"
 #include "simt/analysis/matrix_accesses.h"
+#include "simt/analysis/questions.h"
 #include "simt/analysis/shape_analysis.h"
 #include "simt/simt.h"
 #include "simt/transform/join_neighbours.h"
@@ -104,7 +105,10 @@ class Vectorizer {
   void emit_intrinsic(llvm::IntrinsicInst& call);
   void emit_lane_calls(llvm::CallInst& call);
   void emit_all_lanes(llvm::CallInst& call);
-  llvm::Value* holds_for_all(const llvm::ICmpInst& compare, unsigned chunk, bool in_all_chunks);
+  llvm::Value* holds_for_all(const llvm::ICmpInst& compare, bool negated, unsigned chunk,
+                             bool in_all_chunks);
+  llvm::Value* is_inside_for_all(const llvm::CallInst& inside, unsigned chunk, bool in_all_chunks);
+  llvm::Value* answer(const Question& question);
   [[nodiscard]] bool is_asked_once(const llvm::ICmpInst& compare) const;
 
   // Memory: vectorizer_memory.cc.

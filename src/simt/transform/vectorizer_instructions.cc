@@ -6,6 +6,7 @@
 
 #include "simt/analysis/guards.h"
 #include "simt/analysis/matrices.h"
+#include "simt/analysis/questions.h"
 #include "simt/threadgroup_frame.h"
 #include "simt/transform/split_regions.h"
 #include "simt/transform/vectorizer.h"
@@ -21,11 +22,6 @@ bool is_silent(const llvm::Instruction& instruction) {
   return intrinsic &&
          (intrinsic->isLifetimeStartOrEnd() ||
           intrinsic->getIntrinsicID() == llvm::Intrinsic::experimental_noalias_scope_decl);
-}
-
-bool is_all_ones(const llvm::Value* mask) {
-  const auto* constant = llvm::dyn_cast<llvm::Constant>(mask);
-  return constant && constant->isAllOnesValue();
 }
 
 }  // namespace
@@ -619,110 +615,6 @@ void Vectorizer::emit_intrinsic(llvm::IntrinsicInst& call) {
     values.push_back(made);
   }
   define(call, std::move(values));
-}
-
-/// Whether the last chunk says for all.
-bool Vectorizer::is_asked_once(const llvm::ICmpInst& compare) const {
-  const Shape a = shapes_.of(compare.getOperand(0)), b = shapes_.of(compare.getOperand(1));
-  const Shape& index = a.is_uniform() ? b : a;
-  const auto is_near = [](int64_t offset) { return offset >= 0 && offset <= INT16_MAX; };
-  return (a.is_uniform() || b.is_uniform()) && index.kind() == Shape::Kind::pattern &&
-         index.knows_chunks() && llvm::all_of(index.chunk_offsets(), is_near);
-}
-
-/// Whether a comparison holds for all lanes of a chunk, or of all chunks, asked with scalars: the
-/// greatest lane is still below the limit. False where lanes wrap around. Null if their values
-/// aren't known enough.
-llvm::Value* Vectorizer::holds_for_all(const llvm::ICmpInst& compare, unsigned chunk,
-                                       bool in_all_chunks) {
-  using llvm::CmpInst;
-  const llvm::Value *index = compare.getOperand(0), *limit = compare.getOperand(1);
-  CmpInst::Predicate predicate = compare.getPredicate();
-  if (shapes_.of(index).is_uniform() ||
-      (shapes_.of(index).is_flat() && !shapes_.of(limit).is_uniform())) {
-    std::swap(index, limit);
-    predicate = CmpInst::getSwappedPredicate(predicate);
-  }
-  if (!shapes_.of(index).has_base() || !shapes_.of(limit).is_flat() ||
-      !index->getType()->isIntegerTy())
-    return nullptr;
-  const Shape shape = shapes_.of(index);
-  if (shape.is_flat() && !in_all_chunks)
-    return builder_.CreateICmp(predicate, scalar(index, chunk), scalar(limit, chunk));
-  int64_t most = 0;
-  for (unsigned lane = 0; lane < width_; ++lane) {
-    if (shape.offset(lane) < 0 || shape.offset(lane) > INT16_MAX) return nullptr;
-    most = std::max(most, shape.offset(lane));
-  }
-  if (in_all_chunks) most += *llvm::max_element(shape.chunk_offsets());
-  llvm::Type* type = index->getType();
-  if (type->getIntegerBitWidth() < 32) return nullptr;
-  llvm::Value* distance = llvm::ConstantInt::get(type, uint64_t(most));
-  const bool is_signed = CmpInst::isSigned(predicate);
-  const auto less = [&](llvm::Value* value) {
-    return builder_.CreateBinaryIntrinsic(
-        is_signed ? llvm::Intrinsic::ssub_sat : llvm::Intrinsic::usub_sat, value, distance);
-  };
-  switch (predicate) {
-    case CmpInst::ICMP_ULT:
-    case CmpInst::ICMP_SLT:
-      return builder_.CreateICmp(predicate, scalar(index, chunk), less(scalar(limit, chunk)));
-    case CmpInst::ICMP_ULE:
-    case CmpInst::ICMP_SLE: {
-      // The limit may be as small as the distance; below, nothing holds.
-      llvm::Value* enough =
-          is_signed ? builder_.CreateICmpSGE(
-                          scalar(limit, chunk),
-                          llvm::ConstantInt::get(
-                              type, llvm::APInt::getSignedMinValue(type->getIntegerBitWidth()) +
-                                        uint64_t(most)))
-                    : builder_.CreateICmpUGE(scalar(limit, chunk), distance);
-      return builder_.CreateAnd(
-          enough, builder_.CreateICmp(predicate, scalar(index, chunk), less(scalar(limit, chunk))));
-    }
-    case CmpInst::ICMP_UGT:
-    case CmpInst::ICMP_SGT:
-    case CmpInst::ICMP_UGE:
-    case CmpInst::ICMP_SGE: {
-      // Lane 0 is the least, unless others wrap around.
-      const unsigned bits = type->getIntegerBitWidth();
-      llvm::Value* top = llvm::ConstantInt::get(
-          type,
-          (is_signed ? llvm::APInt::getSignedMaxValue(bits) : llvm::APInt::getMaxValue(bits)) -
-              uint64_t(most));
-      llvm::Value* lane_0 = scalar(index, chunk);
-      return builder_.CreateAnd(
-          builder_.CreateICmp(is_signed ? CmpInst::ICMP_SLE : CmpInst::ICMP_ULE, lane_0, top),
-          builder_.CreateICmp(predicate, lane_0, scalar(limit, chunk)));
-    }
-    default:
-      return nullptr;
-  }
-}
-
-void Vectorizer::emit_all_lanes(llvm::CallInst& call) {
-  const llvm::Value* condition = call.getArgOperand(0);
-  const auto* compare = llvm::dyn_cast<llvm::ICmpInst>(condition);
-  const bool once = compare && is_asked_once(*compare);
-  llvm::Value* all = nullptr;
-  llvm::Value* lanes = nullptr;
-  for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
-    llvm::Value* holds = compare ? holds_for_all(*compare, once ? 0 : chunk, once) : nullptr;
-    if (holds && !(once && chunk != 0)) all = all ? builder_.CreateAnd(all, holds) : holds;
-    llvm::Value* wanted = holds ? mask(chunk) : and_mask(mask(chunk), vector(condition, chunk));
-    lanes = lanes && !is_all_ones(lanes) ? and_mask(wanted, lanes) : wanted;
-  }
-  if (!is_all_ones(lanes)) {
-    llvm::Value* bits = mask_bits(lanes);
-    llvm::Value* holds =
-        builder_.CreateICmpEQ(bits, llvm::Constant::getAllOnesValue(bits->getType()));
-    all = all ? builder_.CreateAnd(all, holds) : holds;
-  }
-  if (!all) all = builder_.getTrue();
-  // With all lanes here, a branch of theirs by the same condition follows. A freeze would take from
-  // the loop's counter what is known of it.
-  if (has_mask() && !llvm::isa<llvm::Constant>(all)) all = builder_.CreateFreeze(all);
-  define(call, {all});
 }
 
 /// A function of scalars, called for one lane after the other.

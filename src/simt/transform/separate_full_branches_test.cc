@@ -1,0 +1,162 @@
+// Which conditions get a copy of what is behind them for steps in which all lanes come, and which
+// accesses one without checks; that the copies have no masks. That results stay what they were is
+// shown where code runs (backend/cpu/cpu_backend_test.cc, test/run).
+#include "simt/transform/separate_full_branches.h"
+
+#include <gtest/gtest.h>
+#include <llvm/AsmParser/Parser.h>
+#include <llvm/IR/Module.h>
+#include <llvm/IR/Verifier.h>
+#include <llvm/Support/SourceMgr.h>
+#include <llvm/Support/raw_ostream.h>
+
+#include "simt/analysis/control_flow.h"
+#include "simt/analysis/guards.h"
+#include "simt/transform/separate_inside.h"
+
+namespace anymetal::simt {
+namespace {
+
+const Geometry kGeometry{.size = {64, 1, 1}, .dispatch_size = {64, 1, 1}, .chunk = 16};
+
+/// A kernel that goes on if %in, with %body before it comes back.
+std::string kernel(const std::string& condition, const std::string& body) {
+  return R"(
+declare i32 @am.thread_index_in_threadgroup() memory(none)
+declare void @am.threadgroup_barrier(i32) convergent nounwind
+declare i1 @simt.inside(i64, i64) nounwind willreturn memory(none)
+declare ptr addrspace(1) @simt.guarded.1(ptr addrspace(1), i1) nounwind willreturn memory(none)
+define void @k(ptr addrspace(1) %x, i32 %n, i32 %m, i64 %bytes) {
+entry:
+  %t = call i32 @am.thread_index_in_threadgroup()
+  %tw = zext i32 %t to i64
+  %at = getelementptr float, ptr addrspace(1) %x, i64 %tw
+)" + condition +
+         R"(
+  br i1 %in, label %body, label %end
+body:
+)" + body +
+         R"(
+  br label %end
+end:
+  ret void
+}
+)";
+}
+
+constexpr const char* kStore = "store float 1.0, ptr addrspace(1) %at";
+
+class Separated {
+ public:
+  explicit Separated(const std::string& text) {
+    llvm::SMDiagnostic diagnostic;
+    module_ = llvm::parseAssemblyString(text, diagnostic, context_);
+    EXPECT_TRUE(module_) << diagnostic.getMessage().str() << " in line " << diagnostic.getLineNo();
+    if (!module_) return;
+    llvm::Function& function = *module_->getFunction("k");
+    branches = separate_full_branches(function, kGeometry);
+    separate_inside(function, kGeometry);
+    std::string error;
+    llvm::raw_string_ostream stream(error);
+    EXPECT_FALSE(llvm::verifyFunction(function, &stream)) << error;
+    const ControlFlow flow(function, kGeometry);
+    for (llvm::BasicBlock& block : function) {
+      const auto* end = llvm::cast<llvm::Instruction>(block.getTerminator());
+      const auto* branch = llvm::dyn_cast<llvm::BranchInst>(end);
+      asked +=
+          branch && branch->isConditional() && callee_name(branch->getCondition()) == kAllLanes;
+      for (const llvm::Instruction& instruction : block) {
+        const llvm::Value* pointer = llvm::getLoadStorePointerOperand(&instruction);
+        if (!pointer) continue;
+        const bool is_checked = callee_name(pointer).starts_with(kGuarded);
+        (flow.is_masked(&block) || is_checked ? masked : whole) += 1;
+      }
+    }
+  }
+
+  bool branches = false;
+  unsigned asked = 0, whole = 0, masked = 0;
+
+ private:
+  llvm::LLVMContext context_;
+  std::unique_ptr<llvm::Module> module_;
+};
+
+TEST(SeparateFullBranches, BehindAComparisonOfPositions) {
+  const Separated made(kernel("%in = icmp ult i32 %t, %n", kStore));
+  EXPECT_TRUE(made.branches);
+  EXPECT_EQ(made.asked, 1u);
+  EXPECT_EQ(made.whole, 1u);
+  EXPECT_EQ(made.masked, 1u);
+}
+
+TEST(SeparateFullBranches, BehindTwoComparisons) {
+  const Separated made(kernel(R"(%a = icmp uge i32 %t, %n
+  %b = icmp ugt i32 %t, %m
+  %out = select i1 %a, i1 true, i1 %b
+  %in = xor i1 %out, true)",
+                              kStore));
+  EXPECT_EQ(made.asked, 1u);
+  EXPECT_EQ(made.whole, 1u);
+}
+
+TEST(SeparateFullBranches, NotBehindWhatEachLaneComputed) {
+  EXPECT_FALSE(Separated(kernel(R"(%v = load float, ptr addrspace(1) %at
+  %in = fcmp olt float %v, 1.0)",
+                                kStore))
+                   .branches);
+  EXPECT_FALSE(Separated(kernel(R"(%odd = and i32 %t, 1
+  %in = icmp eq i32 %odd, 0)",
+                                kStore))
+                   .branches);
+}
+
+TEST(SeparateFullBranches, NotAroundBarriersOrWithoutAccesses) {
+  const std::string condition = "%in = icmp ult i32 %t, %n";
+  EXPECT_FALSE(Separated(kernel(condition, std::string(kStore) +
+                                               "\n  call void @am.threadgroup_barrier(i32 2)"))
+                   .branches);
+  EXPECT_FALSE(Separated(kernel(condition, "")).branches);
+}
+
+/// A checked load and store of neighbours.
+constexpr const char* kChecked = R"(
+  %o = mul i64 %tw, 4
+  %i = call i1 @simt.inside(i64 %o, i64 %bytes)
+  %p = call ptr addrspace(1) @simt.guarded.1(ptr addrspace(1) %at, i1 %i)
+  %v = load float, ptr addrspace(1) %p
+  %i2 = call i1 @simt.inside(i64 %o, i64 %bytes)
+  %p2 = call ptr addrspace(1) @simt.guarded.1(ptr addrspace(1) %at, i1 %i2)
+  store float %v, ptr addrspace(1) %p2)";
+
+TEST(SeparateInside, AsksOnceForABlock) {
+  const Separated made(kernel("%in = icmp ult i32 7, %n", kChecked));
+  EXPECT_FALSE(made.branches);
+  EXPECT_EQ(made.asked, 1u);
+  EXPECT_EQ(made.whole, 2u);
+  EXPECT_EQ(made.masked, 2u);
+}
+
+TEST(SeparateInside, AndAgainForWhatIsComputedFromALoad) {
+  const Separated made(kernel("%in = icmp ult i32 7, %n", std::string(kChecked) + R"(
+  %far = load i64, ptr addrspace(1) %x
+  %o3 = add i64 %o, %far
+  %i3 = call i1 @simt.inside(i64 %o3, i64 %bytes)
+  %p3 = call ptr addrspace(1) @simt.guarded.1(ptr addrspace(1) %at, i1 %i3)
+  store float %v, ptr addrspace(1) %p3)"));
+  EXPECT_EQ(made.asked, 2u);
+  EXPECT_EQ(made.whole, 4u);
+  EXPECT_EQ(made.masked, 3u);
+}
+
+TEST(SeparateInside, NotWhereEachLaneGoesSomewhere) {
+  const Separated made(kernel("%in = icmp ult i32 7, %n", R"(
+  %there = load i64, ptr addrspace(1) %at
+  %i3 = call i1 @simt.inside(i64 %there, i64 %bytes)
+  %p3 = call ptr addrspace(1) @simt.guarded.1(ptr addrspace(1) %at, i1 %i3)
+  store float 1.0, ptr addrspace(1) %p3)"));
+  EXPECT_EQ(made.asked, 0u);
+}
+
+}  // namespace
+}  // namespace anymetal::simt

@@ -1,0 +1,185 @@
+// Checked accesses are masked, and masked accesses are slow where memory isn't in a cache. Whether
+// all lanes of a step are inside is a comparison of scalars for accesses side by side, so they are
+// asked for together, as many as stand in a block:
+//
+//   if all lanes are inside with each of them
+//     { the block from its first to its last checked access, without checks }
+//   else { the same with them }
+//
+// What the addresses are computed from moves up before the question; what is computed from what was
+// loaded there can't, and such accesses stay as they are.
+#include "simt/transform/separate_inside.h"
+
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/Transforms/Utils/Cloning.h>
+#include <llvm/Transforms/Utils/ValueMapper.h>
+
+#include "simt/analysis/control_flow.h"
+#include "simt/analysis/guards.h"
+#include "simt/analysis/matrices.h"
+#include "simt/analysis/questions.h"
+#include "simt/analysis/shape_analysis.h"
+
+namespace anymetal::simt {
+namespace {
+
+constexpr unsigned kMostInstructions = 400;
+constexpr unsigned kMostAccesses = 24;
+
+/// Checked accesses of a block that can be asked for at one place.
+struct Piece {
+  llvm::Instruction *first, *last;
+  llvm::SmallVector<llvm::CallInst*, 8> guards;
+  bool pays = false;  ///< has one that would be masked
+};
+
+class Separation {
+ public:
+  Separation(llvm::Function& function, const Geometry& geometry)
+      : function_(function), flow_(function, geometry), shapes_(function, flow_, geometry) {}
+
+  void run() {
+    std::vector<Piece> pieces;
+    for (llvm::BasicBlock* block : flow_.order()) {
+      if (!flow_.is_masked(block)) find_pieces(*block, pieces);
+    }
+    for (Piece& piece : pieces) separate(piece);
+  }
+
+ private:
+  void find_pieces(llvm::BasicBlock& block, std::vector<Piece>& pieces) {
+    if (llvm::any_of(block, [](const llvm::Instruction& instruction) {
+          const llvm::StringRef name = callee_name(&instruction);
+          return name == kToMatrix || name == kMultiplyAccumulate;
+        }))
+      return;
+    std::optional<Piece> piece;
+    const auto end = [&] {
+      if (piece && piece->pays) pieces.push_back(*piece);
+      piece.reset();
+    };
+    for (llvm::Instruction& instruction : block) {
+      if (callee_name(&instruction) == "am.threadgroup_barrier") end();
+      llvm::CallInst* guard = find_guard(instruction);
+      if (!guard) continue;
+      llvm::Instruction& start = piece ? *piece->first : instruction;
+      if (!is_known_before(guard->getArgOperand(1), start, 0)) {
+        // A new piece may begin behind what it is computed from.
+        end();
+        if (!is_known_before(guard->getArgOperand(1), instruction, 0)) continue;
+      }
+      if (piece && piece->guards.size() == kMostAccesses) end();
+      if (!piece) piece = Piece{.first = &instruction, .last = &instruction, .guards = {}};
+      piece->last = &instruction;
+      piece->guards.push_back(guard);
+      piece->pays |= !shapes_.of(guard->getArgOperand(0)).is_flat();
+    }
+    end();
+  }
+
+  /// Of an access whose check scalars can make for all lanes.
+  llvm::CallInst* find_guard(llvm::Instruction& instruction) const {
+    llvm::Value* pointer = llvm::getLoadStorePointerOperand(&instruction);
+    if (!pointer || instruction.isAtomic() || !callee_name(pointer).starts_with(kGuarded))
+      return nullptr;
+    auto* guard = llvm::cast<llvm::CallInst>(pointer);
+    return guard->hasOneUse() && guard->getParent() == instruction.getParent() &&
+                   has_scalar_answer({guard->getArgOperand(1)}, shapes_)
+               ? guard
+               : nullptr;
+  }
+
+  /// Whether the value is there at `place`, or can be computed there.
+  static bool is_known_before(const llvm::Value* value, const llvm::Instruction& place, int depth) {
+    constexpr int kDeepest = 16;
+    const auto* made = llvm::dyn_cast<llvm::Instruction>(value);
+    if (!made || made->getParent() != place.getParent() || made->comesBefore(&place)) return true;
+    if (depth == kDeepest || llvm::isa<llvm::PHINode>(made) || made->mayReadOrWriteMemory() ||
+        made->mayHaveSideEffects())
+      return false;
+    const auto* operation = llvm::dyn_cast<llvm::BinaryOperator>(made);
+    if (operation && operation->isIntDivRem() &&
+        !llvm::isa<llvm::Constant>(operation->getOperand(1)))
+      return false;
+    return llvm::all_of(made->operands(), [&](const llvm::Use& operand) {
+      return is_known_before(operand, place, depth + 1);
+    });
+  }
+
+  static void move_before(llvm::Value* value, llvm::Instruction& place) {
+    auto* made = llvm::dyn_cast<llvm::Instruction>(value);
+    if (!made || made->getParent() != place.getParent() || made->comesBefore(&place)) return;
+    for (llvm::Use& operand : made->operands()) move_before(operand, place);
+    made->moveBefore(&place);
+  }
+
+  void separate(Piece& piece) {
+    // The parts that earlier pieces of this block have become are blocks of their own by now.
+    if (piece.first->getParent() != piece.last->getParent()) return;
+    llvm::BasicBlock* head = piece.first->getParent();
+    for (llvm::CallInst* guard : piece.guards) move_before(guard->getArgOperand(1), *piece.first);
+    const auto length = std::distance(piece.first->getIterator(), piece.last->getIterator());
+    if (length > kMostInstructions) return;
+    // Behind the guards' own calls: the first access's stands before it.
+    llvm::CallInst* first_guard = piece.guards.front();
+    first_guard->moveBefore(piece.first);
+    llvm::BasicBlock* some = head->splitBasicBlock(first_guard, "some.inside");
+    llvm::BasicBlock* tail =
+        some->splitBasicBlock(std::next(piece.last->getIterator()), "inside.or.not");
+    llvm::ValueToValueMapTy copies;
+    llvm::BasicBlock* all = llvm::CloneBasicBlock(some, copies, ".all", &function_);
+    all->moveBefore(some);
+    for (llvm::Instruction& instruction : *all) {
+      llvm::RemapInstruction(&instruction, copies,
+                             llvm::RF_NoModuleLevelChanges | llvm::RF_IgnoreMissingLocals);
+    }
+    join(*some, *all, *tail, copies);
+    llvm::SmallVector<llvm::CallInst*, 8> needless;
+    for (llvm::CallInst* guard : piece.guards)
+      needless.push_back(llvm::cast<llvm::CallInst>(copies[guard]));
+    for (llvm::CallInst* copy : needless) {
+      copy->replaceAllUsesWith(copy->getArgOperand(0));
+      copy->eraseFromParent();
+    }
+    head->getTerminator()->eraseFromParent();
+    llvm::IRBuilder<> builder(head);
+    builder.SetCurrentDebugLocation(piece.first->getDebugLoc());
+    llvm::Value* condition = nullptr;
+    for (llvm::CallInst* guard : piece.guards) {
+      llvm::Value* inside = guard->getArgOperand(1);
+      condition = condition ? builder.CreateAnd(condition, inside) : inside;
+    }
+    builder.CreateCondBr(ask_all_lanes(builder, condition), all, some);
+  }
+
+  /// What the piece has made and others use comes from one of the two.
+  static void join(llvm::BasicBlock& some, llvm::BasicBlock& all, llvm::BasicBlock& tail,
+                   llvm::ValueToValueMapTy& copies) {
+    for (llvm::Instruction& instruction : some) {
+      llvm::SmallVector<llvm::Use*, 8> outside;
+      for (llvm::Use& use : instruction.uses()) {
+        auto* user = llvm::cast<llvm::Instruction>(use.getUser());
+        const bool is_phi = llvm::isa<llvm::PHINode>(user);
+        if (is_phi || user->getParent() != &some) outside.push_back(&use);
+      }
+      if (outside.empty()) continue;
+      auto* phi =
+          llvm::PHINode::Create(instruction.getType(), 2, instruction.getName(), tail.begin());
+      phi->addIncoming(&instruction, &some);
+      phi->addIncoming(copies[&instruction], &all);
+      for (llvm::Use* use : outside) use->set(phi);
+    }
+  }
+
+  llvm::Function& function_;
+  const ControlFlow flow_;
+  const ShapeAnalysis shapes_;
+};
+
+}  // namespace
+
+void separate_inside(llvm::Function& function, const Geometry& geometry) {
+  Separation(function, geometry).run();
+}
+
+}  // namespace anymetal::simt
