@@ -19,7 +19,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    if os.environ.get("ANYMETAL_EXECUTOR", "reference") != "reference":
+    if os.environ.get("ANYMETAL_EXECUTOR") != "reference":
         return
     for item in items:
         if Path(__file__).parent in item.path.parents and not item.get_closest_marker("on_reference"):

@@ -69,7 +69,7 @@ def run_pytest(folder, count, select, settings=None, name="pytest"):
 
 # What runs on other executors and checks than the default: whole kernels, and what is about errors outside buffers. CTest has
 # entries of its own for it (anymetal_gtest_on_reference).
-ON_REFERENCE = ["test/run", "test/library", "test/seeds", "test/mlx/test_custom_kernels.py",
+ON_REFERENCE = ["kernels", "test/run", "test/library", "test/seeds", "test/mlx/test_custom_kernels.py",
                 "test/mlx/test_launches.py", "test/mlx/test_bad_input.py", "test/mlx/test_documented_examples.py"]
 UNCHECKED = ["test/run"]
 
