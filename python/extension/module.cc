@@ -11,6 +11,7 @@
 
 #include "anymetal/core.h"
 #include "anymetal/library.hpp"
+#include "extension/lint_module.h"
 #include "extension/measure_module.h"
 #include "extension/port_module.h"
 #include "extension/python_arguments.h"
@@ -274,6 +275,7 @@ NB_MODULE(_native, module) {
   module.def("set_buffer_type", &python::set_buffer_type);
   module.def("launches", &library_launches);
   module.def("install_interrupt_handler", &am_install_interrupt_handler);
+  python::add_lint(module);
   python::add_measure(module);
   python::add_port(module);
 }
