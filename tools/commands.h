@@ -28,5 +28,6 @@ void add_bench(CLI::App& app, int& status);
 void add_tune(CLI::App& app, int& status);
 void add_port(CLI::App& app, int& status);
 void add_lint(CLI::App& app, int& status);
+void add_spot_test(CLI::App& app, int& status);
 
 }  // namespace anymetal::tools

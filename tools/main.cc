@@ -68,6 +68,7 @@ int run(int argc, char** argv) {
   add_tune(app, status);
   add_port(app, status);
   add_lint(app, status);
+  add_spot_test(app, status);
   add_compile(app, status);
   add_doctor(app, status);
   add_cache(app, status);

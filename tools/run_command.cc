@@ -1,5 +1,5 @@
-// `anymetal run`, `bench`, `tune`, `lint` and `port`: hand over to Python, where the package puts
-// Metal kernels into MLX, or reads what would be put there.
+// `anymetal run`, `bench`, `tune`, `lint`, `port` and `spot-test`: hand over to Python, where the
+// package puts Metal kernels into MLX, or reads what would be put there.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -118,6 +118,15 @@ void add_lint(CLI::App& app, int& status) {
   command->prefix_command();
   command->set_help_flag();
   command->callback([command, &status] { status = run("anymetal.lint", command->remaining()); });
+}
+
+void add_spot_test(CLI::App& app, int& status) {
+  CLI::App* command = app.add_subcommand(
+      "spot-test", "Checks whether the patterns that guides advise pay on this machine");
+  command->prefix_command();
+  command->set_help_flag();
+  command->callback(
+      [command, &status] { status = run("anymetal._spot_test", command->remaining()); });
 }
 
 }  // namespace anymetal::tools

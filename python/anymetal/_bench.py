@@ -74,7 +74,7 @@ def parse(words: list[str], made: argparse.ArgumentParser) -> tuple[str, list[st
 
 def guarded(main: Any, words: list[str]) -> int:
     """Runs a command; errors become a line that names it, and an exit status."""
-    name = main.__module__.rsplit("_", 1)[-1]
+    name = main.__module__.rpartition("._")[2].replace("_", "-")
     statuses = {CompileError: 1, KernelError: 1, StoppedError: 1, UnsupportedError: 1, EnvironmentFault: 3, InternalError: 4, ImportError: 3}
     try:
         return main(words)

@@ -18,7 +18,7 @@ def test_wrong_commands_are_usage():
         assert done.returncode == 2
         assert "did you mean 'compile'?" in done.stderr
     assert run("compile", "--help").returncode == 0
-    assert "the commands are: run, bench, tune, compile" in run("xyzzy", "--help").stderr
+    assert "the commands are: run, bench, tune, port, lint, spot-test, compile" in run("xyzzy", "--help").stderr
 
 
 def test_options_of_the_command_line_win(tmp_path):
