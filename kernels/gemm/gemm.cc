@@ -118,12 +118,12 @@ Operand whole(const mx::array& array) {
 namespace {
 
 mx::array launch(const Operand& d, const Operand& a, const Operand& b, const Product& product,
-                 const GemmTile& tile, bool subtracts, const mx::StreamOrDevice& stream) {
+                 const GemmTile& tile, int subtracts, const mx::StreamOrDevice& stream) {
   const auto word = [](int value) { return static_cast<uint32_t>(value); };
-  const auto shape =
-      numbers({word(product.m), word(product.n), word(product.k), word(a.row_length),
-               word(b.row_length), word(d.row_length), word(a.offset), word(b.offset),
-               word(d.offset), word(a.batch_step), word(b.batch_step), word(d.batch_step)});
+  const auto shape = numbers({word(product.m), word(product.n), word(product.k), word(a.row_length),
+                              word(b.row_length), word(d.row_length), word(a.offset),
+                              word(b.offset), word(d.offset), word(a.batch_step),
+                              word(b.batch_step), word(d.batch_step), word(product.identity)});
   const int tile_rows = tile.threads_y * tile.rows, tile_columns = tile.threads_x * tile.columns;
   const int groups_x = (product.n + tile_columns - 1) / tile_columns;
   const int groups_y = (product.m + tile_rows - 1) / tile_rows;
@@ -151,13 +151,13 @@ mx::array launch(const Operand& d, const Operand& a, const Operand& b, const Pro
 
 mx::array multiply(const Operand& a, const Operand& b, const Product& product, const GemmTile& tile,
                    const mx::StreamOrDevice& stream) {
-  return launch(a, a, b, product, tile, false, stream);
+  return launch(a, a, b, product, tile, 0, stream);
 }
 
 mx::array subtract_product(const Operand& d, const Operand& a, const Operand& b,
                            const Product& product, const mx::StreamOrDevice& stream) {
   const auto& tile = gemm_tile(product.m, product.n, product.k, product.options);
-  return launch(d, a, b, product, tile, true, stream);
+  return launch(d, a, b, product, tile, product.identity ? 2 : 1, stream);
 }
 
 mx::array transposed(const mx::array& array, const mx::StreamOrDevice& stream) {

@@ -5,11 +5,11 @@
 // ones are loaded while others still compute with these, and one barrier a turn is enough. Sums are float, whatever T is.
 //
 // shape: m, n, k; row lengths of A, B, D; where A, B, D begin; how far the matrices of a batch are apart (0: one for all). TA, TB: A is stored as
-// k x m, B as n x k. UPPER: tiles wholly below the diagonal aren't made.
+// k x m, B as n x k. SUBTRACT: 1, D is taken; 2, the identity of shape[12] rows with D behind it on the diagonal. UPPER: tiles wholly below the diagonal aren't made.
 //
 // inputs: A, B, D, shape
 // outputs: C
-// instances: T=float32,TX=16,TY=16,RM=1,RN=1,TK=16,NB=2,TA=0,TB=0,SUBTRACT=0,UPPER=0 | T=float16,TX=32,TY=16,RM=4,RN=2,TK=64,NB=1,TA=1,TB=0,SUBTRACT=0,UPPER=0 | T=bfloat16,TX=8,TY=32,RM=1,RN=1,TK=32,NB=2,TA=0,TB=1,SUBTRACT=0,UPPER=0 | T=float32,TX=32,TY=16,RM=4,RN=2,TK=64,NB=1,TA=1,TB=0,SUBTRACT=1,UPPER=1
+// instances: T=float32,TX=16,TY=16,RM=1,RN=1,TK=16,NB=2,TA=0,TB=0,SUBTRACT=0,UPPER=0 | T=float16,TX=32,TY=16,RM=4,RN=2,TK=64,NB=1,TA=1,TB=0,SUBTRACT=0,UPPER=0 | T=bfloat16,TX=8,TY=32,RM=1,RN=1,TK=32,NB=2,TA=0,TB=1,SUBTRACT=0,UPPER=0 | T=float32,TX=32,TY=16,RM=4,RN=2,TK=64,NB=1,TA=1,TB=0,SUBTRACT=1,UPPER=1 | T=float32,TX=32,TY=16,RM=4,RN=2,TK=32,NB=1,TA=1,TB=0,SUBTRACT=2,UPPER=0
 #include <metal_stdlib>
 using namespace metal;
 //// body
@@ -78,7 +78,14 @@ for (uint i = 0; i < RM; ++i) {
   for (uint j = 0; j < RN; ++j) {
     const uint column = column0 + tx + j * TX;
     if (row < m && column < n) {
-      const float before = SUBTRACT ? float(d[row * row_of_d + column]) : 0.0f;
+      float before = 0.0f;
+      if (SUBTRACT == 1) before = float(d[row * row_of_d + column]);
+      if (SUBTRACT == 2) {
+        if (row < shape[12] || column < shape[12])
+          before = row == column ? 1.0f : 0.0f;
+        else
+          before = float(d[(row - shape[12]) * row_of_d + column - shape[12]]);
+      }
       c[row * n + column] = T(SUBTRACT ? before - sums[i][j] : sums[i][j]);
     }
   }

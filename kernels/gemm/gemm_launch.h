@@ -21,6 +21,8 @@ struct Product {
   int m = 0, n = 0, k = 0, batch = 1;
   GemmOptions options = {};
   bool is_upper = false;  ///< tiles wholly below the diagonal aren't computed, and hold anything
+  int identity =
+      0;  ///< subtract_product: d stands behind the identity of so many rows, on the diagonal
 };
 
 /// op(a) op(b), as [batch, m, n]; no dimension may be 0.

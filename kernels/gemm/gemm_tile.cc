@@ -157,10 +157,13 @@ const GemmTile& gemm_tile(int m, int n, int k, GemmOptions options) {
   constexpr int64_t kWorthTuning = 1 << 21;
   const Form form = form_of(options);
   if (const auto* tile = tile_of_environment(form)) return *tile;
+  const auto& usual = tile_by_kind();
+  const bool is_processor = usual.name == "64x64";
+  // Half of a tile would be zeros.
+  if (is_processor && m <= 32) return *find_tile("32x64");
+  if (is_processor && k <= 32) return *find_tile(kSmall);
   if (may_tune() && int64_t{m} * n * k >= kWorthTuning) return tuned_tile(form);
-  // Half of a tile's depth would be zeros.
-  if (k <= 32 && tile_by_kind().name == "64x64") return *find_tile(kSmall);
-  return tile_by_kind();
+  return usual;
 }
 
 std::vector<std::string> tune_gemm(GemmOptions options) {
