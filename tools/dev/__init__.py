@@ -15,6 +15,7 @@ COMMANDS = {
     "bench": "cold compile, disk cache, memory cache, start-up: medians beside their aims; into build/bench.json or --json FILE; "
              "bench compile: stages of compilations, MLX's kernels among them; "
              "bench peers [ROW...]: our kernels beside C++, OpenCL, BLAS, NumPy, MLX (--help); "
+             "bench kernels [ROW...]: the kernel library beside MLX's CPU operations, NumPy, LAPACK, C++ (--help); "
              "bench accuracy [--all] [FUNCTION...]: errors of math functions, into docs/accuracy.md",
     "fuzz": "libFuzzer with sanitizers, and random kernels against the same text as host C++: ./dev fuzz [SECONDS] [NAME]; findings in fuzz/findings/",
     "sanitize": "every test under AddressSanitizer and UBSan, then under ThreadSanitizer; ./dev sanitize address|thread for one",

@@ -164,7 +164,7 @@ def read_arguments(arguments):
     if not arguments:
         return ROOT / "build" / "bench.json"
     if len(arguments) != 2 or arguments[0] != "--json":
-        raise Stop("usage: ./dev bench [--json FILE], ./dev bench compile, ./dev bench peers [ROW...], or ./dev bench accuracy [--all] [FUNCTION...]", 2)
+        raise Stop("usage: ./dev bench [--json FILE], ./dev bench compile, ./dev bench peers [ROW...], ./dev bench kernels [ROW...], or ./dev bench accuracy [--all] [FUNCTION...]", 2)
     return arguments[1]
 
 
@@ -175,6 +175,8 @@ def run(arguments):
         return accuracy.measure(arguments[1:])
     if arguments[:1] == ["peers"]:
         return peers.measure(arguments[1:])
+    if arguments[:1] == ["kernels"]:
+        return peers.measure_kernels(arguments[1:])
     path = read_arguments(arguments)
     folder = build(targets=["launch_bench", "anymetal_mlx"])
     load = os.getloadavg()[0]

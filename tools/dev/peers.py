@@ -32,6 +32,15 @@ def install():
     stamp.write_text(requirements.read_text())
 
 
+def measure_kernels(arguments):
+    """`./dev bench kernels`: the kernel library's rows; SciPy, which nothing else needs, is found in the environment of the peers."""
+    folder = build(targets=["anymetal_kernels_python", "anymetal_native", "anymetal_mlx"])
+    install()
+    packages = next((FOLDER / "venv" / "lib").glob("python*/site-packages"), "")
+    settings = environment(folder) | {"PEERS_BUILD": str(FOLDER), "PEERS_PACKAGES": str(packages)}
+    return subprocess.run([str(PYTHON), str(ROOT / "bench" / "kernels" / "main.py"), *arguments], env=settings, cwd=os.getcwd()).returncode
+
+
 def measure(arguments):
     if "-h" not in arguments and "--help" not in arguments:
         folder = build(targets=["anymetal_native", "anymetal_peers_launch"])
