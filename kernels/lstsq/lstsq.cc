@@ -1,4 +1,5 @@
-// Least squares on top of qr, gemm and solve_triangular; there is no kernel of its own, and derivatives are those of its parts.
+// Least squares on top of qr, gemm and solve_triangular; there is no kernel of its own, and
+// derivatives are those of its parts.
 #include "anymetal_kernels/lstsq.h"
 
 #include <cmath>
@@ -31,11 +32,13 @@ void check_rank(const mx::array& r, const mx::array& a) {
     for (int i = 0; i < k; ++i) largest = std::fmax(largest, first[i]);
     for (int i = 0; i < k; ++i) {
       if (first[i] > least * largest || std::isnan(first[i])) continue;
-      const std::string which =
-          diagonal.size() > static_cast<size_t>(k) ? " (in matrix " + std::to_string(matrix) + ")" : "";
+      const std::string which = diagonal.size() > static_cast<size_t>(k)
+                                    ? " (in matrix " + std::to_string(matrix) + ")"
+                                    : "";
       const char* line = a.shape(-2) >= a.shape(-1) ? "column " : "row ";
-      refuse("lstsq", "a", describe(a) + ", whose " + line + std::to_string(i) + which +
-                               " depends on those before it,",
+      refuse("lstsq", "a",
+             describe(a) + ", whose " + line + std::to_string(i) + which +
+                 " depends on those before it,",
              "full rank");
     }
   }
