@@ -24,7 +24,8 @@ def check(a, b):
     else:
         assert norm(left @ x - right) <= bound * norm(x)
         outside = x - np.linalg.lstsq(left, left @ x, rcond=None)[0]
-        assert norm(outside) <= 8 * max(m, n) * EPS * norm(x) * 10
+        # The rows' span itself moves by the condition when A is off by a rounding.
+        assert norm(outside) <= 8 * max(m, n) * EPS * norm(x) * np.linalg.cond(left)
     return x
 
 
