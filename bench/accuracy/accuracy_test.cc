@@ -2,8 +2,10 @@
 // recorded, and the page is the record's. And the judge that says so notices wrong results.
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <fstream>
+#include <random>
 #include <sstream>
 
 #include "record.h"
@@ -120,6 +122,41 @@ TEST(Judge, NoticesErrors) {
             1u);
   EXPECT_EQ(judged("sin", "float", "fast", 3, std::sin(3.0f) + 0x1p-14).violations, 0u);
   EXPECT_EQ(judged("sin", "float", "fast", 3, std::sin(3.0f) + 0x1p-12).violations, 1u);
+}
+
+// Results that are right, wrong by some units, of the wrong sign, infinite, or zero, at operands of
+// all exponents: with double forms and without, everything that is counted must be the same.
+TEST(Judge, DoublesSettleNothingElse) {
+  const Format& format = *find_format("float");
+  std::mt19937 random(7);
+  size_t forms = 0;
+  for (const Function& function : functions()) {
+    const auto form = double_form(function.name);
+    if (form == nullptr) continue;
+    ++forms;
+    Judge slow(function, format, *find_spelling("safe"), 1 << 20);
+    Judge quick(function, format, *find_spelling("safe"), 1 << 20);
+    quick.judge_by_doubles();
+    for (int i = 0; i < 20000; ++i) {
+      // Half of the operands are between 2^-8 and 2^8, where functions are interesting.
+      const auto drawn = uint32_t(random());
+      const uint32_t x = i % 2 == 0 ? drawn : (drawn & 0x87ffffff) + 0x3c000000;
+      const auto near = static_cast<float>(form(std::bit_cast<float>(x)));
+      uint32_t result = std::bit_cast<uint32_t>(near);
+      if (i % 5 == 1) result += random() % 9 - 4;
+      if (i % 512 == 9) result ^= 0x80000000;
+      if (i % 512 == 10) result = 0x7f800000;
+      if (i % 512 == 11) result = 0;
+      slow.judge({x, 0, 0}, result);
+      quick.judge({x, 0, 0}, result);
+    }
+    const Measurement &a = slow.measurement(), &b = quick.measurement();
+    EXPECT_EQ(a.operands, b.operands) << function.name;
+    EXPECT_EQ(a.ulps, b.ulps) << function.name;
+    EXPECT_EQ(a.not_nearest, b.not_nearest) << function.name;
+    EXPECT_EQ(a.violations, b.violations) << function.name;
+  }
+  EXPECT_GE(forms, 30u);
 }
 
 TEST(Judge, NoticesWrongKinds) {

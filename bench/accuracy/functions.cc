@@ -127,15 +127,17 @@ long double exponential(long double range, long double x) {
   return x < -range ? 0 : growing<function>(range, x);
 }
 
-long double sine_of_half_turns(long double x) {
-  const long double turned = std::remainder(x, 2.0L), distance = std::abs(turned);
-  if (distance == 0 || distance == 1) return std::copysign(0.0L, x);
-  return std::copysign(std::sin(kPi * (distance <= 0.5L ? distance : 1 - distance)), turned);
+template <class T>
+T sine_of_half_turns(T x) {
+  const T turned = std::remainder(x, T(2)), distance = std::abs(turned);
+  if (distance == 0 || distance == 1) return std::copysign(T(0), x);
+  return std::copysign(std::sin(T(kPi) * (distance <= T(0.5) ? distance : 1 - distance)), turned);
 }
-long double cosine_of_half_turns(long double x) {
-  const long double distance = std::abs(std::remainder(x, 2.0L));
-  if (distance == 0.5L) return 0;
-  return distance < 0.25L ? std::cos(kPi * distance) : std::sin(kPi * (0.5L - distance));
+template <class T>
+T cosine_of_half_turns(T x) {
+  const T distance = std::abs(std::remainder(x, T(2)));
+  if (distance == T(0.5)) return 0;
+  return distance < T(0.25) ? std::cos(T(kPi) * distance) : std::sin(T(kPi) * (T(0.5) - distance));
 }
 
 /// 1/sqrt(-0) is -inf by IEEE 754; MPFR says +inf.
@@ -368,6 +370,47 @@ std::span<const Function> functions() {
 const Function* find_function(std::string_view name) {
   const auto* found = std::ranges::find(kRows, name, &Function::name);
   return found == std::end(kRows) ? nullptr : found;
+}
+
+double (*double_form(std::string_view name))(double) {
+  using Form = double (*)(double);
+  static constexpr std::pair<std::string_view, Form> kForms[] = {
+      {"1.0 / x", [](double x) { return 1 / x; }},
+      {"acos", std::acos},
+      {"acosh", std::acosh},
+      {"asin", std::asin},
+      {"asinh", std::asinh},
+      {"atan", std::atan},
+      {"atanh", std::atanh},
+      {"ceil", std::ceil},
+      {"cos", std::cos},
+      {"cosh", std::cosh},
+      {"cospi", cosine_of_half_turns<double>},
+      {"exp", std::exp},
+      {"exp2", std::exp2},
+      {"exp10", exp10},
+      {"fabs", std::fabs},
+      {"floor", std::floor},
+      {"log", std::log},
+      {"log2", std::log2},
+      {"log10", std::log10},
+      {"modf, whole", std::trunc},
+      {"rint", std::nearbyint},
+      {"round", std::round},
+      {"rsqrt", [](double x) { return 1 / std::sqrt(x); }},
+      {"sin", std::sin},
+      {"sincos, sine", std::sin},
+      {"sincos, cosine", std::cos},
+      {"sinh", std::sinh},
+      {"sinpi", sine_of_half_turns<double>},
+      {"sqrt", std::sqrt},
+      {"tan", std::tan},
+      {"tanh", std::tanh},
+      {"tanpi", [](double x) { return sine_of_half_turns(x) / cosine_of_half_turns(x); }},
+      {"trunc", std::trunc},
+  };
+  const auto* found = std::ranges::find(kForms, name, [](const auto& form) { return form.first; });
+  return found == std::end(kForms) ? nullptr : found->second;
 }
 
 const Bound& bound_of(const Function& function, const Format& format, bool fast) {

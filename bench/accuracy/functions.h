@@ -62,6 +62,10 @@ struct Function {
 [[nodiscard]] std::span<const Function> functions();
 [[nodiscard]] const Function* find_function(std::string_view name);
 
+/// A function of one operand by glibc's double functions, to a relative error below 2^-49, or null
+/// where glibc has none. The reference executor calls the same functions: they judge others.
+[[nodiscard]] double (*double_form(std::string_view name))(double);
+
 /// The bound of `function` for a type, with or without fast math.
 [[nodiscard]] const Bound& bound_of(const Function& function, const Format& format, bool fast);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -16,6 +17,9 @@ namespace {
 // An approximation's error, as a part of an ulp of float, is below 2^-38; results within this of a
 // decision go to MPFR.
 constexpr double kDoubt = 0x1p-30;
+
+// The same for double forms, whose error is below 2^-49 of the value, so 2^-25 ulp of float.
+constexpr double kDoubtOfDoubles = 0x1p-22;
 
 // Sums and products of floats need some 600 bits to be exact; what has no finite expansion is never
 // near a tie.
@@ -137,10 +141,45 @@ void Judge::start_from(double ulps, const Operand& at) {
   measured_.at = at;
 }
 
+void Judge::judge_by_doubles() {
+  if (format_.bits == 32 && spelling_.mode == MathMode::safe && !spelling_.fast)
+    in_doubles_ = double_form(function_.name);
+}
+
+/// The error in ulps, where it is plain: less than half a unit, or less than what was seen and what
+/// is allowed, by more than the double form's own error. Above a power of two the ulp is taken to
+/// be that below it: twice the error, which then decides nothing or the same.
+std::optional<double> Judge::plain_error(double x, double result) const {
+  const double near = in_doubles_(x), magnitude = std::abs(near);
+  if (std::signbit(near) != std::signbit(result)) return std::nullopt;
+  if (std::isinf(result))  // 2^128 and more can't round to a float
+    return magnitude >= 0x1p128 ? std::optional(0.0) : std::nullopt;
+  if (!(magnitude >= 0x1p-126 && magnitude < 0x1p127)) {
+    // What vanishes; an exact zero and its sign are the slow way's.
+    return result == 0 && magnitude < 0x1p-151 && magnitude > 0 ? std::optional(0.0) : std::nullopt;
+  }
+  if (result == near) return 0;
+  const auto below = std::bit_cast<uint64_t>(magnitude * (1 - 0x1p-21)) >> 52;  // exponent and bias
+  const double error =
+      std::abs(result - near) * std::bit_cast<double>((uint64_t{2046 + 23} - below) << 52);
+  const double limit = std::min(near_bound_, measured_.ulps) - kDoubtOfDoubles;
+  if (error < std::min(0.5 - kDoubtOfDoubles, limit)) return error;
+  const bool is_unit_clear = std::bit_cast<uint64_t>(magnitude) >> 52 == below;
+  if (error > 0.5 + kDoubtOfDoubles && error < limit && is_unit_clear) return error;
+  return std::nullopt;
+}
+
 void Judge::judge(const Operand& operand, uint32_t result) {
   const double x = decode(format_, operand[0]), y = decode(format_, operand[1]),
                z = decode(format_, operand[2]);
   if (!in_domain(x, y, z)) return;
+  if (in_doubles_ && (measured_.operands + 1) % check_every_ != 0) {
+    if (const auto error = plain_error(x, decode(format_, result))) {
+      ++measured_.operands;
+      if (*error > 0.5) ++measured_.not_nearest;
+      return;
+    }
+  }
   const long double approximation = function_.approximate(format_, x, y, z);
   if (spelling_.mode == MathMode::fast || spelling_.space == "fast::") {
     // Overflow is as undefined there as an infinite operand.
@@ -224,6 +263,7 @@ Result<Measurement> measure_all(const Function& function, const Format& format,
     Patterns x(format, count), unused(format, count), results(format, count);
     Judge judge(function, format, spelling, 1 << 12);
     judge.start_from(start.ulps, start.at);
+    if (executor == Executor::cpu) judge.judge_by_doubles();
     for (uint64_t first = 0; (first = next.fetch_add(count)) < total;) {
       if (first % (total / 64) == 0) progress(int(first / (total / 64)));
       for (size_t i = 0; i < count; ++i) x.set(i, uint32_t(first + i));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "functions.h"
@@ -30,7 +31,8 @@ struct Measurement {
 /// decides whenever that doesn't settle it: the two differ in kind (finite, infinite, NaN, sign of
 /// zero); the error is as large as the largest so far, or near the bound, or so near a half unit
 /// that the rounding is in doubt. And for one of `check_every` operands in any case, to watch the
-/// approximation itself.
+/// approximation itself. Where a double form may be used (`judge_by_doubles`), it comes before
+/// both, and settles what is plainly right within some nanoseconds.
 class Judge {
  public:
   Judge(const Function& function, const Format& format, const Spelling& spelling,
@@ -41,11 +43,14 @@ class Judge {
 
   /// An error that is known to occur: what isn't larger needn't be decided.
   void start_from(double ulps, const Operand& at);
+  /// For floats in safe math, and code that doesn't call glibc's double functions itself.
+  void judge_by_doubles();
   void judge(const Operand& operand, uint32_t result);
   [[nodiscard]] const Measurement& measurement() const { return measured_; }
 
  private:
   bool in_domain(double x, double y, double z) const;
+  [[nodiscard]] std::optional<double> plain_error(double x, double result) const;
   void decide(const Operand& operand, uint32_t result, long double approximation);
   void check_approximation(long double approximation);
   void violate(const Operand& operand, uint32_t result, const char* what);
@@ -57,6 +62,7 @@ class Judge {
   const Bound& bound_;
   uint64_t check_every_;
   double near_bound_;
+  double (*in_doubles_)(double) = nullptr;
   Measurement measured_;
   mpfr_t x_, y_, z_, exact_;
 };
