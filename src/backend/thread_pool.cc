@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <numeric>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -17,12 +18,18 @@ namespace anymetal::backend {
 namespace {
 
 /// Processors that the scheduler gives this process.
-size_t affinity_count() {
+std::vector<unsigned> allowed_processors() {
+  std::vector<unsigned> processors;
   cpu_set_t set;
   CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) != 0)
-    return std::max(1u, std::thread::hardware_concurrency());
-  return size_t(std::max(1, CPU_COUNT(&set)));
+  if (sched_getaffinity(0, sizeof set, &set) == 0) {
+    for (unsigned processor = 0; processor < CPU_SETSIZE; ++processor)
+      if (CPU_ISSET(processor, &set)) processors.push_back(processor);
+  } else {  // more than the set can name
+    processors.resize(std::max(1u, std::thread::hardware_concurrency()));
+    std::iota(processors.begin(), processors.end(), 0u);
+  }
+  return processors;
 }
 
 /// The share of processors that a container may use ("QUOTA PERIOD" in version 2 of cgroups);
@@ -36,14 +43,17 @@ size_t quota_count(size_t otherwise) {
   return std::clamp<size_t>(size_t(count + 0.999), 1, otherwise);
 }
 
-size_t thread_count() {
+size_t thread_count(size_t processors) {
   if (const char* text = std::getenv("ANYMETAL_THREADS")) {
     size_t count = 0;
     const auto result = std::from_chars(text, text + std::strlen(text), count);
     if (result.ec == std::errc() && *result.ptr == 0 && count >= 1 && count <= 1024) return count;
   }
-  return quota_count(affinity_count());
+  return quota_count(processors);
 }
+
+/// The node that a pool's thread stays on; those of others ask where they are.
+thread_local size_t own_node = SIZE_MAX;
 
 }  // namespace
 
@@ -51,18 +61,50 @@ ThreadPool& ThreadPool::shared() {
   static std::atomic<ThreadPool*> pool = [] {
     // A child process has only the thread that forked. It gets a pool without any threads yet; the
     // parent's, with whatever locks were held, is left alone.
-    pthread_atfork(nullptr, nullptr, [] { pool = new ThreadPool(pool.load()->size_); });
-    return new ThreadPool(thread_count());
+    pthread_atfork(nullptr, nullptr, [] {
+      const ThreadPool& before = *pool.load();
+      pool = new ThreadPool(before.size_, before.nodes_);
+    });
+    const std::vector<unsigned> processors = allowed_processors();
+    return new ThreadPool(thread_count(processors.size()), memory_nodes(processors));
   }();
   return *pool;
 }
 
-ThreadPool::ThreadPool(size_t size) : size_(size) {}
+ThreadPool::ThreadPool(size_t size, std::vector<MemoryNode> nodes)
+    : size_(size), nodes_(std::move(nodes)), threads_of_nodes_(share_threads(nodes_, size)) {}
+
+size_t ThreadPool::node_of_this_thread() const {
+  if (nodes_.empty()) return 0;
+  if (own_node < nodes_.size()) return own_node;
+  const int processor = sched_getcpu();
+  for (size_t node = 0; processor >= 0 && node < nodes_.size(); ++node) {
+    if (std::ranges::binary_search(nodes_[node].processors, unsigned(processor))) return node;
+  }
+  return 0;
+}
+
+/// If the system refuses, the thread works all the same, wherever it is.
+void ThreadPool::stay_on(size_t node) const {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const unsigned processor : nodes_[node].processors)
+    if (processor < CPU_SETSIZE) CPU_SET(processor, &set);
+  pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+  own_node = node;
+}
 
 void ThreadPool::start_threads(size_t wanted) {
+  size_t node = 0, until = 0;
+  if (!nodes_.empty()) until = threads_of_nodes_[0];
   for (; started_ < wanted; ++started_) {
+    // The first thread of all is whoever dispatches.
+    while (node + 1 < nodes_.size() && started_ + 1 >= until) until += threads_of_nodes_[++node];
     try {
-      std::thread([this] { serve(); }).detach();
+      std::thread([this, node] {
+        if (!nodes_.empty()) stay_on(node);
+        serve();
+      }).detach();
     } catch (const std::system_error&) {
       return;  // the system gives no more threads: those that dispatch do the work
     }

@@ -1,12 +1,17 @@
 // The threads that help a dispatch along. Whoever dispatches works on it itself and enlists others
 // when there is enough to do; so runs end even if no thread is free, several runs at once share the
-// threads, and a fork()ed child, which has none of them, works on (it starts new ones).
+// threads, and a fork()ed child, which has none of them, works on (it starts new ones). On machines
+// with several memory nodes each thread stays on the processors of one.
 #pragma once
 
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <mutex>
+#include <span>
+#include <vector>
+
+#include "backend/memory_nodes.h"
 
 namespace anymetal::backend {
 
@@ -32,19 +37,28 @@ class ThreadPool {
   /// process may use.
   static ThreadPool& shared();
 
+  /// `nodes` is empty or names two and more. A pool may not be destroyed: its threads never end.
+  ThreadPool(size_t size, std::vector<MemoryNode> nodes);
+
   /// Threads that can work at once, the caller's included.
   [[nodiscard]] size_t size() const { return size_; }
+  /// How many of them belong to each memory node; empty where all memory is equally near.
+  [[nodiscard]] std::span<const size_t> threads_of_nodes() const { return threads_of_nodes_; }
+  /// The node whose processors run this thread: for those of a pool always the same.
+  [[nodiscard]] size_t node_of_this_thread() const;
   /// Asks for up to `helpers` threads.
   void enlist(Job& job, size_t helpers);
   /// No more helpers come; returns when those that came have left. After it `job` may die.
   void dismiss(Job& job);
 
  private:
-  explicit ThreadPool(size_t size);
   void start_threads(size_t wanted);
+  void stay_on(size_t node) const;
   void serve();
 
   const size_t size_;
+  const std::vector<MemoryNode> nodes_;
+  const std::vector<size_t> threads_of_nodes_;
   std::mutex mutex_;
   std::condition_variable work_;
   std::deque<Job*> jobs_;

@@ -11,6 +11,7 @@
 
 #include "backend/cpu/arena.h"
 #include "backend/cpu/lane_messages.h"
+#include "backend/cpu/shares.h"
 #include "backend/float_environment.h"
 #include "backend/thread_pool.h"
 
@@ -60,7 +61,8 @@ class GridRun final : public ThreadPool::Job {
         pace_(pace),
         messages_(messages),
         threadgroups_(shape.volume()),
-        threads_(ThreadPool::shared().size()) {
+        threads_(ThreadPool::shared().size()),
+        shares_(threadgroups_, ThreadPool::shared().threads_of_nodes()) {
     static const std::atomic<uint32_t> never{0};
     stop_ = dispatch.stop ? dispatch.stop->address() : &never;
     if (!kinds.accumulators.empty() && threads_ > 1 && threadgroups_ > 1) {
@@ -91,8 +93,7 @@ class GridRun final : public ThreadPool::Job {
       // The first times: what is seen now says how to go on.
       const uint64_t each = picoseconds_since(start) / done;
       set_piece(each);
-      const uint64_t left = threadgroups_ - std::min(threadgroups_, next_.load());
-      const uint64_t rest = saturating_product(each, left);
+      const uint64_t rest = saturating_product(each, shares_.left());
       if (!enlisted && rest >= kWorthHelp) enlist(rest);
     });
     if (timed && done != 0) pace_.learn(std::max<uint64_t>(1, picoseconds_since(start) / done));
@@ -205,11 +206,11 @@ class GridRun final : public ThreadPool::Job {
     if (messages_) messages.emplace(*messages_, dispatch_.threadgroup.volume());
     place_arguments(memory);
     ThreadgroupFrame frame = make_frame(memory);
+    const size_t node = ThreadPool::shared().node_of_this_thread();
     for (;;) {
       const uint64_t piece = piece_.load(std::memory_order_relaxed);
-      const uint64_t begin = next_.fetch_add(piece, std::memory_order_relaxed);
-      if (begin >= threadgroups_) break;
-      const uint64_t end = std::min(begin + piece, threadgroups_);
+      const auto [begin, end] = shares_.take(node, piece);
+      if (begin == end) break;
       if (!run_piece(frame, begin, end, messages ? &*messages : nullptr)) break;
       between(end - begin);
     }
@@ -265,8 +266,8 @@ class GridRun final : public ThreadPool::Job {
   const uint64_t threads_;
   const std::atomic<uint32_t>* stop_ = nullptr;
   Layout layout_;
-  uint64_t argument_memory_ = 0;   ///< where memory that is an argument begins
-  std::atomic<uint64_t> next_{0};  ///< the first threadgroup that nobody has taken yet
+  uint64_t argument_memory_ = 0;  ///< where memory that is an argument begins
+  Shares shares_;
   std::atomic<uint64_t> piece_{1};
   std::atomic<bool> stopped_{false};
 };
