@@ -11,6 +11,7 @@
 #include "backend/cpu/delay_masks.h"
 #include "backend/cpu/fix_positions.h"
 #include "backend/cpu/lower_messages.h"
+#include "backend/cpu/lower_powers.h"
 #include "backend/cpu/math/math_library.h"
 #include "backend/cpu/poll_stop.h"
 #include "backend/cpu/scalar_passes.h"
@@ -142,6 +143,9 @@ constexpr Pass kPasses[] = {
     // After LLVM's passes, which make equal comparisons one, and before anything adds ways out.
     {"delay-masks", "makes masks where lanes part, and not on the way of all",
      plain<[](Compilation& c) { delay_masks(*c.function, c.passes); }>},
+    // Before the last removal of common expressions: the power may be there as a float.
+    {"lower-powers", "multiplies by powers of two as the machine can",
+     plain<[](Compilation& c) { lower_powers(*c.function, vector_register_bytes() == 64); }>},
     // Last: LLVM's simplifications would make narrow operations of these again.
     {"widen-narrow-floats", "computes halves and bfloats in float where the machine can't",
      plain<[](Compilation& c) {

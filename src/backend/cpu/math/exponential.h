@@ -16,7 +16,7 @@ inline float narrow_exp2(float t) {
   const float shifted = t + kRounder;
   const float power = polynomial(kExp2Narrow, t - (shifted - kRounder));
   return is_half ? times_normal_power_of_two(power, bits_of(shifted))
-                 : times_power_of_two(power, bits_of(shifted));
+                 : times_rounded_power_of_two(power, shifted);
 }
 
 template <Precision p>
@@ -28,7 +28,7 @@ inline float exp(float x) {
   float r = multiply_add(n, -0x1.62e43p-1f, x);
   r = multiply_add(n, 0x1.05c61p-29f, r);
   const float power = p == Precision::fast ? polynomial(kExpFast, r) : polynomial(kExp, r);
-  return times_power_of_two(power, bits_of(shifted));
+  return times_rounded_power_of_two(power, shifted);
 }
 
 template <Precision p>
@@ -38,7 +38,7 @@ inline float exp2(float x) {
   const float shifted = x + kRounder;
   const float r = x - (shifted - kRounder);
   const float power = p == Precision::fast ? polynomial(kExp2Fast, r) : polynomial(kExp2, r);
-  return times_power_of_two(power, bits_of(shifted));
+  return times_rounded_power_of_two(power, shifted);
 }
 
 template <Precision p>
@@ -50,7 +50,7 @@ inline float exp10(float x) {
   float r = multiply_add(n, -0x1.344136p-2f, x);
   r = multiply_add(n, 0x1.ec10cp-27f, r);
   const float power = p == Precision::fast ? polynomial(kExp10Fast, r) : polynomial(kExp10, r);
-  return times_power_of_two(power, bits_of(shifted));
+  return times_rounded_power_of_two(power, shifted);
 }
 
 }  // namespace anymetal::cpu_math

@@ -108,6 +108,7 @@ bool is_lane_by_lane(llvm::Intrinsic::ID id) {
     case llvm::Intrinsic::umax:
     case llvm::Intrinsic::abs:
     case llvm::Intrinsic::fshl:
+    case llvm::Intrinsic::ldexp:  // lower_powers.cc
       return true;
     default:
       return false;

@@ -58,7 +58,7 @@ inline float power_of_magnitude(float x, float y) {
     t = at_least(-152.0f, at_most(130.0f, t));
     const float shifted = t + kRounder;
     const float r = (t - (shifted - kRounder)) + t_low;
-    return times_power_of_two(polynomial(kExp2, r), bits_of(shifted));
+    return times_rounded_power_of_two(polynomial(kExp2, r), shifted);
   }
 }
 

@@ -118,7 +118,16 @@ inline float times_power_of_two(float p, Bits n) {
   const Bits first = n >> 1, second = n - first;
   return p * float_of((first << 23) + kOneBits) * float_of((second << 23) + kOneBits);
 }
-/// The same for n within [-126, 127].
+/// p 2^n with the n that kRounder has left in the last bits of `shifted`, within [-250, 250]. The
+/// vectoriser is told what it is, for there may be an instruction (backend/cpu/lower_powers.cc).
+inline float times_rounded_power_of_two(float p, float shifted) {
+#ifdef ANYMETAL_MATH_IS_BITCODE
+  return __builtin_ldexpf(p, static_cast<int>(bits_of(shifted) - bits_of(kRounder)));
+#else
+  return times_power_of_two(p, bits_of(shifted));
+#endif
+}
+/// The same as times_power_of_two for n within [-126, 127].
 inline float times_normal_power_of_two(float p, Bits n) {
   return p * float_of((n << 23) + kOneBits);
 }
