@@ -12,11 +12,12 @@ Nothing is run and nothing is imported. What isn't known is UNKNOWN, and stays i
 from __future__ import annotations
 
 import ast
+import builtins
 from pathlib import Path
 from typing import Any
 
 from .calls import Calls
-from .frames import ClassInfo, FunctionInfo, Scope, of_annotation, own_nodes, shown_arrays
+from .frames import ClassInfo, FunctionInfo, Scope, children, of_annotation, shown_arrays, walk
 from .source import SourceFile
 from .values import (NONE, UNKNOWN, Api, Array, Class, Function, Host, Instance, Items, Layer, Mapping, Module, Textual,
                      Value, join)
@@ -40,6 +41,7 @@ class Follower(Calls):
         self.order: list[FunctionInfo] = []
         self.ordered: set[ast.AST] = set()
         self.customary: set[str] = set()
+        self.shown: set[str] = set()
         self.aliases: set[str] = set()  # what mlx.core is called here
         self.uses_cpu = False
         self.texts: dict[int, Any] = {}
@@ -60,7 +62,7 @@ class Follower(Calls):
     @property
     def parents(self) -> dict[ast.AST, ast.AST]:
         if self._parents is None:
-            self._parents = {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
+            self._parents = {child: node for node in walk(self.tree) for child in children(node)}
         return self._parents
 
     # The module as a whole.
@@ -86,29 +88,36 @@ class Follower(Calls):
         scope.env["__name__"] = Textual()
         for name in self.customary:
             scope.env[name] = Module(CUSTOMARY[name])
-        if self.aliases:
-            bound = {one.id for one in own_nodes(self.tree) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
-            for name in shown_arrays(self.tree, self.aliases) - bound:
-                scope.env[name] = Array()
+        for name in self.shown:
+            scope.env[name] = Array()
         return scope
 
     def _find_aliases(self) -> None:
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Import):
-                for name in node.names:
-                    if name.name == "mlx.core" and name.asname:
-                        self.aliases.add(name.asname)
-            elif isinstance(node, ast.ImportFrom) and node.module == "mlx":
-                self.aliases |= {name.asname or name.name for name in node.names if name.name == "core"}
+        """What mlx.core is called; and, of a piece of code that leaves its beginning out, what its names must be."""
+        loaded: set[str] = set()
+        bound: set[str] = set()
+        for node in walk(self.tree):
+            kind = node.__class__
+            if kind is ast.Name:
+                (loaded if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+            elif kind is ast.arg:
+                bound.add(node.arg)
+            elif kind is ast.Import:
+                self.aliases |= {name.asname for name in node.names if name.name == "mlx.core" and name.asname}
+                bound |= {name.asname or name.name.split(".")[0] for name in node.names}
+            elif kind is ast.ImportFrom:
+                bound |= {name.asname or name.name for name in node.names}
+                if node.module == "mlx":
+                    self.aliases |= {name.asname or name.name for name in node.names if name.name == "core"}
+            elif kind in (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef):
+                bound.add(node.name)
         # Who names the CPU's device may run any function of the module there.
         self.uses_cpu = "mx.cpu" in self.source.text or "core.cpu" in self.source.text
-        names = {node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name)}
-        bound = {node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
-        bound |= {name.asname or name.name for node in ast.walk(self.tree) if isinstance(node, (ast.Import, ast.ImportFrom)) for name in node.names}
-        bound |= {node.arg for node in ast.walk(self.tree) if isinstance(node, ast.arg)}
         if "*" not in bound:
-            self.customary = {name for name in CUSTOMARY if name in names - bound}
+            self.customary = set(CUSTOMARY) & (loaded - bound)
             self.aliases |= {"mx"} & self.customary
+        free = loaded - bound - set(dir(builtins))
+        self.shown = shown_arrays(self.tree, self.aliases) & free if self.aliases and free - self.customary else set()
 
     # Functions and classes.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .findings import Place
 
-IGNORE = re.compile(r"(?:#|//)\s*anymetal:\s*(ignore-file|ignore)\b(?:\s*\[([^\]]*)\])?", re.I)
+IGNORE = re.compile(r"(?:#|//)\s*anymetal:\s*(ignore-file|ignore)\b(?:\s*\[([^\]]*)\])?")
 LARGEST = 64 << 20
 
 
@@ -93,7 +93,7 @@ class SourceFile:
                 continue
             for match in IGNORE.finditer(line):
                 rules = None if match[2] is None else {name.strip().upper() for name in match[2].split(",") if name.strip()}
-                if match[1].lower() == "ignore":
+                if match[1] == "ignore":
                     known = self.ignored.get(number, set())
                     self.ignored[number] = None if rules is None or known is None else known | rules
                 elif number not in inside:

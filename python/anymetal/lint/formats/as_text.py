@@ -126,8 +126,9 @@ def _width(text: str) -> int:
     return sum(4 if c == "\t" else 0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def show_page(text: str, stream: TextIO = sys.stdout) -> None:
+def show_page(text: str) -> None:
     """A page of Markdown on a terminal."""
+    stream = sys.stdout
     colour = stream.isatty() and not os.environ.get("NO_COLOR")
     inside = False
     for line in text.splitlines():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from ..frames import FORWARDS, FunctionInfo, own_nodes
+from ..frames import FORWARDS, FunctionInfo, children, own_nodes
 from ..values import Api, Array, Host, Items, Method, Number, Value
 
 WRITERS = {"__repr__", "__str__", "__format__", "_extra_repr", "__len__", "__bool__", "__float__", "__int__", "__index__"}
@@ -224,7 +224,7 @@ def _only_shown(body: ast.AST) -> set[str]:
             used[node.id] = used.get(node.id, True) and is_shown
         if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Call) and _name_of(node.func) in OUTPUT_NAMES):
             is_shown = True
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             visit(child, is_shown)
 
     for statement in getattr(body, "body", []) if not isinstance(body, ast.Lambda) else []:
