@@ -258,6 +258,28 @@ bool parts_by_values(const llvm::BasicBlock& block, const llvm::Loop& loop, cons
   });
 }
 
+/// Operations in loops that a simdgroup does once for all its lanes if it advances alone, as on
+/// what it has summed; else each chunk does them.
+unsigned count_simdgroup_operations(llvm::Function& entry, const ControlFlow& alone,
+                                    const ShapeAnalysis& shapes, const Options& options) {
+  const Geometry geometry = make_geometry(options, 2);
+  const ControlFlow flow(entry, geometry);
+  const ShapeAnalysis together(entry, flow, geometry);
+  unsigned count = 0;
+  for (llvm::BasicBlock* block : alone.order()) {
+    if (!alone.loop_of(block)) continue;
+    for (llvm::Instruction& instruction : *block) {
+      const bool computes =
+          llvm::isa<llvm::BinaryOperator, llvm::UnaryOperator, llvm::CastInst, llvm::IntrinsicInst>(
+              instruction);
+      if (computes && shapes.of(&instruction).is_uniform() &&
+          !together.of(&instruction).knows_chunks())
+        ++count;
+    }
+  }
+  return count;
+}
+
 /// How many simdgroups advance together. What they read in common, a row of a tile, then serves all
 /// of them while it is in a register; but their sums must stay in registers too. Where lanes part
 /// in loops by what they computed, one alone: others would wait for its longest lane.
@@ -281,6 +303,8 @@ unsigned choose_together(llvm::Function& entry, const Options& options) {
   // What a turn reads should be one piece of memory, even if it keeps nothing.
   if (has_full_turns) carried = std::max(carried, geometry.chunks_of_simdgroup());
   if (carried == 0) return 1;
+  constexpr unsigned kFewOperations = 16;
+  if (count_simdgroup_operations(entry, flow, shapes, options) > kFewOperations) return 1;
   unsigned together = 1;
   while (together * 2 * carried <= kRegistersForSums &&
          geometry.simdgroups() % (together * 2) == 0 &&
@@ -296,8 +320,7 @@ Result<llvm::Function*> vectorize_step(llvm::Function& entry, const Geometry& ge
                                        std::vector<Remark>& remarks) {
   const ControlFlow flow(entry, geometry);
   const ShapeAnalysis shapes(entry, flow, geometry);
-  Vectorizer general(entry, geometry, flow, shapes,
-                     join_neighbours(entry, shapes, flow, geometry));
+  Vectorizer general(entry, geometry, flow, shapes, join_neighbours(entry, shapes, flow, geometry));
   ANYMETAL_ASSIGN_OR_RETURN(llvm::Function * step, general.run());
   remarks = general.remarks();
   Divisions divisions = find_divisions(entry, shapes);

@@ -40,6 +40,7 @@ Vectorizer::Vectorizer(llvm::Function& source, const Geometry& geometry, const C
 Result<llvm::Function*> Vectorizer::run() {
   make_function();
   make_slots();
+  find_cleared_phis();
   for (llvm::BasicBlock* block : flow_.order()) emit_block(*block);
   if (error_) return *error_;
   builder_.SetInsertPoint(start_);
@@ -154,12 +155,39 @@ void Vectorizer::load_phis(llvm::BasicBlock& block) {
   }
 }
 
+/// Blends of lanes that come to a block by different ways begin with zeros in each turn of a loop.
+/// What lanes had there in the turn before would else be kept for those that don't come.
+void Vectorizer::clear_phis(llvm::BasicBlock& block) {
+  const auto cleared = cleared_.find(&block);
+  if (cleared == cleared_.end()) return;
+  for (const llvm::PHINode* phi : cleared->second) {
+    for (llvm::AllocaInst* slot : phi_slots_[phi].slots)
+      builder_.CreateStore(llvm::Constant::getNullValue(slot->getAllocatedType()), slot);
+  }
+}
+
+/// All lanes that come to a phi come through the block that dominates it, once in a turn if both
+/// are in one loop.
+void Vectorizer::find_cleared_phis() {
+  for (llvm::BasicBlock* block : flow_.order()) {
+    const llvm::Loop* loop = flow_.loop_of(block);
+    const auto* node = flow_.dominators().getNode(block);
+    if (!loop || loop->getHeader() == block || !node || !node->getIDom()) continue;
+    const llvm::BasicBlock* before = node->getIDom()->getBlock();
+    if (flow_.loop_of(before) != loop) continue;
+    for (llvm::PHINode& phi : block->phis()) {
+      if (shapes_.of(&phi).is_varying()) cleared_[before].push_back(&phi);
+    }
+  }
+}
+
 void Vectorizer::emit_block(llvm::BasicBlock& block) {
   builder_.SetInsertPoint(blocks_[&block]);
   builder_.SetCurrentDebugLocation({});
   packed_.clear();
   load_masks(block);
   load_phis(block);
+  clear_phis(block);
   maybe_empty_ = may_be_empty(block);
   for (llvm::Instruction& instruction : block) {
     if (&instruction == top_end_) check_divisions();
@@ -179,10 +207,27 @@ bool Vectorizer::is_back_edge(const llvm::BasicBlock& from, const llvm::BasicBlo
 /// Whether it pays, or is necessary, to ask for lanes before the block.
 bool Vectorizer::is_costly(const llvm::BasicBlock& block) const {
   constexpr unsigned kCheap = 12;
+  return cost_of(block) > kCheap;
+}
+
+/// The same of all that only lanes come to that wait for `block`, up to the next one that others
+/// wait for.
+bool Vectorizer::is_costly(unsigned block, unsigned next) const {
+  constexpr uint64_t kCheap = 24;
+  if (is_costly(*flow_.order()[block])) return true;
+  uint64_t cost = 0;
+  for (unsigned index = block; index < next && cost <= kCheap; ++index)
+    cost += cost_of(*flow_.order()[index]);
+  return cost > kCheap;
+}
+
+/// About how many instructions a block becomes for each chunk.
+unsigned Vectorizer::cost_of(const llvm::BasicBlock& block) const {
+  constexpr unsigned kHigh = 1000;
   const llvm::Instruction* end = block.getTerminator();
   // Loops are entered with a lane at least.
   for (const llvm::BasicBlock* next : llvm::successors(&block)) {
-    if (flow_.loops().isLoopHeader(next) && !is_back_edge(block, *next)) return true;
+    if (flow_.loops().isLoopHeader(next) && !is_back_edge(block, *next)) return kHigh;
   }
   unsigned cost = 0;
   for (const llvm::Instruction& instruction : block) {
@@ -196,9 +241,9 @@ bool Vectorizer::is_costly(const llvm::BasicBlock& block) const {
         cost += 1;
         continue;
       }
-      return true;
+      return kHigh;
     }
-    if (instruction.isAtomic()) return true;
+    if (instruction.isAtomic()) return kHigh;
     if (instruction.mayReadOrWriteMemory()) cost += 4;
     if (const auto* operation = llvm::dyn_cast<llvm::BinaryOperator>(&instruction)) {
       if (operation->isIntDivRem()) cost += 8;
@@ -206,7 +251,7 @@ bool Vectorizer::is_costly(const llvm::BasicBlock& block) const {
     }
     cost += 1;
   }
-  return cost > kCheap;
+  return cost;
 }
 
 /// Whether the code may jump from before `block` to the next of `others`: not if there could be a
@@ -231,8 +276,8 @@ llvm::BasicBlock* Vectorizer::go_to(Pending pending, std::optional<unsigned> cer
   pending.erase(pending.begin());
   llvm::BasicBlock* block = flow_.order()[first];
   pending_[block].insert(pending.begin(), pending.end());
-  if (pending.empty() || certain == first || !flow_.is_masked(block) || !is_costly(*block) ||
-      !can_skip(first, pending))
+  if (pending.empty() || certain == first || !flow_.is_masked(block) ||
+      !is_costly(first, *pending.begin()) || !can_skip(first, pending))
     return blocks_[block];
   llvm::BasicBlock* ask = llvm::BasicBlock::Create(context_, "ask", target_);
   llvm::BasicBlock* otherwise = go_to(pending, certain);

@@ -61,7 +61,11 @@ class Vectorizer {
                       Pending pending);
   llvm::BasicBlock* go_to(Pending pending, std::optional<unsigned> certain);
   [[nodiscard]] bool is_back_edge(const llvm::BasicBlock& from, const llvm::BasicBlock& to) const;
+  [[nodiscard]] unsigned cost_of(const llvm::BasicBlock& block) const;
   [[nodiscard]] bool is_costly(const llvm::BasicBlock& block) const;
+  [[nodiscard]] bool is_costly(unsigned block, unsigned next) const;
+  void find_cleared_phis();
+  void clear_phis(llvm::BasicBlock& block);
   [[nodiscard]] bool can_skip(unsigned block, const Pending& others) const;
   [[nodiscard]] bool may_be_empty(const llvm::BasicBlock& block) const;
 
@@ -124,6 +128,8 @@ class Vectorizer {
   llvm::Value* access_any(const llvm::Value* inside);
   void emit_inside(llvm::CallInst& call);
   [[nodiscard]] Values load_components(llvm::LoadInst& load, unsigned chunk);
+  llvm::Value* load_window(llvm::LoadInst& load, unsigned chunk, uint64_t at, unsigned window,
+                           llvm::Value* lanes);
   llvm::Value* gather(llvm::Type* element, llvm::Value* pointers, llvm::Align align,
                       llvm::Value* lanes);
   void scatter(llvm::Value* values, llvm::Value* pointers, llvm::Align align, llvm::Value* lanes);
@@ -215,6 +221,7 @@ class Vectorizer {
   };
   llvm::DenseMap<const llvm::PHINode*, PhiSlots> phi_slots_;
   llvm::DenseMap<const llvm::BasicBlock*, llvm::SmallVector<llvm::AllocaInst*, 8>> mask_slots_;
+  llvm::DenseMap<const llvm::BasicBlock*, llvm::SmallVector<const llvm::PHINode*, 4>> cleared_;
   llvm::DenseMap<const llvm::BasicBlock*, Pending> pending_;
   llvm::DenseMap<const llvm::BasicBlock*, llvm::SmallVector<llvm::BasicBlock*, 2>> led_;
   std::map<std::pair<size_t, llvm::Type*>, llvm::Value*> frame_values_;

@@ -37,6 +37,20 @@ unsigned find_run(const Shape& shape, uint64_t bytes, unsigned chunk) {
   return 0;
 }
 
+/// Elements from the lowest lane's to the highest lane's, where lanes read the same few of them, as
+/// with an index divided by a constant; 0: more than two registers hold, or no whole elements.
+unsigned find_window(const Shape& shape, uint64_t bytes, unsigned chunk) {
+  if (shape.kind() != Shape::Kind::pattern) return 0;
+  int64_t low = 0, high = 0;
+  for (unsigned lane = 0; lane < chunk; ++lane) {
+    if (shape.offset(lane) % int64_t(bytes) != 0) return 0;
+    low = std::min(low, shape.offset(lane));
+    high = std::max(high, shape.offset(lane));
+  }
+  const int64_t count = (high - low) / int64_t(bytes) + 1;
+  return count <= int64_t{2} * chunk ? unsigned(count) : 0;
+}
+
 bool is_constant_ones(const llvm::Value* mask) {
   const auto* constant = llvm::dyn_cast<llvm::Constant>(mask);
   return constant && constant->isAllOnesValue();
@@ -225,12 +239,62 @@ Values Vectorizer::load_components(llvm::LoadInst& load, unsigned chunk) {
                                         : builder_.CreateShuffleVector(lanes, picked)));
       }
       values.push_back(concatenate(parts));
+    } else if (const unsigned window = scale == 1 ? find_window(shape, bytes, width_) : 0;
+               window != 0) {
+      values.push_back(load_window(load, chunk, at, window, lanes));
     } else {
       if (chunk == 0 && component == 0) remark(load, "reads of lanes are gathered");
       values.push_back(gather(element, element_pointers(pointer, chunk, at), align, lanes));
     }
   }
   return values;
+}
+
+/// Lanes that read the same few elements: these once, and a permutation; what lies between them
+/// isn't touched. Where lanes are missing, a gather.
+llvm::Value* Vectorizer::load_window(llvm::LoadInst& load, unsigned chunk, uint64_t at,
+                                     unsigned window, llvm::Value* lanes) {
+  const auto* pointer = strip_guard(load.getPointerOperand()).pointer;
+  const Shape shape = shapes_.of(pointer);
+  llvm::Type* element = load.getType()->getScalarType();
+  const uint64_t bytes = layout_.getTypeStoreSize(element);
+  const auto align = std::min(load.getAlign(), llvm::commonAlignment(load.getAlign(), bytes));
+  int64_t low = 0;
+  for (unsigned lane = 0; lane < width_; ++lane) low = std::min(low, shape.offset(lane));
+  llvm::Value* ways[2];
+  llvm::BasicBlock* from[2] = {nullptr, nullptr};
+  with_lanes(
+      lanes,
+      [&] {
+        const auto count = unsigned(llvm::PowerOf2Ceil(window));
+        llvm::SmallVector<int, 16> order;
+        llvm::SmallVector<bool, 32> used(count);
+        for (unsigned lane = 0; lane < width_; ++lane) {
+          order.push_back(int((shape.offset(lane) - low) / int64_t(bytes)));
+          used[unsigned(order.back())] = true;
+        }
+        llvm::SmallVector<llvm::Constant*, 32> wanted;
+        for (const bool one : used) wanted.push_back(builder_.getInt1(one));
+        llvm::Value* start =
+            builder_.CreateGEP(builder_.getInt8Ty(), element_pointer(pointer, chunk, at),
+                               builder_.getInt64(uint64_t(low)));
+        auto* type = llvm::FixedVectorType::get(element, count);
+        const bool whole = window == count && llvm::all_of(used, [](bool one) { return one; });
+        llvm::Value* read =
+            whole ? static_cast<llvm::Value*>(builder_.CreateAlignedLoad(type, start, align))
+                  : builder_.CreateMaskedLoad(type, start, align, llvm::ConstantVector::get(wanted),
+                                              llvm::Constant::getNullValue(type));
+        ways[0] = builder_.CreateShuffleVector(read, order);
+        from[0] = builder_.GetInsertBlock();
+      },
+      [&] {
+        ways[1] = gather(element, element_pointers(pointer, chunk, at), align, lanes);
+        from[1] = builder_.GetInsertBlock();
+      });
+  if (!from[1]) return ways[0];
+  llvm::PHINode* either = builder_.CreatePHI(ways[0]->getType(), 2);
+  for (unsigned way = 0; way < 2; ++way) either->addIncoming(ways[way], from[way]);
+  return either;
 }
 
 /// Processors gather words alone; of 8 and 16 bits LLVM would make a branch for each lane. So words
