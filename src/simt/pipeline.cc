@@ -28,6 +28,7 @@
 #include "simt/analysis/questions.h"
 #include "simt/analysis/shape_analysis.h"
 #include "simt/simt.h"
+#include "simt/transform/flatten_branches.h"
 #include "simt/transform/form_matrices.h"
 #include "simt/transform/guard_accesses.h"
 #include "simt/transform/join_neighbours.h"
@@ -371,6 +372,7 @@ Result<Report> vectorize(llvm::Function& entry, const Options& options) {
   fold_branches(entry);
   shape_control_flow(entry, passes);
   fold_branches(entry);
+  flatten_branches(entry, make_geometry(options, 1));
   const Geometry geometry = make_geometry(options, choose_together(entry, options));
   const bool has_full_branches = separate_full_branches(entry, geometry);
   if (has_full_branches) passes.run(entry, llvm::LoopSimplifyPass(), llvm::LCSSAPass());

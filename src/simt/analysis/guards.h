@@ -19,6 +19,9 @@ inline constexpr const char* kArgumentBytes = "simt.argument_bytes";
 inline constexpr const char* kAllLanes = "simt.all_lanes";
 llvm::CallInst* ask_all_lanes(llvm::IRBuilder<>& builder, llvm::Value* condition);
 
+/// Metadata of accesses that no order between steps concerns: atomic ones.
+inline constexpr const char* kRelaxed = "simt.relaxed";
+
 /// The pointer behind simt.guarded, and when it may be used (null: always).
 struct GuardedPointer {
   const llvm::Value* pointer;

@@ -26,6 +26,7 @@
 
 #include "ir/thread_ir.h"
 #include "simt/analysis/control_flow.h"
+#include "simt/analysis/guards.h"
 #include "simt/analysis/uniformity.h"
 
 namespace anymetal::simt {
@@ -61,6 +62,7 @@ bool is_threadgroup(const llvm::Value* pointer) {
 
 /// The pointer of a load or store that isn't atomic, and whether it stores; null for all else.
 std::pair<const llvm::Value*, bool> pointer_of(const llvm::Instruction& instruction) {
+  if (instruction.hasMetadata(kRelaxed)) return {nullptr, false};
   if (const auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction))
     return {load->isAtomic() ? nullptr : load->getPointerOperand(), false};
   if (const auto* store = llvm::dyn_cast<llvm::StoreInst>(&instruction))

@@ -118,6 +118,9 @@ class Vectorizer {
   // Memory: vectorizer_memory.cc.
   void emit_load(llvm::LoadInst& load);
   void emit_store(llvm::StoreInst& store);
+  // Atomics: vectorizer_atomics.cc.
+  [[nodiscard]] bool is_relaxed(const llvm::Instruction& access) const;
+  void as_relaxed(llvm::Instruction& access, llvm::function_ref<void()> emit);
   void emit_atomic(llvm::Instruction& instruction);
   bool emit_reduced_atomic(llvm::AtomicRMWInst& atomic);
   llvm::Value* safe_pointer(llvm::Value* pointer, llvm::Value* any, bool writes);
@@ -134,6 +137,11 @@ class Vectorizer {
                       llvm::Value* lanes);
   void scatter(llvm::Value* values, llvm::Value* pointers, llvm::Align align, llvm::Value* lanes);
   void store_components(llvm::StoreInst& store, unsigned chunk);
+  struct NarrowPointers {
+    llvm::Value* base = nullptr;
+    llvm::Value* offsets = nullptr;
+  };
+  NarrowPointers narrow_pointers(const llvm::Value* pointer, unsigned chunk);
   llvm::Value* element_pointer(const llvm::Value* pointer, unsigned chunk, uint64_t bytes);
   llvm::Value* element_pointers(const llvm::Value* pointer, unsigned chunk, uint64_t bytes);
   /// Runs `body` for each active lane of a chunk, in ascending order; its results are collected.

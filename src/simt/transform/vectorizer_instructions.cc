@@ -33,10 +33,13 @@ void Vectorizer::emit(llvm::Instruction& instruction) {
     packed_.clear();
   if (emit_neighbour(instruction)) return;
   if (auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction)) {
-    return load->isAtomic() ? emit_atomic(*load) : emit_load(*load);
+    if (!load->isAtomic()) return emit_load(*load);
+    return is_relaxed(*load) ? as_relaxed(*load, [&] { emit_load(*load); }) : emit_atomic(*load);
   }
   if (auto* store = llvm::dyn_cast<llvm::StoreInst>(&instruction)) {
-    return store->isAtomic() ? emit_atomic(*store) : emit_store(*store);
+    if (!store->isAtomic()) return emit_store(*store);
+    return is_relaxed(*store) ? as_relaxed(*store, [&] { emit_store(*store); })
+                              : emit_atomic(*store);
   }
   if (llvm::isa<llvm::AtomicRMWInst, llvm::AtomicCmpXchgInst>(instruction))
     return emit_atomic(instruction);

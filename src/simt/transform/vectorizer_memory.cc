@@ -1,4 +1,4 @@
-// Loads, stores and atomics of all lanes: one scalar access where lanes share an address, one
+// Loads and stores of all lanes: one scalar access where lanes share an address, one
 // vector where they lie side by side, a wide vector and a permutation where they are a few elements
 // apart, and gathers and scatters only for the rest.
 #include <llvm/IR/Intrinsics.h>
@@ -134,8 +134,47 @@ llvm::Value* Vectorizer::element_pointer(const llvm::Value* pointer, unsigned ch
   return bytes == 0 ? base : builder_.CreateConstGEP1_64(builder_.getInt8Ty(), base, bytes);
 }
 
+/// Of addresses in threadgroup memory, which is small: one base, and bytes from there as words.
+/// Half of what addresses take, and what gathers like best. Null base: they are something else.
+Vectorizer::NarrowPointers Vectorizer::narrow_pointers(const llvm::Value* pointer, unsigned chunk) {
+  if (pointer->getType()->getPointerAddressSpace() != kThreadgroupSpace) return {};
+  llvm::MapVector<llvm::Value*, llvm::APInt> variables;
+  llvm::APInt constant(64, 0);
+  while (const auto* address = llvm::dyn_cast<llvm::GEPOperator>(pointer)) {
+    if (!llvm::isa<llvm::Instruction>(address)) break;
+    if (shapes_.of(address).is_flat()) break;
+    if (!address->collectOffset(layout_, 64, variables, constant)) return {};
+    pointer = address->getPointerOperand();
+  }
+  if (!shapes_.of(pointer).is_flat()) return {};
+  llvm::Type* word = lane_type(builder_.getInt32Ty());
+  const auto all_of = [&](const llvm::APInt& value) {
+    return llvm::ConstantInt::get(word, value.trunc(32));
+  };
+  llvm::Value* offset = all_of(constant);
+  for (const auto& [index, size] : variables) {
+    const llvm::Value* part = index;
+    // Of numbers modulo 2^32, extensions change nothing.
+    const auto* cast = llvm::dyn_cast<llvm::CastInst>(index);
+    const bool is_extended = cast && llvm::isa<llvm::ZExtInst, llvm::SExtInst>(cast) &&
+                             cast->getOperand(0)->getType()->isIntegerTy(32);
+    if (is_extended) part = cast->getOperand(0);
+    offset = builder_.CreateAdd(
+        offset,
+        builder_.CreateMul(builder_.CreateSExtOrTrunc(vector(part, chunk), word), all_of(size)));
+  }
+  return {scalar(pointer, chunk), offset};
+}
+
 llvm::Value* Vectorizer::element_pointers(const llvm::Value* pointer, unsigned chunk,
                                           uint64_t bytes) {
+  const NarrowPointers narrow = narrow_pointers(pointer, chunk);
+  if (narrow.base) {
+    llvm::Value* offsets = builder_.CreateAdd(
+        narrow.offsets, llvm::ConstantInt::get(narrow.offsets->getType(), bytes));
+    return builder_.CreateGEP(builder_.getInt8Ty(), narrow.base,
+                              builder_.CreateSExt(offsets, lane_type(builder_.getInt64Ty())));
+  }
   llvm::Value* base = vector(pointer, chunk);
   return bytes == 0 ? base
                     : builder_.CreateGEP(builder_.getInt8Ty(), base, builder_.getInt64(bytes));
@@ -525,6 +564,12 @@ llvm::Value* Vectorizer::for_each_lane(llvm::Value* mask, llvm::Type* result, bo
 /// sum's, which has twice the bits.
 llvm::Value* Vectorizer::lane_pointer(const llvm::Value* pointer, unsigned chunk,
                                       llvm::Value* lane) {
+  const Shape shape = shapes_.of(pointer);
+  if (const auto* number = llvm::dyn_cast<llvm::ConstantInt>(lane); number && shape.has_base()) {
+    const int64_t offset = shape.offset(unsigned(number->getZExtValue()));
+    return builder_.CreateGEP(builder_.getInt8Ty(), scalar(pointer, chunk),
+                              builder_.getInt64(uint64_t(offset)));
+  }
   const auto* address = llvm::dyn_cast<llvm::GetElementPtrInst>(pointer);
   if (address && shapes_.of(address).is_varying() && shapes_.scale(address) == 1 &&
       shapes_.of(address->getPointerOperand()).is_flat()) {
@@ -550,223 +595,6 @@ llvm::Value* Vectorizer::lane_pointer(const llvm::Value* pointer, unsigned chunk
                               scalar(address->getPointerOperand(), chunk), indices);
   }
   return builder_.CreateExtractElement(vector(pointer, chunk), lane);
-}
-
-namespace {
-
-/// What an atomic operation makes of the old value and the operand.
-llvm::Value* apply(llvm::IRBuilder<>& builder, llvm::AtomicRMWInst::BinOp operation,
-                   llvm::Value* old, llvm::Value* operand) {
-  using Op = llvm::AtomicRMWInst;
-  switch (operation) {
-    case Op::Xchg:
-      return operand;
-    case Op::Add:
-      return builder.CreateAdd(old, operand);
-    case Op::Sub:
-      return builder.CreateSub(old, operand);
-    case Op::And:
-      return builder.CreateAnd(old, operand);
-    case Op::Or:
-      return builder.CreateOr(old, operand);
-    case Op::Xor:
-      return builder.CreateXor(old, operand);
-    case Op::Max:
-      return builder.CreateBinaryIntrinsic(llvm::Intrinsic::smax, old, operand);
-    case Op::Min:
-      return builder.CreateBinaryIntrinsic(llvm::Intrinsic::smin, old, operand);
-    case Op::UMax:
-      return builder.CreateBinaryIntrinsic(llvm::Intrinsic::umax, old, operand);
-    case Op::UMin:
-      return builder.CreateBinaryIntrinsic(llvm::Intrinsic::umin, old, operand);
-    case Op::FAdd:
-      return builder.CreateFAdd(old, operand);
-    case Op::FSub:
-      return builder.CreateFSub(old, operand);
-    case Op::FMax:
-      return builder.CreateMaxNum(old, operand);
-    case Op::FMin:
-      return builder.CreateMinNum(old, operand);
-    default:
-      return nullptr;
-  }
-}
-
-/// Of operations whose order doesn't matter; nullptr for others.
-llvm::Constant* identity(llvm::AtomicRMWInst::BinOp operation, llvm::Type* type) {
-  using Op = llvm::AtomicRMWInst;
-  const unsigned bits = type->getScalarSizeInBits();
-  switch (operation) {
-    case Op::Add:
-    case Op::Sub:
-    case Op::Or:
-    case Op::Xor:
-    case Op::UMax:
-      return llvm::Constant::getNullValue(type);
-    case Op::And:
-    case Op::UMin:
-      return llvm::Constant::getAllOnesValue(type);
-    case Op::Max:
-      return llvm::ConstantInt::get(type, llvm::APInt::getSignedMinValue(bits));
-    case Op::Min:
-      return llvm::ConstantInt::get(type, llvm::APInt::getSignedMaxValue(bits));
-    case Op::FAdd:
-      return llvm::ConstantFP::getNegativeZero(type);
-    default:
-      return nullptr;
-  }
-}
-
-/// Of an atomic operation in threadgroup memory, which one core's loads and stores can do: no other
-/// step comes between these two (order_steps.cc).
-void keep_together(llvm::LoadInst* load, llvm::StoreInst* store) {
-  load->setAtomic(llvm::AtomicOrdering::Unordered);
-  store->setAtomic(llvm::AtomicOrdering::Unordered);
-}
-
-/// How operands of several lanes become one.
-llvm::AtomicRMWInst::BinOp joining(llvm::AtomicRMWInst::BinOp operation) {
-  return operation == llvm::AtomicRMWInst::Sub ? llvm::AtomicRMWInst::Add : operation;
-}
-
-}  // namespace
-
-/// All lanes of a chunk to one place, and nobody asks for the old values: one operation.
-bool Vectorizer::emit_reduced_atomic(llvm::AtomicRMWInst& atomic) {
-  const auto [pointer, inside] = strip_guard(atomic.getPointerOperand());
-  if (!atomic.use_empty() || !shapes_.of(pointer).is_flat()) return false;
-  llvm::Type* type = atomic.getType();
-  llvm::Constant* nothing = identity(atomic.getOperation(), type);
-  if (!nothing || type->isPointerTy()) return false;
-  const auto join = joining(atomic.getOperation());
-  const auto reduce = [&](llvm::Value* lanes) {
-    for (unsigned half = width_ / 2; half >= 1; half /= 2) {
-      llvm::SmallVector<int, 16> low, high;
-      for (unsigned lane = 0; lane < half; ++lane) {
-        low.push_back(int(lane));
-        high.push_back(int(lane + half));
-      }
-      lanes = apply(builder_, join, builder_.CreateShuffleVector(lanes, low),
-                    builder_.CreateShuffleVector(lanes, high));
-    }
-    return builder_.CreateExtractElement(lanes, uint64_t{0});
-  };
-  const auto write = [&](llvm::Value* to, llvm::Value* operand, llvm::Value* any) {
-    to = safe_pointer(to, any, true);
-    if (atomic.getPointerAddressSpace() == kThreadgroupSpace) {
-      llvm::LoadInst* old = builder_.CreateAlignedLoad(type, to, atomic.getAlign());
-      keep_together(
-          old, builder_.CreateAlignedStore(apply(builder_, atomic.getOperation(), old, operand), to,
-                                           atomic.getAlign()));
-    } else {
-      builder_.CreateAtomicRMW(atomic.getOperation(), to, operand, atomic.getAlign(),
-                               atomic.getOrdering());
-    }
-  };
-  llvm::Value* all = nullptr;
-  const bool one_place = shapes_.of(pointer).is_uniform();
-  for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
-    llvm::Value* operand = vector(atomic.getValOperand(), chunk);
-    if (has_mask()) operand = builder_.CreateSelect(mask(chunk), operand, splat(nothing));
-    if (one_place)
-      all = all ? apply(builder_, join, all, operand) : operand;
-    else
-      write(scalar(pointer, chunk), reduce(operand), access_any(inside, chunk));
-  }
-  // An atomic that no lane asks for would still be one that others wait for.
-  if (one_place) {
-    llvm::Value* any = any_lane(mask_);
-    if (inside) any = builder_.CreateAnd(any, scalar(inside, 0));
-    write(scalar(pointer, 0), reduce(all), any);
-  }
-  return true;
-}
-
-void Vectorizer::emit_atomic(llvm::Instruction& instruction) {
-  auto* operation = llvm::dyn_cast<llvm::AtomicRMWInst>(&instruction);
-  if (operation && emit_reduced_atomic(*operation)) return;
-  const unsigned pointer_operand = llvm::isa<llvm::StoreInst>(instruction) ? 1 : 0;
-  const auto [pointer, inside] = strip_guard(instruction.getOperand(pointer_operand));
-  const Shape shape = shapes_.of(&instruction);
-  const bool in_threadgroup = pointer->getType()->getPointerAddressSpace() == kThreadgroupSpace;
-  Values values;
-  if (auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction); load && shape.has_base()) {
-    for (unsigned chunk = 0; chunk < scalar_count(shape); ++chunk) {
-      llvm::Value* from = scalar(pointer, chunk);
-      from = safe_pointer(from, shape.is_uniform() ? access_any(inside) : access_any(inside, chunk),
-                          false);
-      auto* made = builder_.CreateAlignedLoad(load->getType(), from, load->getAlign());
-      if (in_threadgroup)
-        made->setAtomic(llvm::AtomicOrdering::Unordered);
-      else
-        made->setAtomic(load->getOrdering(), load->getSyncScopeID());
-      values.push_back(made);
-    }
-    return define(instruction, std::move(values));
-  }
-  if (!in_threadgroup || operation || llvm::isa<llvm::AtomicCmpXchgInst>(instruction))
-    remark(instruction, "atomics run lane by lane");
-  for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
-    llvm::SmallVector<llvm::Value*, 4> operands;
-    for (const llvm::Use& operand : instruction.operands())
-      operands.push_back(vector(strip_guard(operand).pointer, chunk));
-    const auto lane_of = [&](unsigned operand, llvm::Value* lane) -> llvm::Value* {
-      const llvm::Value* value = instruction.getOperand(operand);
-      if (operand == pointer_operand) return lane_pointer(pointer, chunk, lane);
-      if (shapes_.of(value).is_flat()) return scalar(value, chunk);
-      return builder_.CreateExtractElement(operands[operand], lane);
-    };
-    llvm::Type* type = instruction.getType();
-    if (auto* exchange = llvm::dyn_cast<llvm::AtomicCmpXchgInst>(&instruction))
-      type = exchange->getCompareOperand()->getType();
-    llvm::Type* collected =
-        type->isVoidTy() || instruction.use_empty() ? nullptr : llvm::FixedVectorType::get(type, 1);
-    llvm::Value* results = for_each_lane(
-        access_mask(inside, chunk), collected, /*unrolls=*/true,
-        [&](llvm::Value* lane) -> llvm::Value* {
-          llvm::Value* at = lane_of(pointer_operand, lane);
-          if (auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction)) {
-            auto* made = builder_.CreateAlignedLoad(load->getType(), at, load->getAlign());
-            made->setAtomic(load->getOrdering(), load->getSyncScopeID());
-            return made;
-          }
-          if (auto* store = llvm::dyn_cast<llvm::StoreInst>(&instruction)) {
-            auto* made = builder_.CreateAlignedStore(lane_of(0, lane), at, store->getAlign());
-            made->setAtomic(store->getOrdering(), store->getSyncScopeID());
-            return nullptr;
-          }
-          if (operation) {
-            llvm::Value* operand = lane_of(1, lane);
-            if (in_threadgroup) {
-              // One core runs the whole threadgroup.
-              llvm::LoadInst* old =
-                  builder_.CreateAlignedLoad(operand->getType(), at, operation->getAlign());
-              if (llvm::Value* made = apply(builder_, operation->getOperation(), old, operand)) {
-                keep_together(old, builder_.CreateAlignedStore(made, at, operation->getAlign()));
-                return old;
-              }
-            }
-            return builder_.CreateAtomicRMW(operation->getOperation(), at, operand,
-                                            operation->getAlign(), operation->getOrdering());
-          }
-          auto& exchange = llvm::cast<llvm::AtomicCmpXchgInst>(instruction);
-          llvm::Value* made = builder_.CreateAtomicCmpXchg(
-              at, lane_of(1, lane), lane_of(2, lane), exchange.getAlign(),
-              exchange.getSuccessOrdering(), exchange.getFailureOrdering());
-          return builder_.CreateExtractValue(made, 0);
-        });
-    if (!collected) continue;
-    // Others' results stay in memory from the time before.
-    if (inside) {
-      results = builder_.CreateSelect(vector(inside, chunk), results,
-                                      llvm::Constant::getNullValue(results->getType()));
-    }
-    values.push_back(results);
-    // Exchanges never fail for nothing here, so what was found says whether it was done.
-    if (llvm::isa<llvm::AtomicCmpXchgInst>(instruction))
-      values.push_back(builder_.CreateICmpEQ(results, operands[1]));
-  }
-  if (!values.empty()) define(instruction, std::move(values));
 }
 
 }  // namespace anymetal::simt
