@@ -118,6 +118,8 @@ def run(options, build):
     try:
         probe = turns.NoProbe() if options.no_probe else turns.start_probe(options.priority)
         players, report["missing"] = start(options, folder)
+        if "anymetal" in report["missing"]:
+            sys.exit(f"anymetal.kernels can't be imported: {report['missing']['anymetal']}")
         report["contenders"] = {each.name: each.version for each in players}
         names = [name for name in COLUMNS if name in report["contenders"]]
         print("\n".join(page.heading(report)), flush=True)

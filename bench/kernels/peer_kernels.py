@@ -7,6 +7,11 @@ import rows
 
 
 def version_of(variant):
+    if variant in ("anymetal", "mlx"):
+        import mlx.core as mx
+
+        # MLX's CPU build gives freed buffers of more than 32 MB in all back to the system, and fresh pages cost more than most kernels; its Metal build keeps them.
+        mx.set_cache_limit(1 << 30)
     if variant == "anymetal":
         import anymetal
         import mlx.core as mx

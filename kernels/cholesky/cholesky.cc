@@ -17,7 +17,7 @@ uint32_t word(int value) {
 
 /// U and state of a diagonal block.
 std::pair<mx::array, mx::array> factor_block(const Operand& a, const mx::array& state, int n,
-                                             int before, int batch,
+                                             int before, int batch, bool lower,
                                              const mx::StreamOrDevice& stream) {
   auto made = call_kernel("cholesky_block",
                           {.inputs = {a.array, state,
@@ -26,22 +26,28 @@ std::pair<mx::array, mx::array> factor_block(const Operand& a, const mx::array& 
                            .shapes = {{batch, n, n}, {batch}},
                            .dtypes = {mx::float32, mx::int32},
                            .grid = {kTriangle, 1, batch},
-                           .threadgroup = {kTriangle, 1, 1}},
+                           .threadgroup = {kTriangle, 1, 1},
+                           .arguments = {{"LOWER", lower}}},
                           stream);
   return {made[0], made[1]};
+}
+
+/// The state before any block.
+mx::array nothing_found(int batch) {
+  const std::vector<int> zeros(batch, 0);
+  return mx::array(zeros.data(), {batch}, mx::int32);
 }
 
 /// The upper factors [batch, n, n] and the states [batch].
 std::pair<mx::array, mx::array> factor(const mx::array& a, int n, int batch,
                                        const mx::StreamOrDevice& stream) {
-  auto state = mx::zeros({batch}, mx::int32, stream);
+  mx::array state = nothing_found(batch);
   std::vector<mx::array> bands;
   Operand rest = whole(a);
   for (int row = 0; row < n; row += kTriangle) {
     const int rows = std::min(kTriangle, n - row), after = n - row - rows;
-    auto [block, next] = factor_block(rest, state, rows, row, batch, stream);
+    auto [block, next] = factor_block(rest, state, rows, row, batch, false, stream);
     state = next;
-    if (n <= kTriangle) return {block, state};
     Operand beside = rest, corner = rest;
     beside.offset += after > 0 ? rows : 0;
     corner.offset += rows * rest.row_length + rows;
@@ -63,6 +69,10 @@ std::pair<mx::array, mx::array> factor(const mx::array& a, int n, int batch,
 std::vector<mx::array> forward(const mx::array& a, bool upper, const mx::StreamOrDevice& stream) {
   const int n = a.shape(-1);
   const auto batch = static_cast<int>(a.size() / (int64_t{n} * n));
+  if (n <= kTriangle) {
+    auto [block, found] = factor_block(whole(a), nothing_found(batch), n, 0, batch, !upper, stream);
+    return {mx::reshape(block, a.shape(), stream), found};
+  }
   auto [made, state] = factor(upper ? a : transposed(a, stream), n, batch, stream);
   if (!upper) made = transposed(made, stream);
   return {mx::reshape(made, a.shape(), stream), state};

@@ -4,8 +4,11 @@
 // shape: n, row length of A, where the block begins, how far the matrices of a batch are apart, how many rows came before. Blocks of a batch lie along the
 // grid's z. state: one number for each matrix, 0 or the first leading minor that isn't positive, passed on. From there on, U is NaN.
 //
+// LOWER: A's lower triangle is read, and the lower factor is written.
+//
 // inputs: A, state, shape
 // outputs: U, state_out
+// instances: LOWER=0 | LOWER=1
 // types: A=float32, U=float32, state=int32, state_out=int32
 #include <metal_stdlib>
 using namespace metal;
@@ -19,7 +22,7 @@ auto a = A + shape[2] + ulong(matrix) * shape[3];
 device float* u = U + ulong(matrix) * n * n;
 const uint column = thread_position_in_threadgroup.x;
 for (uint j = 0; j < n; ++j) {
-  float sum = column < n && column >= j ? a[j * row_of_a + column] : 0.0f;
+  float sum = column < n && column >= j ? a[LOWER ? column * row_of_a + j : j * row_of_a + column] : 0.0f;
   for (uint p = 0; p < j; ++p) sum = fma(-rows[p][j], rows[p][column], sum);
   if (column == j) pivots[j] = sum;
   threadgroup_barrier(mem_flags::mem_threadgroup);
@@ -28,8 +31,9 @@ for (uint j = 0; j < n; ++j) {
   rows[j][column] = column > j ? sum / root : column == j ? root : 0.0f;
   threadgroup_barrier(mem_flags::mem_threadgroup);
 }
+// (The last barrier has made all rows known.)
 if (column < n)
-  for (uint j = 0; j < n; ++j) u[j * n + column] = rows[j][column];
+  for (uint j = 0; j < n; ++j) u[j * n + column] = LOWER ? rows[column][j] : rows[j][column];
 if (column == 0) {
   int found = state[matrix];
   for (uint j = 0; j < n; ++j)

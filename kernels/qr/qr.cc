@@ -90,6 +90,7 @@ Factored factor(const mx::array& a, int m, int n, int batch, const mx::StreamOrD
     const int columns = std::min(width, k - first), after = n - first - columns;
     panels.push_back(factor_panel(rest, first, m - first, columns, batch, stream));
     const auto& panel = panels.back();
+    if (after == 0 && first == 0) return {std::move(panels), panel.r};
     if (after == 0) {
       bands.push_back(band_of(panel, panel.r, n, batch, stream));
       break;
