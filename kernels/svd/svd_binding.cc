@@ -41,11 +41,42 @@ Raises:
 Computations, 8.5.
 )";
 
+constexpr const char* kSubspaceText =
+    R"(The leading singular values with their vectors, by subspace iteration: B = A V, Z = A^T B, and Z made orthonormal by qr.
+
+Args:
+    a (mx.array): [m, n], float32.
+    rank (int): how many, 1 to min(m, n).
+    oversample (int): more columns than are asked for, which speed up the convergence; rank + oversample at most 1,024.
+    iterations (int): at most.
+    tolerance (float): of the residuals |A^T A v - v s^2|, relative to the largest s^2.
+    bands (int): parts of A's columns in the Z step, each on a stream of its own, so that they overlap and each stays in the cache.
+    seed (int): of the first subspace.
+    stream (mx.Stream or mx.Device, optional): where all but the bands runs.
+
+Returns:
+    tuple: U [m, rank], S [rank], Vt [rank, n]. Not lazy: the test for convergence looks at numbers. Not differentiable.
+
+Raises:
+    ValueError: other types, ranks and options. RuntimeError: no convergence within the iterations.
+
+Source: the guides' SVD power iteration; Halko, Martinsson, Tropp 2011 (arXiv:0909.4061), algorithm 4.4; Golub, Van Loan, 8.2.4.
+)";
+
 }  // namespace
 
 void bind_svd(nb::module_& module) {
   module.def("svd", &svd, "a"_a, nb::kw_only(), "stream"_a = nb::none(), kSvdText);
   module.def("eigh", &eigh, "a"_a, nb::kw_only(), "stream"_a = nb::none(), kEighText);
+  module.def(
+      "subspace_svd",
+      [](const mlx::core::array& a, int rank, int oversample, int iterations, float tolerance,
+         int bands, uint64_t seed, mlx::core::StreamOrDevice stream) {
+        nb::gil_scoped_release release;  // it waits for results
+        return subspace_svd(a, rank, {oversample, iterations, tolerance, bands, seed}, stream);
+      },
+      "a"_a, "rank"_a, nb::kw_only(), "oversample"_a = 8, "iterations"_a = 100,
+      "tolerance"_a = 1e-5F, "bands"_a = 1, "seed"_a = 0, "stream"_a = nb::none(), kSubspaceText);
 }
 
 }  // namespace anymetal::kernels
