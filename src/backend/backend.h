@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,9 +34,19 @@ struct Extent {
   bool operator==(const Extent&) const = default;
 };
 
+/// Keeps what a kernel's code is found to need after it was compiled (variants for the grid's end),
+/// for later processes. What comes back may be anything. Called from several threads.
+class CodeStore {
+ public:
+  virtual ~CodeStore() = default;
+  [[nodiscard]] virtual std::optional<std::string> load(std::string_view name) = 0;
+  virtual void store(std::string_view name, std::string_view bytes) = 0;
+};
+
 struct CompileOptions {
   Bounds bounds = Bounds::error;
-  Extent threadgroup;  ///< the size that the code may be specialised for
+  Extent threadgroup;                          ///< the size that the code may be specialised for
+  std::shared_ptr<CodeStore> later = nullptr;  ///< of this kernel, size and bounds; may be null
 };
 
 /// One argument per Parameter of kind buffer or threadgroup, in the order of the interface's

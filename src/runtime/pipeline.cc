@@ -54,6 +54,29 @@ std::optional<std::pair<KernelInterface, std::string_view>> split_stored(std::st
   return std::pair{std::move(interface).value(), bytes.substr(size)};
 }
 
+/// What a kernel's code needs later, beside its entry in the disk cache.
+class LaterCode final : public backend::CodeStore {
+ public:
+  LaterCode(std::shared_ptr<DeviceState> state, std::string key, std::string kernel)
+      : state_(std::move(state)), key_(std::move(key)), kernel_(std::move(kernel)) {}
+
+  std::optional<std::string> load(std::string_view name) override {
+    return state_->disk.load("kernel", key_of(name));
+  }
+  void store(std::string_view name, std::string_view bytes) override {
+    state_->disk.store("kernel", key_of(name), kernel_, bytes);
+  }
+
+ private:
+  [[nodiscard]] std::string key_of(std::string_view name) const {
+    return ContentKey().add("later").add(key_).add(name).hex();
+  }
+
+  const std::shared_ptr<DeviceState> state_;
+  const std::string key_;
+  const std::string kernel_;
+};
+
 class CompiledFunction final : public Pipeline {
  public:
   CompiledFunction(std::shared_ptr<DeviceState> state, Device& device,
@@ -258,8 +281,9 @@ class CompiledFunction final : public Pipeline {
   }
 
   Result<std::shared_ptr<CompiledKernel>> compile(Extent threadgroup) {
-    backend::CompileOptions options{state_->settings.bounds, threadgroup};
+    backend::CompileOptions options{.bounds = state_->settings.bounds, .threadgroup = threadgroup};
     std::string key = library_->may_be_stored() ? code_key(threadgroup) : "";
+    if (!key.empty()) options.later = std::make_shared<LaterCode>(state_, key, function_->name());
     if (!key.empty())
       if (std::shared_ptr<CompiledKernel> stored = load_stored(key, options)) return stored;
 

@@ -53,7 +53,7 @@ class CpuBackend final : public Backend {
     image.code = std::move(*code);
     image.remarks = image.code.remarks;
     std::string object = serialize(image);
-    return make_cpu_kernel(std::move(image), std::move(object), interface);
+    return make_cpu_kernel(std::move(image), std::move(object), interface, options.later);
   }
 
   Result<std::string> assembly(ThreadIr ir, const CompileOptions& options) override {
@@ -80,7 +80,7 @@ class CpuBackend final : public Backend {
       return make_fallback_kernel(std::move(reference), std::string(object),
                                   std::move(image.remarks));
     }
-    return make_cpu_kernel(std::move(image), std::string(object), interface);
+    return make_cpu_kernel(std::move(image), std::string(object), interface, options.later);
   }
 
  private:

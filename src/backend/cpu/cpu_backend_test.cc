@@ -3,7 +3,9 @@
 #include <llvm/IR/Instructions.h>
 
 #include <chrono>
+#include <map>
 #include <numeric>
+#include <optional>
 #include <thread>
 
 #include "backend/reference/test_kernel.h"
@@ -191,6 +193,53 @@ TEST(CpuBackend, LoadsWhatItCompiled) {
                   .ok());
   EXPECT_EQ(out[10], 10 + 3 * 11);
   EXPECT_EQ(out[69], 69 + 3 * 64);
+}
+
+struct Kept final : CodeStore {
+  std::optional<std::string> load(std::string_view name) override {
+    const auto found = entries.find(std::string(name));
+    return found == entries.end() ? std::nullopt : std::optional(found->second);
+  }
+  void store(std::string_view name, std::string_view bytes) override {
+    ++stores;
+    entries[std::string(name)] = bytes;
+  }
+  std::map<std::string, std::string> entries;
+  int stores = 0;
+};
+
+TEST(CpuBackend, KeepsVariantsForTheGridsEnd) {
+  const auto first = compile(cpu_backend(), kNeighbours, kNeighbourBuffers, {64});
+  ASSERT_TRUE(first);
+  const auto kept = std::make_shared<Kept>();
+  const CompileOptions options{.bounds = Bounds::off, .threadgroup = {64}, .later = kept};
+  // As in another process: 64 and 6, then 64 and 7, which the same variant runs.
+  const auto run = [&](uint32_t count) {
+    auto loaded = cpu_backend().load(first->object(), first->interface(), options);
+    ASSERT_TRUE(loaded.ok()) << loaded.error().text();
+    std::vector<int32_t> x(count), out(count);
+    std::iota(x.begin(), x.end(), 0);
+    const std::vector<Argument> arguments{argument(x), argument(out), {nullptr, 64 * sizeof(int)}};
+    ASSERT_TRUE(reference::run(**loaded, {count}, {64}, arguments).ok());
+    EXPECT_EQ(out[10], 10 + 3 * 11);
+    EXPECT_EQ(out[count - 1], int(count - 1 + 3 * ((count - 1) / 64 * 64)));
+  };
+  run(64);
+  EXPECT_EQ(kept->stores, 0) << "nothing is cut";
+  run(70);
+  EXPECT_EQ(kept->stores, 1);
+  run(71);
+  EXPECT_EQ(kept->stores, 1) << "it was there";
+  std::string& entry = kept->entries.begin()->second;
+  const std::string whole = entry;
+  for (const auto& damaged : {std::string(), whole.substr(0, whole.size() / 2), whole + "x",
+                              std::string(first->object())}) {
+    entry = damaged;
+    kept->stores = 0;
+    run(70);
+    EXPECT_EQ(kept->stores, 1) << "made again";
+    EXPECT_EQ(entry.size(), whole.size());
+  }
 }
 
 TEST(CpuBackend, RefusesDamagedObjects) {

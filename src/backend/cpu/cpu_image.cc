@@ -9,7 +9,8 @@
 namespace anymetal::backend::cpu {
 namespace {
 
-constexpr uint32_t kMagic = 0x43464d41;  // "AMFC"
+constexpr uint32_t kMagic = 0x43464d41;         // "AMFC"
+constexpr uint32_t kVariantMagic = 0x56464d41;  // "AMFV"
 constexpr uint32_t kVersion = 3;
 
 void write_extent(ImageWriter& out, const Extent& extent) {
@@ -38,6 +39,42 @@ void read_remarks(ImageReader& in, std::vector<Remark>& remarks) {
   }
 }
 
+void write_code(ImageWriter& out, const VariantImage& code) {
+  out.number(code.threadgroup_bytes);
+  out.number(code.scratch_bytes);
+  out.number(code.stack_bytes);
+  out.number<uint64_t>(code.messages.size());
+  for (const MessageSite& site : code.messages) {
+    out.text(site.format);
+    out.text(site.subsystem);
+    out.text(site.category);
+  }
+  out.number<uint64_t>(code.accumulators.size());
+  for (const Accumulator& each : code.accumulators) {
+    out.number(each.argument);
+    out.number<uint8_t>(uint8_t(each.what));
+  }
+  out.text(code.object);
+}
+
+void read_code(ImageReader& in, VariantImage& code) {
+  code.threadgroup_bytes = in.number<uint64_t>();
+  code.scratch_bytes = in.number<uint64_t>();
+  code.stack_bytes = in.number<uint32_t>();
+  code.messages.resize(in.length());
+  for (MessageSite& site : code.messages) {
+    site.format = in.text();
+    site.subsystem = in.text();
+    site.category = in.text();
+  }
+  code.accumulators.resize(in.length());
+  for (Accumulator& each : code.accumulators) {
+    each.argument = in.number<uint32_t>();
+    each.what = Accumulation(in.number<uint8_t>());
+  }
+  code.object = in.text();
+}
+
 }  // namespace
 
 std::string serialize(const CpuImage& image) {
@@ -49,21 +86,7 @@ std::string serialize(const CpuImage& image) {
   out.text(image.entry);
   out.number<uint8_t>(uint8_t(image.math_mode));
   out.text(image.bitcode);
-  out.number(image.code.threadgroup_bytes);
-  out.number(image.code.scratch_bytes);
-  out.number(image.code.stack_bytes);
-  out.number<uint64_t>(image.code.messages.size());
-  for (const MessageSite& site : image.code.messages) {
-    out.text(site.format);
-    out.text(site.subsystem);
-    out.text(site.category);
-  }
-  out.number<uint64_t>(image.code.accumulators.size());
-  for (const Accumulator& each : image.code.accumulators) {
-    out.number(each.argument);
-    out.number<uint8_t>(uint8_t(each.what));
-  }
-  out.text(image.code.object);
+  write_code(out, image.code);
   return out.seal(kMagic, kVersion);
 }
 
@@ -80,22 +103,31 @@ Result<CpuImage> parse_cpu_image(std::string_view bytes) {
   image.entry = in.text();
   image.math_mode = MathMode(in.number<uint8_t>());
   image.bitcode = in.text();
-  image.code.threadgroup_bytes = in.number<uint64_t>();
-  image.code.scratch_bytes = in.number<uint64_t>();
-  image.code.stack_bytes = in.number<uint32_t>();
-  image.code.messages.resize(in.length());
-  for (MessageSite& site : image.code.messages) {
-    site.format = in.text();
-    site.subsystem = in.text();
-    site.category = in.text();
-  }
-  image.code.accumulators.resize(in.length());
-  for (Accumulator& each : image.code.accumulators) {
-    each.argument = in.number<uint32_t>();
-    each.what = Accumulation(in.number<uint8_t>());
-  }
-  image.code.object = in.text();
+  read_code(in, image.code);
   if (!in.ok() || !in.at_end()) return internal_error("a compiled kernel is truncated");
+  return image;
+}
+
+std::string serialize(const VariantImage& image) {
+  ImageWriter out;
+  write_extent(out, image.variant.dispatch);
+  write_extent(out, image.variant.threadgroup);
+  out.number<uint8_t>(image.variant.is_partial ? 1 : 0);
+  out.number<uint8_t>(uint8_t(image.variant.bounds));
+  write_code(out, image);
+  return out.seal(kVariantMagic, kVersion);
+}
+
+Result<VariantImage> parse_variant_image(std::string_view bytes, const Variant& variant) {
+  ANYMETAL_ASSIGN_OR_RETURN(ImageReader in, ImageReader::unseal(bytes, kVariantMagic, kVersion));
+  VariantImage image;
+  read_extent(in, image.variant.dispatch);
+  read_extent(in, image.variant.threadgroup);
+  image.variant.is_partial = in.number<uint8_t>() != 0;
+  image.variant.bounds = Bounds(in.number<uint8_t>());
+  read_code(in, image);
+  if (!in.ok() || !in.at_end()) return internal_error("a variant of a kernel is truncated");
+  if (!(image.variant == variant)) return internal_error("a variant of a kernel is another one");
   return image;
 }
 

@@ -1,6 +1,6 @@
 // What the disk cache keeps of a kernel for one size of threadgroups: code for full ones, and the
-// IR that other variants are made of when a grid needs them. Or, where the kernel has no vector
-// form, the reference executor's code and the reason.
+// IR that other variants are made of when a grid needs them, which then are kept beside it. Or,
+// where the kernel has no vector form, the reference executor's code and the reason.
 #pragma once
 
 #include <string>
@@ -26,6 +26,11 @@ struct CpuImage {
 [[nodiscard]] std::string serialize(const CpuImage& image);
 /// An error for anything that `serialize` of this version can't have made.
 [[nodiscard]] Result<CpuImage> parse_cpu_image(std::string_view bytes);
+
+/// The same for another variant's code alone. An error also if it is of another than `variant`.
+[[nodiscard]] std::string serialize(const VariantImage& image);
+[[nodiscard]] Result<VariantImage> parse_variant_image(std::string_view bytes,
+                                                       const Variant& variant);
 
 /// The IR as bytes; may be read into any number of contexts.
 [[nodiscard]] std::string write_bitcode(const llvm::Module& module);

@@ -24,13 +24,23 @@ Result<VariantCode> link(const VariantImage& image) {
   return code;
 }
 
+/// Of a variant among those of one kernel.
+std::string name_of(const Variant& variant) {
+  std::string name = variant.is_partial ? "partial" : "whole";
+  for (unsigned axis = 0; axis < 3; ++axis)
+    name += "," + std::to_string(along(variant.threadgroup, axis));
+  return name;
+}
+
 class CpuKernel final : public CompiledKernel {
  public:
-  CpuKernel(CpuImage image, std::string object, KernelInterface interface, VariantCode code)
+  CpuKernel(CpuImage image, std::string object, KernelInterface interface, VariantCode code,
+            std::shared_ptr<CodeStore> later)
       : image_(std::move(image)),
         object_(std::move(object)),
         interface_(std::move(interface)),
-        full_(std::move(code)) {
+        full_(std::move(code)),
+        later_(std::move(later)) {
     const auto parameters = entry_parameters(interface_);
     argument_count_ = parameters.size();
     is_threadgroup_memory_ = std::make_unique<bool[]>(argument_count_);
@@ -152,9 +162,17 @@ class CpuKernel final : public CompiledKernel {
   }
 
   Result<VariantCode> compile(const Variant& variant) {
+    if (later_) {
+      if (const auto stored = later_->load(name_of(variant))) {
+        auto image = parse_variant_image(*stored, variant);
+        auto code = image.ok() ? link(*image) : std::move(image).error();
+        if (code.ok()) return code;
+      }
+    }
     const DefaultFloatEnvironment environment;
     ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, read_ir(image_, interface_));
     ANYMETAL_ASSIGN_OR_RETURN(const VariantImage image, compile_variant(std::move(ir), variant));
+    if (later_) later_->store(name_of(variant), serialize(image));
     return link(image);
   }
 
@@ -175,6 +193,7 @@ class CpuKernel final : public CompiledKernel {
   const std::string object_;
   const KernelInterface interface_;
   const VariantCode full_;
+  const std::shared_ptr<CodeStore> later_;
   size_t argument_count_ = 0;
   std::unique_ptr<bool[]> is_threadgroup_memory_;
   Pace pace_;
@@ -207,11 +226,13 @@ class FallbackKernel final : public CompiledKernel {
 }  // namespace
 
 Result<std::unique_ptr<CompiledKernel>> make_cpu_kernel(CpuImage image, std::string object,
-                                                        KernelInterface interface) {
+                                                        KernelInterface interface,
+                                                        std::shared_ptr<CodeStore> later) {
   ANYMETAL_ASSIGN_OR_RETURN(VariantCode code, link(image.code));
   image.code.object = {};  // `object` holds it, too
-  return std::unique_ptr<CompiledKernel>(std::make_unique<CpuKernel>(
-      std::move(image), std::move(object), std::move(interface), std::move(code)));
+  return std::unique_ptr<CompiledKernel>(
+      std::make_unique<CpuKernel>(std::move(image), std::move(object), std::move(interface),
+                                  std::move(code), std::move(later)));
 }
 
 std::unique_ptr<CompiledKernel> make_fallback_kernel(std::unique_ptr<CompiledKernel> reference,

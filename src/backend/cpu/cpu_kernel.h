@@ -13,10 +13,10 @@
 
 namespace anymetal::backend::cpu {
 
-/// `image` with code, not the reference executor's.
-[[nodiscard]] Result<std::unique_ptr<CompiledKernel>> make_cpu_kernel(CpuImage image,
-                                                                      std::string object,
-                                                                      KernelInterface interface);
+/// `image` with code, not the reference executor's. `later` keeps the other variants; may be null.
+[[nodiscard]] Result<std::unique_ptr<CompiledKernel>> make_cpu_kernel(
+    CpuImage image, std::string object, KernelInterface interface,
+    std::shared_ptr<CodeStore> later);
 
 /// One that has no vector form. `image` has the remarks that say why.
 [[nodiscard]] std::unique_ptr<CompiledKernel> make_fallback_kernel(
