@@ -42,6 +42,7 @@ class Verdict:
     written: int = 0  #: elements that were compared
     unwritten: list[str] = field(default_factory=list)
     failure: str = ""
+    trials: list[tuple[int, int]] = field(default_factory=list)  #: numbers and lengths of those that ran
     is_close: bool = False  #: some floats differ by rounding: atomics add in any order
 
     @property
@@ -102,12 +103,12 @@ class Runner:
     def __init__(self, kernel: Ported, library: Library, function: Callable[..., Any], mx: Any, given: Given) -> None:
         self.kernel, self.library, self.function, self.mx, self.given = kernel, library, function, mx, given
 
-    def prove(self, wanted: int = 4) -> Verdict:
+    def prove(self, valid: list[int] | None = None, wanted: int = 4) -> Verdict:
+        """`valid`: the trials with which the original stays within its buffers, if that is known; else all are tried."""
         verdict = Verdict(self.kernel)
         refused = ""
-        small = 0
         for n, trial in enumerate(trials(self.kernel, self.given)):
-            if verdict.runs >= wanted and trial.length > 5:
+            if len([each for each in verdict.trials if each[1] > 5]) >= wanted and trial.length > 5 or valid is not None and n not in valid:
                 continue
             try:
                 done = self._run(trial, random.Random(n), verdict)
@@ -120,7 +121,8 @@ class Runner:
             if verdict.failure:
                 return verdict
             verdict.runs += done
-            small += trial.length == 5
+            if done:
+                verdict.trials.append((n, trial.length))
         if not verdict.runs:
             verdict.failure = ("the original ran with none of the sizes that were tried; say some: --grid 1024 --threadgroup 64 --argument "
                                f"x:float32[1024] --argument n=1024 (the first refusal: {refused})")
@@ -179,6 +181,9 @@ class Runner:
 
     def _run(self, trial: Trial, chance: random.Random, verdict: Verdict) -> int:
         kernel = self.kernel
+        if kernel.of_role("owned"):  # the port demands a thread for each element
+            most = max([len(each.bytes()) for each in self.given.arrays.values()], default=trial.length)
+            trial.grid, trial.threadgroup = (max(trial.grid[0], most), 1, 1), (trial.threadgroup[0], 1, 1)
         values, original = {}, []
         for each in kernel.arguments:
             if "[[buffer(" not in each.declaration:
@@ -204,6 +209,8 @@ class Runner:
             run(*[Buffer(each) if isinstance(each, bytearray) else each[0] if isinstance(each, tuple) else each for each in buffers],
                 grid=trial.grid, threadgroup=threadgroup, threadgroup_memory=lengths)
             results.append(buffers)
+        if self.function is None:
+            return 1
         ported = self._run_port(trial, values, constants, memory, threadgroup, verdict)
         if verdict.failure or ported is None:
             return 0
@@ -271,23 +278,13 @@ class Runner:
             elif kind == "bool":
                 call[name] = value == "true"
         try:
-            owned = kernel.of_role("owned")
-            grid = trial.grid
-            if owned and (grid[0] < max(values[each.name].size // each.per_unit for each in owned) or grid[1:] != (1, 1)):
-                # The port's grid has a thread for each element; the original's may be as large.
-                return self._again_with_owned(trial, verdict)
-            found = self.function(**call, grid=grid, threadgroup=threadgroup)
+            found = self.function(**call, grid=trial.grid, threadgroup=threadgroup)
             found = list(found) if isinstance(found, tuple) else [found]
             self.mx.eval(found)
         except (CompileError, UnsupportedError, KernelError, ValueError, TypeError, RuntimeError) as error:
             verdict.failure = f"the port fails where the original runs: {type(error).__name__}: {error}"
             return None
         return found
-
-    def _again_with_owned(self, trial: Trial, verdict: Verdict) -> None:
-        trial.grid = (trial.length, 1, 1)
-        trial.threadgroup = (min(64, trial.length), 1, 1)
-        verdict.runs += self._run(trial, random.Random(trial.length), verdict)
 
     def _compare(self, results: list[list[Any]], found: list[Any], verdict: Verdict) -> None:
         kernel = self.kernel

@@ -96,7 +96,7 @@ class Writer:
         inputs, outputs = input_names(kernel), output_names(kernel)
         in_header = [each for each in kernel.constants if each.in_header]
         header = self._header_name(kernel.header) if kernel.header else '""'
-        lines = [f'name="{identifier(kernel.function)}",' if not in_header else f'name=f"{identifier(kernel.function)}{"".join(self._name_part(each) for each in in_header)}",',
+        lines = [f'name="{kernel.python}",' if not in_header else f'name=f"{kernel.python}{"".join(self._name_part(each) for each in in_header)}",',
                  f"input_names={_names(inputs)},", f"output_names={_names(outputs)},"]
         if in_header:
             header = "values + " + header if kernel.header else "values"
@@ -109,7 +109,6 @@ class Writer:
         if not in_header:
             return f"_{kernel.python} = {call}\n"
         self.imports |= {"functools", "from typing import Any"}
-        self.used |= {"_metal_number"} if False else set()
         parameters = ", ".join(f"{each.python}: {_python_type(each)}" for each in in_header)
         text = ["@functools.cache", f"def _{kernel.python}({parameters}) -> Any:", '    """The kernel for these values, which functions of the header use."""']
         values = []
@@ -170,15 +169,13 @@ class Writer:
         for each in kernel.of_role("output", "atomic"):
             like = next((one.python for one in kernel.arguments if one.name == each.like and one.is_input), None)
             unit = f", {each.per_unit} to each {each.type}" if each.per_unit > 1 else ""
-            add(f"{each.python}_shape", ": tuple[int, ...]" + (" | None = None" if like else ""), f"of the output `{each.name}`{unit}" + (f"; None: that of `{like}`" if like else ""))
+            add(f"{each.python}_shape", ": tuple[int, ...]" + (" | None = None" if like else ""), f"of the output `{each.name}`{unit}{_places(each)}" + (f"; None: that of `{like}`" if like else ""))
         if kernel.of_role("atomic") and not kernel.of_role("in_place"):
             add("init_value", ": float = 0", "what every output starts at")
         threads = next((each for each in kernel.outputs if each.is_threads), None)
         add("grid", ": int | tuple[int, ...]" + (" | None = None" if threads else ""), "threads" + (f"; None: one for each element of `{threads.name}`" if threads else ""))
         add("threadgroup", ": int | tuple[int, ...]" + (" = 256" if threads else ""), "threads of a threadgroup")
         parameters.append("stream: mx.Stream | mx.Device | None = None")
-        if parameters[0] == "*":
-            parameters = parameters  # nothing but keywords
         return parameters, docs
 
     def _describe(self, kernel: Ported, each: Argument) -> tuple[str, str]:
@@ -193,8 +190,7 @@ class Writer:
         text = self._dtype_words(kernel, each)
         if each.per_unit > 1:
             text += f", {each.per_unit} to each {each.type}"
-        elif each.element == "uchar" and each.type != "uchar":
-            text += f", the bytes of {each.type}"
+        text += _places(each)
         if each.needs_constant:
             text += "; at most 7 elements"
         if each.role in ("owned", "in_place"):
@@ -213,7 +209,8 @@ class Writer:
             lines = [f"class {name}(NamedTuple):", f'    """struct {argument.type} of {self.name}."""', ""]
             for member, element, vectors, rows, _, _ in layout(argument.members, argument.size):
                 kind = _scalar_type(element)
-                lines.append(f"    {identifier(member)}: " + (kind if vectors * rows == 1 else f"tuple[{', '.join([kind] * (vectors * rows))}]" if vectors * rows <= 4 else f"tuple[{kind}, ...]"))
+                count = vectors * rows
+                lines.append(f"    {identifier(member)}: " + (kind if count == 1 else f"tuple[{', '.join([kind] * count)}]" if count <= 4 else f"tuple[{kind}, ...]  # {count} numbers, {rows} by {rows}"))
             self.structs[name] = "\n".join(lines) + "\n"
         return name
 
@@ -392,6 +389,14 @@ class Writer:
             return f"mx.where({flags}.reshape({each.python}.shape), {now}, {each.python})"
         rows = f"reshape(-1, {each.per_unit})"
         return f"mx.where({flags}[:, None], {now}.{rows}, {each.python}.{rows}).reshape({each.python}.shape)"
+
+
+def _places(argument: Argument) -> str:
+    """Where the members of a struct are in an array's bytes."""
+    if argument.role == "packed" or not argument.members:
+        return ""
+    width = SCALARS[argument.element][2]
+    return " (" + ", ".join(f"{each['name']} at {each['offset'] // width}" for each in argument.members) + ")"
 
 
 def input_names(kernel: Ported) -> list[str]:

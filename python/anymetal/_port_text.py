@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import os
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -145,9 +146,9 @@ RESERVED = {"grid", "threadgroup", "stream", "init_value"}
 def name_all(kernels: list[Ported]) -> None:
     taken: set[str] = set()
     for kernel in kernels:
-        # A template's function serves all its instances, if there is no other group of them.
-        alone = len([each for each in kernels if each.function == kernel.function]) == 1
-        name = identifier(kernel.function if alone and len(kernel.instances) > 1 else kernel.name)
+        # What the instances' names begin with: "square" of square_float32, square_float16.
+        shared = os.path.commonprefix([each.name for each in kernel.instances]).rstrip("_")
+        name = identifier(shared if len(shared) > 2 else kernel.name)
         while name in taken:
             name += "_"
         taken.add(name)

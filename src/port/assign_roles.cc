@@ -239,7 +239,6 @@ class Assigner {
 
   /// Whether all that is done with it is x[i] with i the one position of the thread in the grid.
   [[nodiscard]] bool is_owned(size_t i) const {
-    if (needs_own_space(facts_, i)) return false;
     return std::all_of(mentions(i).begin(), mentions(i).end(), [&](const Mention& mention) {
       return mention.kind == Kind::element && mention.index && is_position(*mention.index);
     });
