@@ -54,7 +54,7 @@ def main(words: list[str]) -> int:
     os.environ.setdefault("ANYMETAL_BOUNDS", "error")
     made = parser()
     options = made.parse_args(words)
-    options.all_words = words
+    options.all_words, options.valid = words, None
     files = [each for each in options.words if _is_file(each)]
     kernels = [each for each in options.words if not _is_file(each)]
     if not files:
@@ -187,9 +187,10 @@ def _prove(path: str, made: list[Ported], text: str, folders: list[str], macros:
     verdicts = []
     if options.trials:
         kernels = [instance for kernel in made for instance in kernel.instances]
-        print(json.dumps({each.name: [n for n, _ in Runner(each, library, None, mx, given).prove().trials] for each in kernels}))
+        print(json.dumps({f"{path} {each.name}": [n for n, _ in Runner(each, library, None, mx, given).prove().trials] for each in kernels}))
         return []
-    valid = {} if os.environ["ANYMETAL_BOUNDS"] == "error" else _valid_trials(options)
+    if options.valid is None:
+        options.valid = {} if os.environ["ANYMETAL_BOUNDS"] == "error" else _valid_trials(options)
     for kernel in made:
         for instance in kernel.instances:
             for mine, its in zip(kernel.arguments, instance.arguments):
@@ -197,14 +198,14 @@ def _prove(path: str, made: list[Ported], text: str, folders: list[str], macros:
             for mine, its in zip(kernel.constants, instance.constants):
                 its.python = mine.python
             try:
-                verdicts.append(Runner(instance, library, module[kernel.python], mx, given).prove(valid.get(instance.name)))
+                verdicts.append(Runner(instance, library, module[kernel.python], mx, given).prove(options.valid.get(f"{path} {instance.name}")))
             except (CompileError, UnsupportedError) as error:
                 verdicts.append(Verdict(instance, failure=str(error)))
     return verdicts
 
 
 def _valid_trials(options: argparse.Namespace) -> dict[str, list[int]]:
-    """Of the same files, from a process in which accesses outside of buffers are errors."""
+    """Of all files of this command, from a process in which accesses outside of buffers are errors."""
     words = [sys.executable, "-m", "anymetal._port", "--trials", *options.all_words]
     found: dict[str, list[int]] = {}
     for line in subprocess.run(words, env={**os.environ, "ANYMETAL_BOUNDS": "error"}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.split("\n"):

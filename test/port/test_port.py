@@ -102,7 +102,7 @@ def test_wrong_arguments_are_told(ported):
     with pytest.raises(ValueError, match="a thread for each element of y"):
         imported(folder / "in_place.py").axpy(mx.zeros(8), mx.zeros(8), 1.0, 8, grid=4)
     with pytest.raises(ValueError, match="x_shape can have at most 7 elements, not 9"):
-        imported(folder / "names.py").strided(mx.zeros(8), mx.zeros(9, dtype=mx.int32), mx.zeros(2, dtype=mx.int64), 2, 1.0, grid__shape=(1,), grid=1)
+        imported(folder / "names.py").strided(mx.zeros(8), mx.zeros(9, dtype=mx.int32), mx.zeros(2, dtype=mx.int64), 2, 1.0, grid__shape=(1,), grid=1, threadgroup=1)
 
 
 def test_the_step_of_the_mlstm(ported):
