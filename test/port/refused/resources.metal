@@ -19,7 +19,7 @@ kernel void listed(constant Lists& lists [[buffer(0)]], device float* out [[buff
 }
 
 // refused: 'rows' is an argument buffer
-kernel void pointed(constant device float** rows [[buffer(0)]], device float* out [[buffer(1)]], uint i [[thread_position_in_grid]]) {
+kernel void pointed(device float* constant* rows [[buffer(0)]], device float* out [[buffer(1)]], uint i [[thread_position_in_grid]]) {
   out[i] = rows[0][i];
 }
 
