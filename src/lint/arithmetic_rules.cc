@@ -298,6 +298,17 @@ bool unrolls_to_constant(const ThreadCode& code, const llvm::Value* value, int d
         if (!unrolls_to_constant(code, operand, depth + 1, limits)) return false;
       }
     }
+    if (!counts) {
+      // Where ways meet, the way that is taken must be known, too.
+      const auto* node = code.dominators().getNode(phi->getParent());
+      const auto* branch =
+          node && node->getIDom()
+              ? llvm::dyn_cast<llvm::BranchInst>(node->getIDom()->getBlock()->getTerminator())
+              : nullptr;
+      if (branch && branch->isConditional() &&
+          !unrolls_to_constant(code, branch->getCondition(), depth + 1, seen))
+        return false;
+    }
     for (const llvm::Value* incoming : phi->incoming_values()) {
       if (!unrolls_to_constant(code, incoming, depth + 1, seen)) return false;
     }

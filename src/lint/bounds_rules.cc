@@ -91,6 +91,25 @@ struct Outside {
   unsigned thread = 0;
 };
 
+/// Whether some thread comes to an access whose index is the same for all: what decides within the
+/// loops that the index may follow is certain; what is asked outside of them just isn't certainly
+/// false, since whoever writes an access means it to happen.
+bool surely_happens(const KernelReading& kernel, ThreadValues& values, const Access& access,
+                    const Turns& turns) {
+  const llvm::BasicBlock* block = access.instruction->getParent();
+  const llvm::Loop* innermost = kernel.code.loops().getLoopFor(block);
+  for (const Condition& condition : kernel.code.conditions(block)) {
+    const PerThread value = values.of(condition.value, turns);
+    const bool in_loop = innermost && innermost->getOutermostLoop()->contains(condition.branch);
+    bool someone = false;
+    for (size_t t = 0; t < value.value.size(); ++t)
+      someone = someone || !value.known[t] || bool(value.value[t] & 1) == condition.sense;
+    const bool certain = value.all_known() && !value.guessed;
+    if (certain ? !someone : in_loop) return false;
+  }
+  return true;
+}
+
 /// A thread that surely comes to the access and surely leaves the object; the turns that lead there
 /// are such that no condition is in doubt.
 std::optional<Outside> find_outside(const KernelReading& kernel, ThreadValues& values,
@@ -98,7 +117,11 @@ std::optional<Outside> find_outside(const KernelReading& kernel, ThreadValues& v
   for (const Turns& turns : all_ends(kernel.code, access.instruction->getParent())) {
     const PerThread address = values.of(access.pointer, turns);
     if (address.guessed) continue;
-    const auto comes = values.reaches(access.instruction->getParent(), turns);
+    auto comes = values.reaches(access.instruction->getParent(), turns);
+    if (kernel.code.in_threadgroup().is_uniform(access.pointer) &&
+        surely_happens(kernel, values, access, turns)) {
+      for (signed char& each : comes) each = each != 0;
+    }
     for (size_t t = 0; t < comes.size(); ++t) {
       if (comes[t] != 1 || !address.known[t]) continue;
       if (address.value[t] < 0 || address.value[t] + int64_t(access.bytes) > size)
@@ -122,7 +145,11 @@ std::optional<Dimension> find_beyond(const KernelReading& kernel, ThreadValues& 
       for (const Turns& turns : all_ends(kernel.code, access.instruction->getParent())) {
         const PerThread at = values.of(index, turns);
         if (at.guessed) continue;
-        const auto comes = values.reaches(access.instruction->getParent(), turns);
+        auto comes = values.reaches(access.instruction->getParent(), turns);
+        if (kernel.code.in_threadgroup().is_uniform(index) &&
+            surely_happens(kernel, values, access, turns)) {
+          for (signed char& each : comes) each = each != 0;
+        }
         for (size_t t = 0; t < comes.size(); ++t) {
           if (comes[t] != 1 || !at.known[t]) continue;
           if (at.value[t] < 0 || at.value[t] >= int64_t(array->getNumElements()))
@@ -217,7 +244,7 @@ class Guards {
   }
 
   void find() {
-    if (guards_.empty()) return;
+    if (guards_.empty()) find_unguarded();
     for (const Access& access : code_.accesses()) {
       if (!access.object || address_space(access.object) != kDeviceSpace ||
           !llvm::isa<llvm::Argument>(access.object))
@@ -247,6 +274,24 @@ class Guards {
         continue;
       // Above the bound, position > n, is no check of an upper limit unless it is left then.
       guards_.push_back({&compare, position});
+    }
+  }
+
+  /// A kernel without any check: where it writes at a position, for the syntax rules.
+  void find_unguarded() {
+    for (const Access& access : code_.accesses()) {
+      if (!access.writes || access.atomic || !access.object ||
+          address_space(access.object) != kDeviceSpace)
+        continue;
+      std::set<const llvm::Value*> parts;
+      bool clamped = false;
+      parts_of(access.pointer, parts, clamped, 0);
+      unsigned axes = 0;
+      for (const llvm::Value* part : parts) axes |= positions_.of(part);
+      for (const llvm::Value* condition : conditions(access.instruction->getParent()))
+        clamped = clamped || positions_.of(condition) != 0;
+      if (clamped || axes == 0) continue;
+      kernel_.unguarded.insert(kernel_.findings.place_of(access.instruction->getDebugLoc()));
     }
   }
 
@@ -377,6 +422,22 @@ void find_wrong_indices(const KernelReading& kernel) {
     }
     const Place place = kernel.findings.place_of(access.instruction->getDebugLoc());
     const std::string name = "'" + code.name_of(access.object) + "'";
+    if (!outside && !beyond && kernel.request.grid && kernel.is_threadgroup_known &&
+        llvm::isa<llvm::Argument>(access.object)) {
+      ThreadValues last(code, World{kernel.threadgroups.front(), kernel.request.grid,
+                                    &kernel.request, 0, /*is_last=*/true});
+      const auto end = find_outside(kernel, last, access, *size);
+      const auto bytes = int64_t(access.bytes);
+      if (end) {
+        kernel.findings.add(
+            "BOUNDS-GUARD-001", place,
+            "the grid's last threads access element " + std::to_string(end->at / bytes) + " of " +
+                name + ", which has " + std::to_string(*size / bytes),
+            "return early where the position is out of bounds, or let the grid have "
+            "as many threads as there are elements");
+      }
+      continue;
+    }
     if (outside) {
       const auto bytes = int64_t(access.bytes);
       const bool whole = outside->at % bytes == 0 && *size % bytes == 0;

@@ -37,6 +37,7 @@ constexpr size_t kMostInstructions = 20'000;
 
 /// A text as the language takes it.
 struct Text {
+  bool lacks_mlx = false;  ///< MLX's helpers weren't found
   language::Source source;
   language::Options options;
   TextNames names;
@@ -145,6 +146,7 @@ Result<Text> make_body(const Request& request, const Guess& guess) {
                  .name = signature.kernel_name,
                  .marks = std::move(signature.marks)};
   text.options = {.math_mode = request.math_mode, .prefix = prefix->text};
+  text.lacks_mlx = !prefix->from_mlx;
   text.names = {std::string(kBodyName) + ".source", std::string(kBodyName) + ".header"};
   return text;
 }
@@ -207,7 +209,7 @@ class Reading {
     for (const KernelInterface& kernel : library_->kernels()) read_kernel(kernel.name);
     // Without a tree, what the code told is told all the same.
     static_cast<void>(library_->look_at_tree([&](const language::SyntaxTree& tree) {
-      read_syntax({request_, findings_, divergent_}, tree.compiler.getASTContext());
+      read_syntax({request_, findings_, divergent_, unguarded_}, tree.compiler.getASTContext());
     }));
     return findings_.take(request_);
   }
@@ -228,7 +230,8 @@ class Reading {
                          .threadgroups = {},
                          .is_threadgroup_known = request_.threadgroup.has_value(),
                          .defaults_decide = text_.made_up,
-                         .findings = findings_};
+                         .findings = findings_,
+                         .unguarded = unguarded_};
     if (request_.threadgroup) {
       Size size = *request_.threadgroup;
       for (unsigned axis = 0; axis < 3; ++axis) {
@@ -269,7 +272,7 @@ class Reading {
   const Request& request_;
   const Text& text_;
   Findings findings_;
-  std::set<Place> divergent_;
+  std::set<Place> divergent_, unguarded_;
   std::shared_ptr<language::ParsedLibrary> library_;
 };
 
@@ -296,6 +299,7 @@ std::vector<Finding> lint_kernel(const Request& request) {
     auto error = reading.compile();
     if (!error) return reading.find();
     if (error->kind != ErrorKind::user) return {};
+    if (text.lacks_mlx && !api::mlx_name_in(error->diagnostics).empty()) return {};
     if (!first) {
       first = error;
       said.emplace(reading.findings());

@@ -164,6 +164,19 @@ bool depends_on_simdgroup(const ThreadCode& code, const llvm::Value* value,
   });
 }
 
+/// Whether an atomic operation is left to threads of one simdgroup: what the others have is lost,
+/// where each simdgroup could add its own.
+bool only_one_simdgroup(const KernelReading& kernel, const llvm::Instruction& update) {
+  ThreadValues values(kernel.code,
+                      World{kernel.threadgroups.front(), kernel.request.grid, &kernel.request, 0});
+  const auto comes = values.reaches(update.getParent());
+  std::set<size_t> groups;
+  for (size_t t = 0; t < comes.size(); ++t) {
+    if (comes[t] != 0) groups.insert(t / kLanes);
+  }
+  return groups.size() == 1;
+}
+
 }  // namespace
 
 void find_strides(const KernelReading& kernel) {
@@ -180,12 +193,14 @@ void find_partial_sums(const KernelReading& kernel) {
   if (threads <= 32) return;
   for (const Access& access : code.accesses()) {
     const auto* store = llvm::dyn_cast<llvm::StoreInst>(access.instruction);
-    if (!store || !access.object || address_space(access.object) != kDeviceSpace) continue;
+    const auto* update = llvm::dyn_cast<llvm::AtomicRMWInst>(access.instruction);
+    if (!access.object || address_space(access.object) != kDeviceSpace) continue;
+    if (!store && !(update && only_one_simdgroup(kernel, *update))) continue;
     std::set<const llvm::CallBase*> sums;
     std::set<const llvm::Value*> seen;
-    sums_behind(const_cast<llvm::Value*>(store->getValueOperand()), sums, 0, seen);
-    if (sums.empty() || !code.in_threadgroup().is_uniform(store->getPointerOperand())) continue;
-    // Under a condition that one simdgroup alone meets the sum may be of that one only.
+    const llvm::Value* value = store ? store->getValueOperand() : update->getValOperand();
+    sums_behind(const_cast<llvm::Value*>(value), sums, 0, seen);
+    if (sums.empty() || !code.in_threadgroup().is_uniform(access.pointer)) continue;
     for (const llvm::CallBase* sum : sums) {
       std::set<const llvm::Value*> parts;
       if (!depends_on_simdgroup(code, sum->getArgOperand(0), parts)) continue;

@@ -23,6 +23,7 @@ struct KernelReading {
   bool is_threadgroup_known = false;
   bool defaults_decide = false;  ///< a type or a template argument was made up
   Findings& findings;
+  std::set<Place>& unguarded;  ///< writes at a thread's position in kernels without any check
 };
 
 /// Barriers in divergent control flow, and behind returns.
@@ -47,6 +48,7 @@ struct SyntaxReading {
   Findings& findings;
   /// Branches that part the lanes of a simdgroup.
   std::set<Place> divergent_branches;
+  std::set<Place> unguarded;
 };
 void read_syntax(const SyntaxReading& reading, clang::ASTContext& context);
 

@@ -129,6 +129,30 @@ class TextVisitor : public clang::RecursiveASTVisitor<TextVisitor> {
     return true;
   }
 
+  /// A size that is read and then not asked for, in a kernel that checks nothing.
+  bool VisitVarDecl(clang::VarDecl* variable) {
+    if (llvm::isa<clang::ParmVarDecl>(variable)) return true;
+    if (!variable->isLocalVarDecl() || variable->isReferenced() || !variable->hasInit() ||
+        !variable->getType()->isIntegerType() || variable->isConstexpr() ||
+        reading_.unguarded.empty() || !is_size_name(variable->getNameAsString()))
+      return true;
+    if (variable->getInit()->isValueDependent() ||
+        variable->getInit()->isCXX11ConstantExpr(context_))
+      return true;
+    const Place place = places_.at(variable->getLocation());
+    for (const Place& write : reading_.unguarded) {
+      if (write.in_header != place.in_header || write < place) continue;
+      reading_.findings.add(
+          "BOUNDS-GUARD-001", write,
+          "written at every position of the grid: '" + variable->getNameAsString() + "' of line " +
+              std::to_string(place.line) +
+              " looks like the size to check against, and nothing uses it",
+          "return early: `if (position >= " + variable->getNameAsString() + ") return;`");
+      break;
+    }
+    return true;
+  }
+
   bool VisitFunctionDecl(clang::FunctionDecl* function) {
     if (!function->doesThisDeclarationHaveABody() || function->isImplicit() ||
         function->isDefaulted() || function->isDeleted() || !function->getIdentifier())
@@ -156,6 +180,19 @@ class TextVisitor : public clang::RecursiveASTVisitor<TextVisitor> {
   }
 
  private:
+  static bool is_size_name(const std::string& name) {
+    static const char* const kWhole[] = {"n", "m", "k", "N", "M", "K", "len", "rows", "cols"};
+    static const char* const kParts[] = {"size", "length", "count", "total",   "width",   "height",
+                                         "num",  "limit",  "max",   "columns", "elements"};
+    for (const char* whole : kWhole) {
+      if (name == whole) return true;
+    }
+    for (const char* part : kParts) {
+      if (name.find(part) != std::string::npos) return true;
+    }
+    return false;
+  }
+
   /// Functions of one name share a form that their callers rely on.
   bool overloaded(const clang::FunctionDecl* function) const {
     unsigned count = 0;

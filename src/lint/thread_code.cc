@@ -176,6 +176,9 @@ std::vector<Condition> ThreadCode::conditions(const llvm::BasicBlock* block) con
     llvm::BasicBlock* before = node->getBlock();
     const auto* branch = llvm::dyn_cast<llvm::BranchInst>(before->getTerminator());
     if (!branch || !branch->isConditional()) continue;
+    // A loop that is left ends at some turn; nothing more is known behind it.
+    const llvm::Loop* loop = loops_.getLoopFor(before);
+    if (loop && !loop->contains(block)) continue;
     for (unsigned i = 0; i < 2; ++i) {
       const llvm::BasicBlockEdge edge(before, branch->getSuccessor(i));
       if (edge.isSingleEdge() && dominators_.dominates(edge, block))

@@ -370,6 +370,7 @@ PerThread ThreadValues::of_join(const llvm::PHINode& phi, const Turns& turns) {
 
 std::vector<signed char> ThreadValues::reaches(const llvm::BasicBlock* block, const Turns& turns) {
   std::vector<signed char> comes(world_.threads(), 1);
+  for (uint32_t t = 0; t < comes.size(); ++t) comes[t] = exists(t);
   for (const Condition& condition : code_.conditions(block)) {
     const PerThread value = of(condition.value, turns);
     bool nobody = value.guessed;
@@ -389,6 +390,26 @@ std::vector<signed char> ThreadValues::reaches(const llvm::BasicBlock* block, co
   return comes;
 }
 
+/// A threadgroup in the midst of the grid, where there is one, or the last.
+int64_t ThreadValues::group_at(unsigned axis) const {
+  const int64_t group = 2 + world_.sample + axis;
+  if (!world_.grid) return group;
+  const int64_t last = (int64_t((*world_.grid)[axis]) - 1) / world_.threadgroup[axis];
+  return world_.is_last ? last : std::min(group, last);
+}
+
+/// Threadgroups at the end of a grid are cut.
+bool ThreadValues::exists(uint32_t thread) const {
+  if (!world_.is_last || !world_.grid) return true;
+  const Size& size = world_.threadgroup;
+  const uint32_t at[3] = {thread % size[0], thread / size[0] % size[1],
+                          thread / (size[0] * size[1])};
+  for (unsigned axis = 0; axis < 3; ++axis) {
+    if (group_at(axis) * size[axis] + at[axis] >= (*world_.grid)[axis]) return false;
+  }
+  return true;
+}
+
 PerThread ThreadValues::position(llvm::StringRef name) const {
   const auto [what, axis_name] = name.rsplit('.');
   const unsigned axis = axis_name == "y" ? 1 : axis_name == "z" ? 2 : 0;
@@ -399,11 +420,8 @@ PerThread ThreadValues::position(llvm::StringRef name) const {
     made.value[t] = at[axis];
   }
   if (what == "thread_position_in_grid") {
-    // A threadgroup in the midst of the grid, where there is one.
-    int64_t group = 2 + world_.sample + axis;
-    if (world_.grid) group = std::min<int64_t>(group, (*world_.grid)[axis] / size[axis]);
-    for (int64_t& value : made.value) value += group * size[axis];
-    made.guessed = true;
+    for (int64_t& value : made.value) value += group_at(axis) * size[axis];
+    made.guessed = !world_.is_last;
   }
   return made;
 }
@@ -445,9 +463,7 @@ PerThread ThreadValues::of_call(const llvm::CallBase& call, const Turns& turns) 
   if (what == "threads_per_threadgroup" || what == "dispatch_threads_per_threadgroup")
     return same(size[axis]);
   if (what == "threadgroup_position_in_grid") {
-    int64_t group = 2 + world_.sample + axis;
-    if (world_.grid) group = std::min<int64_t>(group, (*world_.grid)[axis] / size[axis]);
-    return same(group, true);
+    return same(group_at(axis), !world_.is_last);
   }
   if (what == "threads_per_grid" || what == "grid_size") {
     if (world_.grid) return same((*world_.grid)[axis]);

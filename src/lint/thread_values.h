@@ -33,6 +33,7 @@ struct World {
   std::optional<Size> grid;
   const Request* request = nullptr;  ///< for the shapes of arrays
   unsigned sample = 0;
+  bool is_last = false;  ///< the grid's last threadgroup, of a grid that is known; else any
 
   [[nodiscard]] unsigned threads() const {
     return threadgroup[0] * threadgroup[1] * threadgroup[2];
@@ -69,6 +70,8 @@ class ThreadValues {
   PerThread unknown() const;
   PerThread guess(const llvm::Value* value, const Turns& turns);
   PerThread position(llvm::StringRef name) const;
+  [[nodiscard]] int64_t group_at(unsigned axis) const;
+  [[nodiscard]] bool exists(uint32_t thread) const;
   [[nodiscard]] std::optional<int64_t> shape_number(const llvm::LoadInst& load) const;
 
   const ThreadCode& code_;

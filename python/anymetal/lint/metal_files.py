@@ -67,7 +67,8 @@ def _described_body(source: SourceFile, text: literals.Text) -> list[Request]:
             more["math_mode"] = value
     return [(_request("body", source, text, input_names=[each[0] for each in inputs], output_names=[each[0] for each in outputs],
                       template_args=template, inputs=[{"dtype": each[1], "shape": each[2]} for each in inputs],
-                      output_dtypes=[each[1] for each in outputs], **more), text, None)]
+                      outputs=[{"dtype": each[1], "shape": each[2]} for each in outputs], output_dtypes=[each[1] for each in outputs],
+                      **more), text, None)]
 
 
 def _cpp(source: SourceFile) -> list[Request]:

@@ -1,0 +1,25 @@
+// case: mem_none
+//! --input x:float32[4096] --output y:float32[4096] --threadgroup 256 --grid 4096
+uint i = thread_position_in_threadgroup.x;
+threadgroup float part[256];
+part[i] = x[i];
+threadgroup_barrier(mem_flags::mem_none);  // finds
+y[i] = part[255 - i];
+// case: device memory only
+//! --input x:float32[4096] --output y:float32[4096] --threadgroup 256 --grid 4096
+uint i = thread_position_in_threadgroup.x;
+threadgroup float part[256];
+part[i] = x[i];
+threadgroup_barrier(mem_flags::mem_device);  // finds
+y[i] = part[255 - i];
+// case: before it is written again
+//! --input x:float32[4096] --output y:float32[4096] --threadgroup 256 --grid 4096
+uint i = thread_position_in_threadgroup.x;
+threadgroup float part[256];
+part[i] = x[i];
+threadgroup_barrier(mem_flags::mem_threadgroup);
+float other = part[255 - i];
+threadgroup_barrier(mem_flags::mem_none);  // finds
+part[i] = other;
+threadgroup_barrier(mem_flags::mem_threadgroup);
+y[i] = part[255 - i];

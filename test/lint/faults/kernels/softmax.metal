@@ -1,0 +1,21 @@
+//! --input x:float32[64,1000] --output y:float32[64,1000] --threadgroup 256 --grid 16384
+threadgroup float part[8];
+uint row = threadgroup_position_in_grid.x, t = thread_position_in_threadgroup.x;
+uint lane = thread_index_in_simdgroup, group = simdgroup_index_in_threadgroup;
+uint width = x_shape[1];
+const device float* from = x + row * width;
+float most = -INFINITY;
+for (uint i = t; i < width; i += 256) most = max(most, from[i]);
+most = simd_max(most);
+if (lane == 0) part[group] = most;
+threadgroup_barrier(mem_flags::mem_threadgroup);
+for (uint k = 0; k < 8; ++k) most = max(most, part[k]);
+threadgroup_barrier(mem_flags::mem_threadgroup);
+float sum = 0;
+for (uint i = t; i < width; i += 256) sum += metal::exp(from[i] - most);
+sum = simd_sum(sum);
+if (lane == 0) part[group] = sum;
+threadgroup_barrier(mem_flags::mem_threadgroup);
+float total = 0;
+for (uint k = 0; k < 8; ++k) total += part[k];
+for (uint i = t; i < width; i += 256) y[row * width + i] = metal::exp(from[i] - most) / total;
