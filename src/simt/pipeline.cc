@@ -1,5 +1,7 @@
 // The order of things: the thread's code gets the form that analyses and masks want; the geometry
 // is chosen; lanes; regions. What LLVM can clean up is left to it.
+#include <llvm/Analysis/TargetTransformInfo.h>
+#include <llvm/Analysis/TargetTransformInfoImpl.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/Verifier.h>
@@ -19,12 +21,14 @@
 #include <llvm/Transforms/Utils/LowerMemIntrinsics.h>
 #include <llvm/Transforms/Utils/LowerSwitch.h>
 #include <llvm/Transforms/Utils/UnifyFunctionExitNodes.h>
+#include <llvm/Transforms/Vectorize/LoadStoreVectorizer.h>
 
 #include <memory>
 #include <utility>
 
 #include "simt/analysis/control_flow.h"
 #include "simt/analysis/geometry.h"
+#include "simt/analysis/matrices.h"
 #include "simt/analysis/questions.h"
 #include "simt/analysis/shape_analysis.h"
 #include "simt/simt.h"
@@ -42,9 +46,30 @@
 namespace anymetal::simt {
 namespace {
 
+/// Says which accesses of a thread may become one: those whose elements of all lanes then lie side
+/// by side, eight at most. A thread's own variables stay as they are.
+class AccessInfo : public llvm::TargetTransformInfoImplCRTPBase<AccessInfo> {
+ public:
+  explicit AccessInfo(const llvm::DataLayout& layout) : TargetTransformInfoImplCRTPBase(layout) {}
+
+  // NOLINTBEGIN(readability-identifier-naming): LLVM's interface
+  unsigned getLoadStoreVecRegBitWidth(unsigned space) const { return space == 0 ? 32 : 256; }
+  bool allowsMisalignedMemoryAccesses(llvm::LLVMContext&, unsigned, unsigned, llvm::Align,
+                                      unsigned* fast) const {
+    if (fast) *fast = 1;
+    return true;
+  }
+  // NOLINTEND(readability-identifier-naming)
+};
+
 class Passes {
  public:
   Passes() {
+    functions_.registerPass([] {
+      return llvm::TargetIRAnalysis([](const llvm::Function& function) {
+        return llvm::TargetTransformInfo(AccessInfo(function.getDataLayout()));
+      });
+    });
     llvm::PassBuilder builder;
     builder.registerModuleAnalyses(modules_);
     builder.registerCGSCCAnalyses(cgscc_);
@@ -178,10 +203,19 @@ void split_odd_integers(llvm::Function& function) {
   }
 }
 
-/// No operations on vectors of a thread's own, no copies of memory.
+bool has_matrices(const llvm::Function& function) {
+  return llvm::any_of(llvm::instructions(function), [](const llvm::Instruction& instruction) {
+    return callee_name(&instruction) == kToMatrix;
+  });
+}
+
+/// No operations on vectors of a thread's own, no copies of memory; elements that lie side by side
+/// are read and written as one vector.
 void flatten(llvm::Function& function, Passes& passes) {
   expand_memory_intrinsics(function, passes);
   split_odd_integers(function);
+  // Matrices look for the pairs that their lanes hold.
+  if (!has_matrices(function)) passes.run(function, llvm::LoadStoreVectorizerPass());
   passes.run(function, llvm::ScalarizerPass(), llvm::SROAPass(llvm::SROAOptions::PreserveCFG),
              llvm::EarlyCSEPass());
 }

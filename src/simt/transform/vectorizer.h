@@ -133,6 +133,11 @@ class Vectorizer {
   [[nodiscard]] Values load_components(llvm::LoadInst& load, unsigned chunk);
   llvm::Value* load_window(llvm::LoadInst& load, unsigned chunk, uint64_t at, unsigned window,
                            llvm::Value* lanes);
+  /// vectorizer_interleave.cc.
+  [[nodiscard]] Values load_interleaved(llvm::Type* element, llvm::Value* pointer,
+                                        llvm::Align align, unsigned factor, unsigned components);
+  void store_interleaved(llvm::ArrayRef<llvm::Value*> parts, llvm::Value* pointer,
+                         llvm::Align align);
   llvm::Value* gather(llvm::Type* element, llvm::Value* pointers, llvm::Align align,
                       llvm::Value* lanes);
   void scatter(llvm::Value* values, llvm::Value* pointers, llvm::Align align, llvm::Value* lanes);

@@ -3,6 +3,8 @@
 // apart, and gathers and scatters only for the rest.
 #include <llvm/IR/Intrinsics.h>
 
+#include <bit>
+
 #include "ir/thread_ir.h"
 #include "simt/analysis/guards.h"
 #include "simt/transform/vectorizer.h"
@@ -11,9 +13,9 @@ namespace anymetal::simt {
 
 namespace {
 
-constexpr unsigned kMaxInterleave = 4;
+constexpr unsigned kMaxInterleave = 8;
 
-/// Elements between neighbours, 2 to 4, or 0.
+/// Elements between neighbours, 2 to 8, or 0.
 unsigned find_interleave(const Shape& shape, uint64_t bytes) {
   if (shape.kind() != Shape::Kind::pattern) return 0;
   for (unsigned factor = 2; factor <= kMaxInterleave; ++factor) {
@@ -238,6 +240,8 @@ Values Vectorizer::load_components(llvm::LoadInst& load, unsigned chunk) {
   // Elements of a lane every `factor` elements: all of them in one wide vector.
   const unsigned factor =
       components > 1 || !shape.has_stride(int64_t(bytes)) ? find_interleave(shape, bytes) : 0;
+  if (scale == 1 && factor >= components && factor != 0 && whole && std::has_single_bit(factor))
+    return load_interleaved(element, scalar(pointer, chunk), align, factor, components);
   if (scale == 1 && factor >= components && factor != 0) {
     llvm::SmallVector<int, 64> spread;
     llvm::SmallVector<llvm::Constant*, 64> used;
@@ -459,6 +463,12 @@ void Vectorizer::store_components(llvm::StoreInst& store, unsigned chunk) {
   };
   const unsigned factor =
       components > 1 || !shape.has_stride(int64_t(bytes)) ? find_interleave(shape, bytes) : 0;
+  if (scale == 1 && factor == components && std::has_single_bit(factor) &&
+      is_constant_ones(lanes)) {
+    llvm::SmallVector<llvm::Value*, 8> parts;
+    for (unsigned part = 0; part < factor; ++part) parts.push_back(vector(value, chunk, part));
+    return store_interleaved(parts, scalar(pointer, chunk), align);
+  }
   if (scale == 1 && factor >= components && factor != 0) {
     llvm::SmallVector<llvm::Value*, 4> parts;
     for (unsigned part = 0; part < factor; ++part) {
