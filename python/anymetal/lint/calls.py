@@ -287,6 +287,8 @@ class Calls(Expressions):
         if name in ("mlx.core.eval", "mlx.core.async_eval"):
             for argument, value in arguments:
                 self._mark_evaluated(argument, value, scope)
+            # What these depend on is computed with them; which that is isn't known, so what was there before counts.
+            scope.env |= {name: value.but(is_evaluated=True) for name, value in scope.env.items() if isinstance(value, Array)}
             return NONE
         if name in ("mlx.core.compile", "mlx.core.vmap", "mlx.core.checkpoint", "mlx.core.custom_function"):
             if isinstance(first, Function) and first.info is not None:
@@ -463,7 +465,7 @@ def _make_array(node: ast.Call, arguments: list, named: dict, first: Value) -> V
     if isinstance(first, Host):
         dtype = {"float64": "float32", "bool": "bool_"}.get(first.dtype or "", first.dtype) if given is None else given or None
     is_scalar = isinstance(first, Number)
-    return Array(dtype, constant=first.constant if is_scalar else None, is_scalar=is_scalar, ndim=0 if is_scalar else None,
+    return Array(dtype, is_host=not isinstance(first, Array), constant=first.constant if is_scalar else None, is_scalar=is_scalar, ndim=0 if is_scalar else None,
                  dim_of=node if is_scalar and first.is_dim else None,
                  count=len(first.items) if isinstance(first, Items) and first.items is not None else None)
 

@@ -30,6 +30,7 @@ class Array(Value):
 
     dtype: str | None = None
     is_evaluated: bool = False  # mx.eval has been called on it: reading it doesn't wait for more
+    is_host: bool = False  # made of Python's or NumPy's values as it is: nothing to wait for
     constant: Any = None  # of a 0-d array made from a Python number
     is_scalar: bool = False  # 0-d, made from a number
     is_range: bool = False  # mx.arange as it is: who multiplies it with 0.5 wants floats
@@ -187,7 +188,7 @@ def join(a: Value, b: Value) -> Value:
         return UNKNOWN
     if isinstance(a, Array):
         assert isinstance(b, Array)
-        return Array(dtype=a.dtype if a.dtype == b.dtype else None, is_evaluated=a.is_evaluated and b.is_evaluated,
+        return Array(dtype=a.dtype if a.dtype == b.dtype else None, is_evaluated=a.is_evaluated and b.is_evaluated, is_host=a.is_host and b.is_host,
                      spectrum=a.spectrum if a.spectrum == b.spectrum else None, ndim=a.ndim if a.ndim == b.ndim else None,
                      is_scalar=a.is_scalar and b.is_scalar, count=a.count if a.count == b.count else None)
     if isinstance(a, Number):

@@ -71,7 +71,7 @@ class GraphBreaks:
     # What to make of it.
 
     def _pulled(self, follower: Any, scope: Any, node: ast.AST, value: Value | None, what: str, remedy: str) -> None:
-        if not isinstance(value, Array) or value.is_evaluated or value.constant is not None or follower.outputs or self._is_test(follower, scope):
+        if not isinstance(value, Array) or value.is_evaluated or value.is_host or follower.outputs or self._is_test(follower, scope):
             return
         function = scope.function
         if not self._must_stay(function):
@@ -82,7 +82,7 @@ class GraphBreaks:
 
     def _bulk(self, follower: Any, scope: Any, node: ast.AST, value: Value | None, what: str) -> None:
         """Whole arrays: only in code that runs often; elsewhere it is how results leave."""
-        if not isinstance(value, Array) or value.is_evaluated or follower.outputs or self._is_test(follower, scope):
+        if not isinstance(value, Array) or value.is_evaluated or value.is_host or follower.outputs or self._is_test(follower, scope):
             return
         function = scope.function
         if not (self._must_stay(function) or _real_loops(scope)):
@@ -282,7 +282,7 @@ def _has_array(name: str, arguments: list) -> bool:
 
 def _array_in(arguments: list) -> Array | None:
     for _, value in arguments:
-        if isinstance(value, Array) and value.constant is None:
+        if isinstance(value, Array) and not value.is_host:
             return value
         if isinstance(value, Items) and isinstance(value.any(), Array):
             return value.any()
