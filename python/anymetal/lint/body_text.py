@@ -21,6 +21,7 @@ ATTRIBUTES = {
     "thread_execution_width", "thread_index_in_quadgroup", "thread_index_in_simdgroup", "thread_index_in_threadgroup", "thread_position_in_grid",
     "thread_position_in_threadgroup", "threadgroup_position_in_grid", "threadgroups_per_grid", "threads_per_grid", "threads_per_simdgroup",
     "threads_per_threadgroup"}
+OPERATORS = set("+ - * / % < > <= >= == != && || << >> = += -= *= /= [ return ?".split())
 COMPARISONS = {"<", ">", "<=", ">=", "==", "!="}
 KNOWN = {"metal", "simd", "precise", "fast", "mem_flags", "INFINITY", "NAN", "FLT_MAX", "FLT_MIN", "HALF_MAX", "MAXFLOAT", "Limits", "utils", "std"}
 
@@ -81,6 +82,29 @@ def undeclared(text: str, known: set[str], header: str) -> list[tuple[str, int]]
         places.setdefault(word, at)
     return [(word, at) for word, at in places.items() if word not in declared | known | elsewhere and not word.isupper() and len(word) < 40
             and not word.startswith(("M_", "mem_", "memory_order", "metal", "__"))]
+
+
+_LIMITS = re.compile(r"M_\w+|\w+_(MAX|MIN|EPSILON|BIT|DIG)|MAXFLOAT|MAXHALF|HUGE_VALF?|METAL_\w+|__\w+")
+
+
+def template_names(text: str, known: set[str], header: str) -> list[tuple[str, bool]]:
+    """Names with a capital that nothing else explains: template arguments whose call isn't seen. With each, whether it is a type."""
+    found = words(text)
+    elsewhere = {word for word, _ in words(header)}
+    declared: set[str] = set()
+    types: dict[str, bool] = {}
+    for number, (word, _) in enumerate(found):
+        if not word[0].isupper() or word in known | elsewhere | KNOWN or _LIMITS.fullmatch(word):
+            continue
+        before = found[number - 1][0] if number else ";"
+        after = found[number + 1][0] if number + 1 < len(found) else ";"
+        if before in (".", "->", "::") or after in ("::", "<"):
+            continue
+        if before[0].isalpha() and before not in KEYWORDS | {"const", "device", "constant", "threadgroup", "thread", "constexpr", "static", "volatile"}:
+            declared.add(word)
+        is_type = after[0].isalpha() or after in ("*", "&", "(") and before not in OPERATORS or before == "<" and after in (">", ",")
+        types[word] = types.get(word, False) or is_type
+    return [(name, is_type) for name, is_type in types.items() if name not in declared]
 
 
 def _may_declare(found: tuple, number: int, before: str, after: str) -> bool:

@@ -23,6 +23,10 @@ from .values import Textual
 PYTHON = {".py", ".pyi", ".pyw"}
 METAL = {".metal"}
 CPP = {".cpp", ".cc", ".cxx", ".hpp", ".h", ".mm", ".hh"}
+# What depends on template arguments that are guessed isn't said.
+OF_VALUES = {"KERNEL-COMPILE-001", "INDEX-RANGE-001", "SHARED-UNINIT-001", "SHARED-READ-001", "SHARED-WRITE-001", "BANK-CONFLICT-001", "MEMORY-STRIDE-001",
+             "SIMD-SUM-001", "BOUNDS-GUARD-001", "BOUNDS-LATE-001", "INTEGER-DIVIDE-001", "INTEGER-DIVIDE-002", "INDEX-OVERFLOW-001", "STACK-INDEX-001",
+             "BARRIER-DIVERGE-001", "BARRIER-RETURN-001", "BRANCH-SELECT-001", "FMA-CONTRACT-001", "PARAMETER-UNUSED-001"}
 KernelLinter = Callable[[dict[str, Any]], list[dict[str, Any]]]
 
 
@@ -77,7 +81,10 @@ def lint_text(path: str, text: str, lint_kernel: KernelLinter | None) -> tuple[l
                 troubles.append(Trouble(path, f"kernel {request.get('name') or ''}: internal error (please report it): {error}"))
                 continue
             for each in found:
+                if request.get("is_guessed") and each.get("rule") in OF_VALUES:
+                    continue
                 _bring_home(report, each, body, header)
+    _drop_said_twice(report)
     return sorted(report.findings.values(), key=lambda finding: (finding.path, finding.place, finding.rule)), troubles
 
 
@@ -155,6 +162,16 @@ def _bring_home(report: Report, found: dict[str, Any], body: literals.Text, head
             break
         edits.append(Edit(one[1], one[2], fix["text"]))
     report.add(source, found["rule"], a, max(b, a + 1), found["message"], found.get("remedy") or "", tuple(edits))
+
+
+def _drop_said_twice(report: Report) -> None:
+    """A name that isn't declared: both sides see it."""
+    named = {(finding.path, finding.place.line, finding.place.column) for finding in report.findings.values() if finding.rule == "KERNEL-NAMES-001"}
+    for key, finding in list(report.findings.items()):
+        if finding.rule == "KERNEL-COMPILE-001" and (finding.path, finding.place.line, finding.place.column) in named:
+            del report.findings[key]
+        elif finding.rule == "PARAMETER-UNUSED-001" and "KERNEL-NAMES-001" in {rule for rule, _ in report.findings}:
+            del report.findings[key]
 
 
 def _offset(text: str, line: int, column: int) -> int:

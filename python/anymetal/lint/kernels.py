@@ -10,7 +10,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import sizes
+from . import body_text, sizes
 from .frames import Scope
 from .values import UNKNOWN, Array, Dtype, Items, Mapping, Number, Textual, Value
 
@@ -167,9 +167,7 @@ def request(made: Definition, called: Call | None, path: str) -> dict[str, Any] 
     header = made.header.constant if made.header is not None else None
     if header is None:
         return None
-    template = called.template if called is not None else []
-    if template is None:
-        return None
+    template, is_guessed = _template_of(made, called, header)
     inputs = []
     values = called.inputs if called is not None else None
     for number, _ in enumerate(made.input_names):
@@ -181,7 +179,26 @@ def request(made: Definition, called: Call | None, path: str) -> dict[str, Any] 
             "output_names": made.output_names, "template_args": [list(pair) for pair in template],
             "ensure_row_contiguous": made.ensure_row_contiguous is not False, "atomic_outputs": bool(made.atomic_outputs),
             "math_mode": made.math_mode, "inputs": inputs, "output_dtypes": called.output_dtypes if called is not None else None,
-            "threadgroup": threadgroup, "grid": grid}
+            "threadgroup": threadgroup, "grid": grid, "is_guessed": is_guessed}
+
+
+def _template_of(made: Definition, called: Call | None, header: str) -> tuple[list[tuple[str, Any]], bool]:
+    """Template arguments; True: numbers among them are guesses, since the call that has them isn't seen or isn't known."""
+    assert made.source is not None and made.source.constant is not None
+    is_guessed = called is None or called.template is None
+    template = [] if is_guessed else list(called.template or [])
+    known = {*(made.input_names or []), *(made.output_names or []), *(name for name, _ in template)}
+    if is_guessed:
+        template = [(name, None) if is_type else (name, _likely(name)) for name, is_type in
+                    body_text.template_names(made.source.constant, known, header)]
+        return template, bool(template)
+    kinds = dict(body_text.template_names(made.source.constant, {*(made.input_names or []), *(made.output_names or [])}, header))
+    filled = [(name, _likely(name)) if value is None and not kinds.get(name, True) else (name, value) for name, value in template]
+    return filled, filled != template
+
+
+def _likely(name: str) -> int:
+    return 4 if "bits" in name.lower() else 32
 
 
 def _shape(value: Value) -> list[int] | None:
