@@ -6,6 +6,7 @@ What is known of each kernel comes from src/port; here are the command, the file
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import subprocess
@@ -25,6 +26,8 @@ examples:
   anymetal port soft_cap.metal                        a module with every kernel of the file, on standard output
   anymetal port mlstm.metal mlstm_step -o mlstm.py    one kernel, into a file
   anymetal port kernels/*.metal -o ported/            a module for each file
+  anymetal port --cpp soft_cap.metal -o soft_cap.h    for MLX's C++ API
+  anymetal port --to-metal exp_body.metal             the whole file of a body that says in //! lines what it gets
   anymetal port gemm.metal --threadgroup 16,16 --argument n=64 --argument A:float32[64,64]    sizes that the proof shall use
 """
 MOST_BYTES = 64 << 20
@@ -36,6 +39,9 @@ def parser() -> argparse.ArgumentParser:
                                                "that makes the call. Runs the original and the port side by side, and says whether they agree.", epilog=EXAMPLES)
     made.add_argument("words", nargs="*", metavar="FILE.metal... [KERNEL...]")
     made.add_argument("-o", "--output", metavar="FILE", help="where the module goes; a folder if there are several files")
+    made.add_argument("--cpp", action="store_true", help="a C++ header for MLX's C++ API instead of a Python module (the proof is the module's)")
+    made.add_argument("--to-metal", action="store_true", help="the other way: FILE is a body with //! lines, what is made the whole .metal file, for Xcode")
+    made.add_argument("--to-torch", action="store_true", help="the same as a module for torch.mps.compile_shader")
     made.add_argument("--trials", action="store_true", help=argparse.SUPPRESS)  # which sizes the originals can bear, as JSON
     made.add_argument("--no-proof", action="store_true", help="doesn't run anything")
     made.add_argument("-D", dest="macro", action="append", default=[], metavar="NAME=VALUE")
@@ -67,8 +73,35 @@ def main(words: list[str]) -> int:
     with Progress(len(files)) as progress:
         for path in files:
             progress.step(path)
-            status = max(status, _port_file(path, kernels, given, options, len(files) > 1))
+            if options.to_metal or options.to_torch:
+                status = max(status, _whole_file(path, options, len(files) > 1))
+            else:
+                status = max(status, _port_file(path, kernels, given, options, len(files) > 1))
     return status
+
+
+def _whole_file(path: str, options: argparse.Namespace, is_one_of_many: bool) -> int:
+    from ._port_whole import Body, write_metal, write_torch
+
+    try:
+        text = _text_of(path)
+        command = f"anymetal port --to-{'torch' if options.to_torch else 'metal'} {Path(path).name}"
+        made = (write_torch if options.to_torch else write_metal)(path, text, command)
+        folders = [str(Path(path).absolute().parent), *options.include]
+        library = Library(Body(path, text).metal(), include_dirs=[*folders, *_include_of_mlx()], name=f"{path} with its signature")
+        library.kernel(library.kernels[0])
+    except Failure as failure:
+        return complain(str(failure))
+    except (CompileError, UnsupportedError) as error:
+        return complain(f"{path}: the whole file can't be compiled: {error}")
+    _put(path, made, ".py" if options.to_torch else ".metal", options, is_one_of_many)
+    return 0
+
+
+def _include_of_mlx() -> list[str]:
+    spec = importlib.util.find_spec("mlx")
+    folders = [os.path.join(each, "include") for each in (spec.submodule_search_locations or [])] if spec else []
+    return [each for each in folders if os.path.isdir(each)]
 
 
 def _is_file(word: str) -> bool:
@@ -222,12 +255,16 @@ def _write(path: str, made: list[Ported], verdicts: list[Any], options: argparse
         proof = f"Checked beside the original: {runs} runs, {elements:,} elements, all equal" + (" within rounding." if any(each.is_close for each in verdicts) else ".")
     else:
         proof = "NOT proven: " + ", ".join(each.kernel.name for each in verdicts if not each.is_proven) + "."
-    if getattr(options, "cpp", False):
+    if options.cpp:
         from ._port_cpp import write
 
         text, suffix = write(path, made, command_text(path, options), proof), ".h"
     else:
         text, suffix = _module(path, made, options, proof), ".py"
+    _put(path, text, suffix, options, is_one_of_many)
+
+
+def _put(path: str, text: str, suffix: str, options: argparse.Namespace, is_one_of_many: bool) -> None:
     if options.output is None:
         sys.stdout.write(text)
         return

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -215,3 +216,76 @@ def test_arguments_of_the_proof(tmp_path):
     assert done.returncode == 0, done.stderr
     assert re.search(r"transpose: \d runs beside the original, 512 elements equal", done.stderr) or "elements equal" in done.stderr
     assert "not written" not in done.stderr
+
+
+MAIN = """
+#include <iostream>
+#include "in_place.h"
+#include "reduce.h"
+#include "structs.h"
+#include "templates.h"
+namespace mx = mlx::core;
+int main() {
+  auto y = mx::arange(0, 12, mx::float32);
+  std::cout << in_place::axpy(mx::ones({12}), y, mx::array(2.0f), mx::array(10), {.grid = {12, 1, 1}})[0] << "\\n"
+            << in_place::prefix_rows(mx::reshape(y, {3, 4}), mx::array(3), mx::array(4), {3}, {.grid = {3, 1, 1}})[1] << "\\n"
+            << in_place::negate_even(mx::arange(4), mx::array(4), {.grid = {2, 1, 1}})[0] << "\\n"
+            << reduce::sums(mx::ones({100}), mx::array(100), 64, {2}, {.grid = {128, 1, 1}, .threadgroup = {64, 1, 1}})[0] << "\\n"
+            << templates::square(mx::array({1, -2, 3}), mx::array(3), {3}, {})[0] << std::endl;
+  try {
+    in_place::axpy(mx::ones({12}), y, mx::array(2.0f), mx::array(10), {.grid = {4, 1, 1}});
+  } catch (const std::invalid_argument& error) {
+    std::cout << error.what() << std::endl;
+  }
+}
+"""
+
+
+def test_cpp(tmp_path):
+    compiler = shutil.which("clang++-19") or shutil.which("g++")
+    if not compiler:
+        pytest.skip("no C++ compiler")
+    names = ["in_place", "reduce", "structs", "templates"]
+    done = run("--cpp", "--no-proof", *[HERE / f"{name}.metal" for name in names], "-o", tmp_path)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "main.cc").write_text(MAIN)
+    library = WHEEL.parent / "lib"
+    subprocess.run([compiler, "-std=c++20", f"-I{WHEEL}", "main.cc", f"-L{library}", "-lmlx", f"-Wl,-rpath,{library}", "-o", "main"], cwd=tmp_path, check=True)
+    adapter = pathlib.Path(anymetal.__file__).parent / "libanymetal_mlx.so"
+    done = subprocess.run([tmp_path / "main"], capture_output=True, text=True, env={**os.environ, "LD_PRELOAD": str(adapter)})
+    assert done.stdout.split("\n") == ["array([2, 3, 4, ..., 11, 10, 11], dtype=float32)", "array([6, 22, 38], dtype=float32)", "array([0, 1, -2, 3], dtype=int32)",
+                                       "array([64, 36], dtype=float32)", "array([1, 4, 9], dtype=int32)", "the grid must have a thread for each element of y, in one row", ""], done.stderr
+
+
+BODY = """\
+//! --input x:float32[6] --input n:uint32 --output y:float32[6] --template T=float32 --template K=3 --name scaled
+uint i = thread_position_in_grid.x;
+#if 1
+if (i < n) y[i] = T(K) * x[i] + float(x_shape[0]);
+#endif
+"""
+
+
+def test_whole_files_of_bodies(tmp_path):
+    (tmp_path / "scaled.metal").write_text(BODY)
+    done = run("--to-metal", tmp_path / "scaled.metal")
+    assert done.returncode == 0, done.stderr
+    kernel = anymetal.Library(done.stdout).kernel("scaled")
+    x, y = mx.arange(6).astype(mx.float32), bytearray(24)
+    kernel(anymetal.Buffer(bytes(memoryview(x))), [6], 6, anymetal.Buffer(y), grid=6)
+    body = mx.fast.metal_kernel(name="scaled", input_names=["x", "n"], output_names=["y"], source=BODY)
+    (expected,) = body(inputs=[x, mx.array(6, dtype=mx.uint32)], template=[("T", mx.float32), ("K", 3)], output_shapes=[(6,)], output_dtypes=[mx.float32], grid=(6, 1, 1), threadgroup=(6, 1, 1))
+    assert mx.array(memoryview(y).cast("f")).tolist() == expected.tolist() == [6.0, 9.0, 12.0, 15.0, 18.0, 21.0]
+
+
+def test_modules_for_torch(tmp_path):
+    (tmp_path / "scaled.metal").write_text(BODY)
+    done = run("--to-torch", tmp_path / "scaled.metal")
+    assert done.returncode == 0, done.stderr
+    compile(done.stdout, "scaled", "exec")
+    assert "torch.mps.compile_shader(_SOURCE)" in done.stdout and "_library().scaled(x, x_shape, n, y, threads=threads, group_size=group_size)" in done.stdout
+    source = done.stdout.split('_SOURCE = r"""')[1].split('"""')[0]
+    assert anymetal.Library(source).kernels == ["scaled"]
+    (tmp_path / "bare.metal").write_text("uint i = thread_position_in_grid.x;\n")
+    done = run("--to-torch", tmp_path / "bare.metal")
+    assert done.returncode == 2 and "bare.metal:1: a body says what it gets in lines at its top" in done.stderr
