@@ -3,7 +3,11 @@
 
 #include <cmath>
 
+#include "anymetal_kernels/cholesky.h"
 #include "anymetal_kernels/exp_elementwise.h"
+#include "anymetal_kernels/gemm.h"
+#include "anymetal_kernels/lstsq.h"
+#include "anymetal_kernels/qr.h"
 
 namespace {
 
@@ -23,6 +27,33 @@ TEST(Program, DifferentiatesIt) {
   auto out = slope(mx::array({0.0F, 1.0F}));
   out.eval();
   EXPECT_NEAR(out.data<float>()[1], std::exp(1.0F), 1e-6F);
+}
+
+float largest(const mx::array& a) {
+  return mx::max(mx::abs(a)).item<float>();
+}
+
+TEST(Program, FactorsAndSolves) {
+  const auto a = mx::random::normal({70, 20}), b = mx::random::normal({70, 3});
+  const auto [q, r] = qr(a);
+  EXPECT_LT(largest(mx::subtract(gemm(q, r), a)), 1e-5F);
+  EXPECT_LT(largest(mx::subtract(gemm(q, q, {.transpose_a = true}), mx::eye(20))), 1e-5F);
+  const auto x = lstsq(a, b);
+  const auto residual = mx::subtract(gemm(a, x), b);
+  EXPECT_LT(largest(gemm(a, residual, {.transpose_a = true})), 1e-3F);
+  const auto square = mx::add(gemm(a, a, {.transpose_a = true}), mx::eye(20));
+  const auto u = cholesky(square, {.upper = true});
+  EXPECT_LT(largest(mx::subtract(gemm(u, u, {.transpose_a = true}), square)), 1e-3F);
+}
+
+TEST(Program, SaysWhichMinorIsNotPositive) {
+  try {
+    (void)cholesky(mx::negative(mx::eye(3)));
+    FAIL() << "it was factored";
+  } catch (const NotPositiveDefinite& error) {
+    EXPECT_EQ(error.leading_minor, 1);
+    EXPECT_EQ(error.matrix, 0);
+  }
 }
 
 }  // namespace
