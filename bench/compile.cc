@@ -26,6 +26,7 @@ struct Subject {
   std::vector<const char*> headers;  ///< of MLX's folder of kernels
   const char* text;
   std::vector<language::ConstantValue> constants;
+  runtime::Extent threadgroup = {256};
 };
 
 language::ConstantValue constant(uint32_t index, std::string bytes = std::string(1, '\0')) {
@@ -38,29 +39,34 @@ const std::vector<Subject>& subjects() {
        {},
        "kernel void k(device const float* inp [[buffer(0)]], device float* out [[buffer(1)]], "
        "uint i [[thread_position_in_grid]]) { out[i] = metal::exp(inp[i]); }\n",
-       {}},
+       {},
+       {256}},
       {"sdpa_vector",
        {"utils.h", "sdpa_vector.h"},
        "template [[host_name(\"k\")]] [[kernel]] decltype(sdpa_vector<half, 128, 128>) "
        "sdpa_vector<half, 128, 128>;\n",
        {constant(20), constant(21), constant(22), constant(23), constant(24), constant(25),
-        constant(26, std::string("\1\0\0\0", 4))}},
+        constant(26, std::string("\1\0\0\0", 4))},
+       {1024}},
       {"affine_qmv",
        {"utils.h", "steel/gemm/gemm.h", "quantized_utils.h", "quantized.h"},
        "template [[host_name(\"k\")]] [[kernel]] decltype(affine_qmv<half, 64, 4, false>) "
        "affine_qmv<half, 64, 4, false>;\n",
-       {}},
+       {},
+       {32, 2}},
       {"steel_gemm",
        {"utils.h", "steel/gemm/gemm.h", "steel/gemm/kernels/steel_gemm_fused.h"},
        "template [[host_name(\"k\")]] [[kernel]] decltype(gemm<half, 64, 64, 16, 2, 2, false, "
        "false, float>) gemm<half, 64, 64, 16, 2, 2, false, false, float>;\n",
-       {constant(10), constant(100), constant(110), constant(200), constant(201), constant(202)}},
+       {constant(10), constant(100), constant(110), constant(200), constant(201), constant(202)},
+       {32, 2, 2}},
       {"steel_attention",
        {"utils.h", "steel/attn/kernels/steel_attention.h"},
        "template [[host_name(\"k\")]] [[kernel]] decltype(attention<half, 32, 16, 128, 128, 4, 1, "
        "half, "
        "float>) attention<half, 32, 16, 128, 128, 4, 1, half, float>;\n",
-       {constant(200), constant(201), constant(300), constant(301), constant(302), constant(303)}},
+       {constant(200), constant(201), constant(300), constant(301), constant(302), constant(303)},
+       {32, 4}},
   };
   return all;
 }
@@ -106,7 +112,8 @@ void cold(benchmark::State& state, const Subject& subject) {
   for (auto _ : state) {
     if (first) {
       state.PauseTiming();
-      const auto warm = runtime::time_stages(source, {}, "k", subject.constants, settings);
+      const auto warm =
+          runtime::time_stages(source, {}, "k", subject.constants, settings, subject.threadgroup);
       if (!warm.ok()) {
         state.SkipWithError(warm.error().text().substr(0, 300).c_str());
         break;
@@ -114,7 +121,8 @@ void cold(benchmark::State& state, const Subject& subject) {
       first = false;
       state.ResumeTiming();
     }
-    const auto times = runtime::time_stages(source, {}, "k", subject.constants, settings);
+    const auto times =
+        runtime::time_stages(source, {}, "k", subject.constants, settings, subject.threadgroup);
     sum.parse += times->parse;
     sum.emit += times->emit;
     sum.passes += times->passes;
@@ -129,17 +137,33 @@ void cold(benchmark::State& state, const Subject& subject) {
   state.counters["link"] = {sum.linking, mean};
 }
 
-/// A device that knows nothing, and a folder that has the kernel: as in the second process.
+/// A device that knows nothing, and a folder that has the kernel: as in the second process. Code is
+/// made for threadgroups, so it is loaded for a launch: of one, on buffers of zeros, which are
+/// sizes of nothing to these kernels.
 void from_disk(benchmark::State& state, const Subject& subject) {
   language::Source source;
   if (!make_source(subject, source)) return state.SkipWithError("MLX's headers aren't there");
   const runtime::Settings settings = runtime::Settings::from_environment();
+  std::vector<uint8_t> zeros(4096);
   const auto open = [&] {
     auto device = runtime::Device::create(settings, runtime::Engine::system(settings));
     auto library = device->library(source);
     if (!library.ok()) return state.SkipWithError("no library");
     auto function = (*library)->function("k", subject.constants);
-    if (!function.ok() || !device->pipeline(*function).ok()) state.SkipWithError("no pipeline");
+    if (!function.ok()) return state.SkipWithError("no function");
+    auto pipeline = device->pipeline(*function);
+    if (!pipeline.ok()) return state.SkipWithError("no pipeline");
+    std::vector<runtime::Argument> buffers;
+    for (const anymetal::Parameter& p : (*pipeline)->interface().parameters) {
+      if (p.kind != anymetal::ParameterKind::buffer) continue;
+      if (buffers.size() <= p.index) buffers.resize(p.index + 1);
+      buffers[p.index] = {zeros.data(), zeros.size()};
+    }
+    const auto done = (*pipeline)->run({.grid = subject.threadgroup,
+                                        .threadgroup = subject.threadgroup,
+                                        .buffers = buffers,
+                                        .threadgroup_lengths = {}});
+    if (!done.ok()) state.SkipWithError(done.error().text().substr(0, 300).c_str());
   };
   open();
   for (auto _ : state) open();

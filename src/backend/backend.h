@@ -43,10 +43,17 @@ class CodeStore {
   virtual void store(std::string_view name, std::string_view bytes) = 0;
 };
 
+/// Where the time of a compilation went, in seconds.
+struct CompileTimes {
+  double passes = 0;
+  double code_generation = 0;
+};
+
 struct CompileOptions {
   Bounds bounds = Bounds::error;
   Extent threadgroup;                          ///< the size that the code may be specialised for
   std::shared_ptr<CodeStore> later = nullptr;  ///< of this kernel, size and bounds; may be null
+  CompileTimes* times = nullptr;               ///< may be null
 };
 
 /// One argument per Parameter of kind buffer or threadgroup, in the order of the interface's

@@ -79,12 +79,16 @@ Result<std::vector<std::string>> remark_lines(const KernelChoice& choice) {
 Result<StageTimes> time_stages(const language::Source& source, const language::Options& options,
                                std::string_view kernel,
                                std::span<const language::ConstantValue> constants,
-                               const Settings& settings) {
+                               const Settings& settings, Extent threadgroup) {
   using Clock = std::chrono::steady_clock;
   const auto seconds_since = [](Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
-  const backend::CompileOptions compile_options{.bounds = settings.bounds};
+  const Engine engine = Engine::system(settings);
+  if (engine.backend == nullptr) return *engine.missing;
+  backend::CompileTimes below;
+  backend::CompileOptions compile_options{
+      .bounds = settings.bounds, .threadgroup = threadgroup, .times = &below};
   StageTimes times;
   auto start = Clock::now();
   ANYMETAL_ASSIGN_OR_RETURN(const auto library, language::parse(source, options));
@@ -92,17 +96,13 @@ Result<StageTimes> time_stages(const language::Source& source, const language::O
   start = Clock::now();
   ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, library->emit(kernel, constants));
   times.emit = seconds_since(start);
-  const KernelInterface interface = ir.interface;
-  backend::reference::CompileTimes below;
-  ANYMETAL_ASSIGN_OR_RETURN(
-      const backend::KernelImage image,
-      backend::reference::compile_image(std::move(ir), compile_options, &below));
+  ANYMETAL_ASSIGN_OR_RETURN(const auto code,
+                            engine.backend->compile(std::move(ir), compile_options));
   times.passes = below.passes;
   times.code_generation = below.code_generation;
   start = Clock::now();
   ANYMETAL_ASSIGN_OR_RETURN(
-      const auto code,
-      backend::reference_backend().load(backend::serialize(image), interface, compile_options));
+      const auto loaded, engine.backend->load(code->object(), code->interface(), compile_options));
   times.linking = seconds_since(start);
   return times;
 }

@@ -37,7 +37,7 @@ struct KernelChoice {
 [[nodiscard]] ANYMETAL_PRIVATE_API Result<std::vector<std::string>> remark_lines(
     const KernelChoice& choice);
 
-/// Seconds of each stage of a compilation that no cache helps.
+/// Seconds of each stage of a compilation that no cache helps, by the executor of the settings.
 struct StageTimes {
   double parse = 0;
   double emit = 0;
@@ -47,6 +47,7 @@ struct StageTimes {
 };
 [[nodiscard]] ANYMETAL_PRIVATE_API Result<StageTimes> time_stages(
     const language::Source& source, const language::Options& options, std::string_view kernel,
-    std::span<const language::ConstantValue> constants, const Settings& settings);
+    std::span<const language::ConstantValue> constants, const Settings& settings,
+    Extent threadgroup);
 
 }  // namespace anymetal::runtime

@@ -41,7 +41,7 @@ class CpuBackend final : public Backend {
            "outside buffers yet"});
       return compile_fallback(std::move(ir), std::move(image));
     }
-    auto code = compile_variant(std::move(ir), image.full);
+    auto code = compile_variant(std::move(ir), image.full, options.times);
     if (!code.ok()) {
       if (code.error().kind != ErrorKind::unsupported) return std::move(code).error();
       image.remarks.push_back({interface.file, interface.line,

@@ -26,12 +26,6 @@ struct VariantImage {
   std::string object;  ///< an object file for the host, with the function am_threadgroup
 };
 
-/// Where the time of a compilation went, in seconds.
-struct CompileTimes {
-  double passes = 0;
-  double code_generation = 0;
-};
-
 /// Errors: `unsupported` says what has no vector form. `times` may be null.
 [[nodiscard]] Result<VariantImage> compile_variant(ThreadIr ir, const Variant& variant,
                                                    CompileTimes* times = nullptr);

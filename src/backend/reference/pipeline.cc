@@ -217,13 +217,13 @@ Result<KernelImage> transform(ThreadIr& ir, const CompileOptions& options,
 
 }  // namespace
 
-Result<KernelImage> compile_image(ThreadIr ir, const CompileOptions& options, CompileTimes* times) {
+Result<KernelImage> compile_image(ThreadIr ir, const CompileOptions& options) {
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
   ANYMETAL_ASSIGN_OR_RETURN(KernelImage image, transform(ir, options));
   const auto middle = Clock::now();
   ANYMETAL_ASSIGN_OR_RETURN(ObjectCode code, generate_code(*ir.module, Effort::quick));
-  if (times) {
+  if (CompileTimes* times = options.times) {
     times->passes = std::chrono::duration<double>(middle - start).count();
     times->code_generation = std::chrono::duration<double>(Clock::now() - middle).count();
   }

@@ -12,15 +12,7 @@
 
 namespace anymetal::backend::reference {
 
-/// Where the time of a compilation went, in seconds.
-struct CompileTimes {
-  double passes = 0;
-  double code_generation = 0;
-};
-
-/// `times` may be null.
-[[nodiscard]] Result<KernelImage> compile_image(ThreadIr ir, const CompileOptions& options,
-                                                CompileTimes* times = nullptr);
+[[nodiscard]] Result<KernelImage> compile_image(ThreadIr ir, const CompileOptions& options);
 [[nodiscard]] Result<std::string> compile_assembly(ThreadIr ir, const CompileOptions& options);
 
 /// All passes, in their order.
