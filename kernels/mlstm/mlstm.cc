@@ -9,7 +9,7 @@
 namespace anymetal::kernels {
 namespace {
 
-constexpr int kRows = 4;  // of C, for each simdgroup
+constexpr int kRows = 8;  // of C, for each simdgroup
 constexpr int kSimdgroups = 8;
 
 std::vector<mx::array> launch(const std::vector<mx::array>& arrays, const MlstmSizes& sizes,

@@ -4,7 +4,7 @@
 // inputs: q, k, v, o, log_i, log_f, c, n, m, size, scale
 // outputs: c_next, n_next, m_out, h
 // types: size=uint32, scale=float32, log_i=float32, log_f=float32, c=float32, n=float32, m=float32, c_next=float32, n_next=float32, m_out=float32
-// instances: T=float32,ROWS=4 | T=float16,ROWS=4 | T=bfloat16,ROWS=4
+// instances: T=float32,ROWS=8 | T=float16,ROWS=8 | T=bfloat16,ROWS=8
 #include <metal_stdlib>
 using namespace metal;
 //// body
