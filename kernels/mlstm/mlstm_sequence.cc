@@ -34,9 +34,9 @@ struct Chunks {
   [[nodiscard]] mx::array times(const mx::array& a, const mx::array& b) const {
     return mx::matmul(a, b, stream);
   }
-  [[nodiscard]] mx::array scaled(const mx::array& k) const {
-    const float scale = 1.0F / std::sqrt(static_cast<float>(sizes.columns));
-    return mx::multiply(in_chunks(k), mx::array(scale), stream);
+  /// 1 / sqrt(width of q and k).
+  [[nodiscard]] mx::array scale() const {
+    return mx::array({1.0F / std::sqrt(static_cast<float>(sizes.columns))});
   }
 };
 
@@ -97,25 +97,38 @@ std::vector<mx::array> launch_states(const mx::array& initial, const mx::array& 
       at.stream);
 }
 
+/// Keys as the state takes them, (all chunks, chunk, width), and their sums, (all chunks, width).
+std::vector<mx::array> launch_keys(const mx::array& k, const mx::array& kept, const Chunks& at) {
+  const int columns = at.sizes.columns;
+  return call_kernel(
+      "mlstm_chunk_keys",
+      {.inputs = {k, kept, at.scale(),
+                  numbers({static_cast<uint32_t>(columns), static_cast<uint32_t>(at.chunk)})},
+       .shapes = {{at.all(), at.chunk, columns}, {at.all(), columns}},
+       .dtypes = {mx::float32, mx::float32},
+       .grid = {columns, at.all(), 1},
+       .threadgroup = {std::min(256, columns), 1, 1},
+       .arguments = {{"T", k.dtype()}}},
+      at.stream);
+}
+
 /// Out: c, n, m, h with whole chunks.
 std::vector<mx::array> launch_all(const std::vector<mx::array>& in, const Chunks& at) {
   const auto& [sizes, chunk, count, s] = at;
   const Gates gates = launch_gates(in, at);
-  const auto q = at.in_chunks(in[0]), k = at.scaled(in[1]), v = at.in_chunks(in[2]);
-  const auto kept = mx::reshape(gates.kept, {at.all(), chunk, 1}, s);
-  const auto kept_keys = mx::multiply(k, kept, s);
-  const auto c =
-      launch_states(in[6], gemm(v, kept_keys, {.transpose_a = true}, s), gates.decay, at);
-  const auto n = launch_states(in[7], mx::sum(kept_keys, 1, false, s), gates.decay, at);
-  const auto weights =
-      call_kernel("mlstm_chunk_weights",
-                  {.inputs = {gemm(q, k, {.transpose_b = true}, s), gates.u, gates.stabilizer},
-                   .shapes = {{at.all(), chunk, chunk}, {at.all(), chunk}},
-                   .dtypes = {mx::float32, mx::float32},
-                   .grid = {32, chunk, at.all()},
-                   .threadgroup = {32, kRows, 1},
-                   .arguments = {{"CHUNK", chunk}}},
-                  s);
+  const auto q = at.in_chunks(in[0]), k = at.in_chunks(in[1]), v = at.in_chunks(in[2]);
+  const auto keys = launch_keys(in[1], gates.kept, at);
+  const auto c = launch_states(in[6], gemm(v, keys[0], {.transpose_a = true}, s), gates.decay, at);
+  const auto n = launch_states(in[7], keys[1], gates.decay, at);
+  const auto weights = call_kernel(
+      "mlstm_chunk_weights",
+      {.inputs = {gemm(q, k, {.transpose_b = true}, s), gates.u, gates.stabilizer, at.scale()},
+       .shapes = {{at.all(), chunk, chunk}, {at.all(), chunk}},
+       .dtypes = {mx::float32, mx::float32},
+       .grid = {32, chunk, at.all()},
+       .threadgroup = {32, kRows, 1},
+       .arguments = {{"CHUNK", chunk}}},
+      s);
   const auto before = mx::reshape(c[0], {at.all(), sizes.rows, sizes.columns}, s);
   const auto h = call_kernel(
       "mlstm_chunk_outputs",
