@@ -174,3 +174,18 @@ def test_kernels_are_asked_once_and_remembered_on_disk(tmp_path, monkeypatch):
     findings, _ = engine.lint_text("a.py", text, kernel_cache.remembered(finder))
     assert findings[0].message == "a needle" and len(finder.requests) == 2
     assert kernel_cache.remembered(finder)({**finder.requests[0], "threadgroup": [64, 1, 1]}) and len(finder.requests) == 3
+
+
+def test_other_lines_that_a_message_names(monkeypatch):
+    text = kernel('"""\n  uint i = 0;\n  thread int needle = 1;\n"""', header='"""// one\n// two\n"""')
+
+    def finder(request):
+        return [{"rule": "FAKE-WORD-001", "line": 3, "column": 14, "end_line": 3, "end_column": 20, "where": "text",
+                 "message": "beside line 2 and line 2 of the header", "remedy": "look at line 1", "fixes": []}]
+
+    findings, _ = engine.lint_text("case.py", text, finder)
+    (finding,) = [each for each in findings if each.rule == "FAKE-WORD-001"]
+    lines = text.split("\n")
+    said = [int(word) for word in finding.message.replace(" and", "").split() if word.isdigit()]
+    assert "uint i" in lines[said[0] - 1] and "// two" in lines[said[1] - 1]
+    assert f"line {finding.place.line - 2}" in finding.remedy

@@ -7,6 +7,7 @@ known, and its findings come back to the place in the file. A file that can't be
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -161,7 +162,18 @@ def _bring_home(report: Report, found: dict[str, Any], body: literals.Text, head
             edits = []
             break
         edits.append(Edit(one[1], one[2], fix["text"]))
-    report.add(source, found["rule"], a, max(b, a + 1), found["message"], found.get("remedy") or "", tuple(edits))
+    words = [re.sub(r"\bline (\d+)( of the header)?", lambda m: _line_at_home(m, body, header, source), found.get(key) or "") for key in ("message", "remedy")]
+    report.add(source, found["rule"], a, max(b, a + 1), *words, tuple(edits))
+
+
+def _line_at_home(mention: re.Match[str], body: literals.Text, header: literals.Text | None, source: SourceFile) -> str:
+    """Words about another line of Metal's text, with the line that it has in the user's file."""
+    text = header if mention[2] and header is not None else body
+    span = text.file_span(*(_offset(text.value, int(mention[1]) + behind, 1) for behind in (0, 1)))
+    if span is None:
+        return mention[0]
+    line = span[0].place(span[1], span[2]).line
+    return f"line {line}" if span[0] is source else f"line {line} of {span[0].path}"
 
 
 def _drop_said_twice(report: Report) -> None:
