@@ -46,11 +46,14 @@
 namespace anymetal::simt {
 namespace {
 
+using Accesses = llvm::DenseSet<const llvm::Instruction*>;
+
 /// Says which accesses of a thread may become one: those whose elements of all lanes then lie side
 /// by side, eight at most. A thread's own variables stay as they are.
 class AccessInfo : public llvm::TargetTransformInfoImplCRTPBase<AccessInfo> {
  public:
-  explicit AccessInfo(const llvm::DataLayout& layout) : TargetTransformInfoImplCRTPBase(layout) {}
+  AccessInfo(const llvm::DataLayout& layout, const Accesses& wanted)
+      : TargetTransformInfoImplCRTPBase(layout), wanted_(wanted) {}
 
   // NOLINTBEGIN(readability-identifier-naming): LLVM's interface
   unsigned getLoadStoreVecRegBitWidth(unsigned space) const { return space == 0 ? 32 : 256; }
@@ -59,15 +62,20 @@ class AccessInfo : public llvm::TargetTransformInfoImplCRTPBase<AccessInfo> {
     if (fast) *fast = 1;
     return true;
   }
+  bool isLegalToVectorizeLoad(llvm::LoadInst* load) const { return wanted_.contains(load); }
+  bool isLegalToVectorizeStore(llvm::StoreInst* store) const { return wanted_.contains(store); }
   // NOLINTEND(readability-identifier-naming)
+
+ private:
+  const Accesses& wanted_;
 };
 
 class Passes {
  public:
   Passes() {
-    functions_.registerPass([] {
-      return llvm::TargetIRAnalysis([](const llvm::Function& function) {
-        return llvm::TargetTransformInfo(AccessInfo(function.getDataLayout()));
+    functions_.registerPass([this] {
+      return llvm::TargetIRAnalysis([this](const llvm::Function& function) {
+        return llvm::TargetTransformInfo(AccessInfo(function.getDataLayout(), wanted_));
       });
     });
     llvm::PassBuilder builder;
@@ -88,7 +96,15 @@ class Passes {
 
   llvm::FunctionAnalysisManager& functions() { return functions_; }
 
+  /// Makes one of those of these accesses that lie side by side.
+  void join(llvm::Function& function, Accesses accesses) {
+    wanted_ = std::move(accesses);
+    run(function, llvm::LoadStoreVectorizerPass());
+    wanted_.clear();
+  }
+
  private:
+  Accesses wanted_;
   llvm::LoopAnalysisManager loops_;
   llvm::FunctionAnalysisManager functions_;
   llvm::CGSCCAnalysisManager cgscc_;
@@ -209,17 +225,6 @@ bool has_matrices(const llvm::Function& function) {
   });
 }
 
-/// No operations on vectors of a thread's own, no copies of memory; elements that lie side by side
-/// are read and written as one vector.
-void flatten(llvm::Function& function, Passes& passes) {
-  expand_memory_intrinsics(function, passes);
-  split_odd_integers(function);
-  // Matrices look for the pairs that their lanes hold.
-  if (!has_matrices(function)) passes.run(function, llvm::LoadStoreVectorizerPass());
-  passes.run(function, llvm::ScalarizerPass(), llvm::SROAPass(llvm::SROAOptions::PreserveCFG),
-             llvm::EarlyCSEPass());
-}
-
 /// Loops with one entry and one latch, closed; branches with two targets; one exit. Nothing here
 /// may merge calls: a guard belongs to the access behind it.
 void shape_control_flow(llvm::Function& function, Passes& passes) {
@@ -260,6 +265,44 @@ Geometry make_geometry(const Options& options, unsigned together) {
   geometry.chunk = options.chunk;
   geometry.together = together;
   return geometry;
+}
+
+/// Accesses whose neighbours are further away than their own size: one thread's lie between.
+Accesses find_apart(llvm::Function& function, const Geometry& geometry) {
+  const ControlFlow flow(function, geometry);
+  const ShapeAnalysis shapes(function, flow, geometry);
+  const llvm::DataLayout& layout = function.getDataLayout();
+  Accesses found;
+  for (llvm::Instruction& instruction : llvm::instructions(function)) {
+    const llvm::Value* pointer = llvm::getLoadStorePointerOperand(&instruction);
+    if (!pointer) continue;
+    const Shape shape = shapes.of(pointer);
+    const auto bytes = int64_t(layout.getTypeStoreSize(llvm::getLoadStoreType(&instruction)));
+    if (shape.kind() == Shape::Kind::pattern && shape.lanes() > 1 && shape.offset(1) > bytes &&
+        shape.has_stride(shape.offset(1)))
+      found.insert(&instruction);
+  }
+  return found;
+}
+
+/// A thread's accesses that lie side by side become one, if all lanes' are then one piece. Not with
+/// matrices, which look for the pairs that their lanes hold.
+void join_accesses(llvm::Function& function, Passes& passes, const Geometry& geometry) {
+  if (has_matrices(function)) return;
+  shape_control_flow(function, passes);
+  fold_branches(function);
+  Accesses apart = find_apart(function, geometry);
+  if (apart.size() > 1) passes.join(function, std::move(apart));
+}
+
+/// No operations on vectors of a thread's own, no copies of memory; elements that lie side by side
+/// are read and written as one vector.
+void flatten(llvm::Function& function, Passes& passes, const Geometry& geometry) {
+  expand_memory_intrinsics(function, passes);
+  split_odd_integers(function);
+  join_accesses(function, passes, geometry);
+  passes.run(function, llvm::ScalarizerPass(), llvm::SROAPass(llvm::SROAOptions::PreserveCFG),
+             llvm::EarlyCSEPass());
 }
 
 /// Registers that the values a loop carries from turn to turn take in a simdgroup, of the loop that
@@ -397,7 +440,7 @@ Result<Report> vectorize(llvm::Function& entry, const Options& options) {
   Passes passes;
   fold_branches(entry);
   form_matrices(entry);
-  flatten(entry, passes);
+  flatten(entry, passes, make_geometry(options, 1));
   if (options.checks_bounds) {
     ANYMETAL_RETURN_IF_ERROR(guard_accesses(entry, options.is_const));
     // What was computed to prove accesses would count as a use of their indices.

@@ -16,7 +16,7 @@ namespace anymetal::backend {
 namespace cpu {
 namespace {
 
-constexpr std::string_view kVersion = "cpu 20";
+constexpr std::string_view kVersion = "cpu 21";
 
 class CpuBackend final : public Backend {
  public:
