@@ -102,9 +102,9 @@ class GraphBreaks:
                         f"this array is made of a value that left MLX on line {line}: it was waited for, and the new array knows nothing of its graph "
                         "(no gradient goes through)", "use the array itself; `mx.stop_gradient` if the gradient is to end")
         if isinstance(result, Array) and result.dim_of is node:
-            self._size(follower, scope, node, first)
+            self._size(follower, scope, node, result.dtype or "int32")
 
-    def _size(self, follower: Any, scope: Any, node: ast.Call, first: Value | None) -> None:
+    def _size(self, follower: Any, scope: Any, node: ast.Call, result_dtype: str) -> None:
         function = scope.function
         if function is None or not (_real_loops(scope) or self._must_stay(function)):
             return
@@ -115,8 +115,8 @@ class GraphBreaks:
         if len(node.args) == 1 and not node.keywords:
             edits = self._plain_number(follower, scope, node)
         self.report(follower, "SHAPE-ARRAY-001", node,
-                    f"`{argument}` is a Python number already; mx.array makes a new buffer of it each time, and its type is strong (int32): "
-                    "it doesn't give way to the other side's", f"write `{argument}` as it is: MLX takes Python numbers in expressions", edits)
+                    f"`{argument}` is a Python number already; mx.array makes a new buffer of it each time, and its type "
+                    f"({result_dtype}) doesn't give way to the other side's", f"write `{argument}` as it is: MLX takes Python numbers in expressions", edits)
 
     def _plain_number(self, follower: Any, scope: Any, node: ast.Call) -> tuple:
         from ..findings import Edit
