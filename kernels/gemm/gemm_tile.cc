@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "gemm/gemm_launch.h"
+#include "kernel/device_kind.h"
 #include "kernel/remembered.h"
 
 namespace anymetal::kernels {
@@ -74,11 +75,7 @@ bool may_tune() {
 /// A GPU hides latencies by many threads with few registers; a processor wants its registers full
 /// of sums, and long rows.
 const GemmTile& tile_by_kind() {
-  const auto& info = mx::device_info(mx::Device::gpu);
-  const auto found = info.find("device_name");
-  const auto* name = found == info.end() ? nullptr : std::get_if<std::string>(&found->second);
-  const bool is_processor = name && name->find("cpu") != std::string::npos;
-  return *find_tile(is_processor ? "64x64" : "32x32");
+  return *find_tile(runs_on_processor() ? "64x64" : "32x32");
 }
 
 struct Measured {
@@ -157,13 +154,11 @@ const GemmTile& gemm_tile(int m, int n, int k, GemmOptions options) {
   constexpr int64_t kWorthTuning = 1 << 21;
   const Form form = form_of(options);
   if (const auto* tile = tile_of_environment(form)) return *tile;
-  const auto& usual = tile_by_kind();
-  const bool is_processor = usual.name == "64x64";
   // Half of a tile would be zeros.
-  if (is_processor && m <= 32) return *find_tile("32x64");
-  if (is_processor && k <= 32) return *find_tile(kSmall);
+  if (runs_on_processor() && m <= 32) return *find_tile("32x64");
+  if (runs_on_processor() && k <= 32) return *find_tile(kSmall);
   if (may_tune() && int64_t{m} * n * k >= kWorthTuning) return tuned_tile(form);
-  return usual;
+  return tile_by_kind();
 }
 
 std::vector<std::string> tune_gemm(GemmOptions options) {

@@ -10,19 +10,14 @@
 #include "anymetal_kernels/solve_triangular.h"
 #include "gemm/gemm_launch.h"
 #include "kernel/arguments.h"
+#include "kernel/device_kind.h"
 #include "qr/gram_schmidt.h"
 
 namespace anymetal::kernels {
 namespace {
 
+constexpr int kPanel = 64;       // columns of a panel
 constexpr int kMostGroups = 32;  // simdgroups of a threadgroup
-
-/// Columns of a panel: one panel where there is little to do, since launches are what it takes
-/// then; else narrow ones, which are little work for one threadgroup; wide ones where that is
-/// little beside the products, which they make faster.
-int panel_of(int k) {
-  return k <= 64 || k >= 768 ? 64 : 32;
-}
 
 uint32_t word(int value) {
   return static_cast<uint32_t>(value);
@@ -35,8 +30,11 @@ struct Panel {
 
 Panel factor_panel(const Operand& a, int first, int m, int n, int batch,
                    const mx::StreamOrDevice& stream) {
-  int groups = 4;  // few sizes, so that few kernels are compiled
-  while (groups < n && groups < kMostGroups) groups *= 2;
+  // A GPU has the whole threadgroup at once. A processor runs simdgroups one after another, and
+  // between barriers again from the first: one alone, which goes from column to column, takes a
+  // third of the time.
+  int groups = 1;
+  while (!runs_on_processor() && groups < n && groups < kMostGroups) groups *= 2;
   auto made = call_kernel("qr_panel",
                           {.inputs = {a.array, numbers({word(m), word(n), word(a.row_length),
                                                         word(a.offset), word(a.batch_step)})},
@@ -86,9 +84,9 @@ Factored factor(const mx::array& a, int m, int n, int batch, const mx::StreamOrD
   std::vector<Panel> panels;
   std::vector<mx::array> bands;
   Operand rest = whole(a);
-  const int k = std::min(m, n), width = panel_of(k);
-  for (int first = 0; first < k; first += width) {
-    const int columns = std::min(width, k - first), after = n - first - columns;
+  const int k = std::min(m, n);
+  for (int first = 0; first < k; first += kPanel) {
+    const int columns = std::min(kPanel, k - first), after = n - first - columns;
     panels.push_back(factor_panel(rest, first, m - first, columns, batch, stream));
     const auto& panel = panels.back();
     if (after == 0 && first == 0) return {std::move(panels), panel.r};

@@ -77,14 +77,20 @@ for (uint j = 0; j < n; ++j) {
   }
   threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
 }
-// T by columns: T[i][j] = -tau_j sum over p from i to j - 1 of T[i][p] (v_p v_j). A row belongs to a thread; all have read a column's products before
-// any is overwritten.
+// T by columns: T[i][j] = -tau_j sum over p from i to j - 1 of T[i][p] (v_p v_j). Rows belong to threads, two at most; all have read a column's
+// products before any is overwritten.
 for (uint j = 0; j < n; ++j) {
-  float sum = 0.0f;
-  if (mine < j)
-    for (uint p = mine; p < j; ++p) sum = fma(triangle[mine][p], triangle[p][j], sum);
+  float sums[2] = {0.0f, 0.0f};
+  for (uint e = 0; e < 2; ++e) {
+    const uint i = mine + e * threads;
+    if (i < j)
+      for (uint p = i; p < j; ++p) sums[e] = fma(triangle[i][p], triangle[p][j], sums[e]);
+  }
   threadgroup_barrier(mem_flags::mem_threadgroup);
-  if (mine < N) triangle[mine][j] = mine == j ? taus[j] : mine < j ? -taus[j] * sum : 0.0f;
+  for (uint e = 0; e < 2; ++e) {
+    const uint i = mine + e * threads;
+    if (i < N) triangle[i][j] = i == j ? taus[j] : i < j ? -taus[j] * sums[e] : 0.0f;
+  }
   threadgroup_barrier(mem_flags::mem_threadgroup);
 }
 for (uint at = mine; at < n * n; at += threads) t[at] = triangle[at / n][at % n];
