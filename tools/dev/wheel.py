@@ -175,7 +175,8 @@ def try_out(folder):
     kernel = folder / "halve.metal"
     kernel.write_text("#include <metal_stdlib>\nusing namespace metal;\nkernel void halve(device float* values "
                       "[[buffer(0)]], uint i [[thread_position_in_grid]]) {\n  values[i] *= 0.5f;\n}\n")
-    return run_covered(f"anymetal --version && anymetal doctor && anymetal compile {kernel}", environment)
+    return run_covered(f"anymetal --version && anymetal doctor && anymetal compile {kernel} && "
+                       "anymetal lint --explain GRAPH-BREAK-001", environment)
 
 
 def run(arguments):

@@ -88,3 +88,10 @@ def step(logits: mx.array, embed):
     mx.eval(inputs)
     n = int(token)
     return mx.zeros((n,)) + inputs
+# case: results leave as lists
+import mlx.core as mx
+import numpy as np
+
+def rows(x: mx.array):
+    values = mx.softmax(x, axis=-1).tolist()
+    return [np.array(x), values[0]]
