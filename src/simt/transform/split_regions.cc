@@ -1,7 +1,8 @@
 // A barrier ends a region, and so do the header and the exits of a loop that holds one: each
 // region is a piece of code with one entry, without a barrier in it, that all steps run one after
 // the other before the next region begins. What a step needs later is kept in slots, an array with
-// an element for each step; what is the same for all steps needs one.
+// an element for each step; what is the same for all steps needs one. Where steps don't go from one
+// region to the same next one, each goes its own way from barrier to barrier (make_rounds).
 #include "simt/transform/split_regions.h"
 
 #include <llvm/ADT/MapVector.h>
@@ -49,13 +50,13 @@ class RegionSplitter {
       find_ways();
       llvm::BasicBlock* parting = find_parting();
       if (!parting) break;
-      if (!join_ways(*parting))
-        return unsupported_error(
-            "no form in vectors for a barrier that simdgroups may come to differently");
+      if (join_ways(*parting)) continue;
+      parts_ = true;
+      break;
     }
     place_slots(*uniformity_);
     widen_private_variables();
-    make_loops();
+    parts_ ? make_rounds() : make_loops();
     return uint32_t(heads_.size());
   }
 
@@ -105,7 +106,9 @@ class RegionSplitter {
     }
     for (llvm::Instruction* barrier : barriers) {
       llvm::BasicBlock* block = barrier->getParent();
-      heads_.insert(block->splitBasicBlock(barrier->getNextNode(), "after.barrier"));
+      llvm::BasicBlock* after = block->splitBasicBlock(barrier->getNextNode(), "after.barrier");
+      heads_.insert(after);
+      meetings_.insert(after);
       with_barrier_.insert(block);
       barrier->eraseFromParent();
     }
@@ -243,6 +246,7 @@ class RegionSplitter {
     builder.CreateCondBr(enters, first, second);
     heads_.remove(first);
     heads_.insert(gate);
+    if (meetings_.erase(first) != 0) meetings_.insert(gate);
     repair_dominance(function_);
     isolate_heads();
     return true;
@@ -296,7 +300,7 @@ class RegionSplitter {
     std::vector<llvm::Instruction*> values;
     for (llvm::Instruction& instruction : llvm::instructions(function_)) {
       if (instruction.getParent() == entry_ || instruction.getType()->isVoidTy()) continue;
-      same_[&instruction] = uniformity.is_uniform(&instruction);
+      same_[&instruction] = !parts_ && uniformity.is_uniform(&instruction);
       if (!head_phis.contains(&instruction)) values.push_back(&instruction);
     }
     share_slots(phis, head_phis);
@@ -486,19 +490,20 @@ class RegionSplitter {
     }
   }
 
-  void make_loops() {
-    llvm::IRBuilder<> prologue(entry_->getTerminator());
-    llvm::AllocaInst* counter = prologue.CreateAlloca(prologue.getInt32Ty(), nullptr, "step");
-    llvm::Value* steps = prologue.getInt32(geometry_.steps());
-    if (geometry_.is_partial) {
-      llvm::Value* active = prologue.CreateLoad(
-          prologue.getInt32Ty(),
-          prologue.CreateConstInBoundsGEP1_64(prologue.getInt8Ty(), function_.getArg(0),
-                                              offsetof(ThreadgroupFrame, active_threads)));
-      steps = prologue.CreateUDiv(
-          prologue.CreateAdd(active, prologue.getInt32(geometry_.threads_of_step() - 1)),
-          prologue.getInt32(geometry_.threads_of_step()));
-    }
+  /// How many steps there are: of a threadgroup at the grid's end, fewer.
+  llvm::Value* count_steps(llvm::IRBuilder<>& prologue) {
+    if (!geometry_.is_partial) return prologue.getInt32(geometry_.steps());
+    llvm::Value* active = prologue.CreateLoad(
+        prologue.getInt32Ty(),
+        prologue.CreateConstInBoundsGEP1_64(prologue.getInt8Ty(), function_.getArg(0),
+                                            offsetof(ThreadgroupFrame, active_threads)));
+    return prologue.CreateUDiv(
+        prologue.CreateAdd(active, prologue.getInt32(geometry_.threads_of_step() - 1)),
+        prologue.getInt32(geometry_.threads_of_step()));
+  }
+
+  /// The step is read from a variable wherever it is asked for.
+  void count_in(llvm::AllocaInst* counter) {
     llvm::SmallVector<llvm::Use*, 32> uses;
     for (llvm::Use& use : step()->uses()) uses.push_back(&use);
     for (llvm::Use* use : uses) {
@@ -509,6 +514,90 @@ class RegionSplitter {
       llvm::IRBuilder<> builder(before);
       use->set(builder.CreateLoad(builder.getInt32Ty(), counter, "step"));
     }
+  }
+
+  /// Where steps go different ways from barrier to barrier, each remembers where it waits. In a
+  /// round each goes on from there to its next barrier or to its end; who has ended waits no more.
+  /// Nothing is the same for all steps then: they may be in different turns of a loop.
+  void make_rounds() {
+    llvm::IRBuilder<> prologue(entry_->getTerminator());
+    auto* word = prologue.getInt32Ty();
+    llvm::AllocaInst* counter = prologue.CreateAlloca(word, nullptr, "step");
+    llvm::AllocaInst* waits = prologue.CreateAlloca(word, nullptr, "waits");
+    auto* places_type = llvm::ArrayType::get(word, geometry_.steps());
+    llvm::AllocaInst* places = prologue.CreateAlloca(places_type, nullptr, "places");
+    prologue.CreateStore(llvm::Constant::getNullValue(places_type), places);
+    llvm::Value* steps = count_steps(prologue);
+    count_in(counter);
+    const auto place = [&](llvm::IRBuilder<>& builder, llvm::Value* which) {
+      return builder.CreateInBoundsGEP(places_type, places, {builder.getInt32(0), which});
+    };
+    const auto make_block = [&](const char* name) {
+      return llvm::BasicBlock::Create(context_, name, &function_);
+    };
+    llvm::BasicBlock *round = make_block("round"), *next = make_block("next.step"),
+                     *after = make_block("after.step"), *end = make_block("end");
+    llvm::IRBuilder<> builder(round);
+    builder.CreateStore(builder.getInt32(0), counter);
+    builder.CreateStore(builder.getInt32(0), waits);
+    builder.CreateBr(next);
+    builder.SetInsertPoint(next);
+    llvm::Value* at = builder.CreateLoad(
+        word, place(builder, builder.CreateLoad(word, counter, "step")), "place");
+    llvm::SwitchInst* go_on = builder.CreateSwitch(at, after);
+    builder.SetInsertPoint(after);
+    llvm::Value* following =
+        builder.CreateAdd(builder.CreateLoad(word, counter), builder.getInt32(1), "", true, true);
+    builder.CreateStore(following, counter);
+    llvm::BasicBlock* last = make_block("last.step");
+    builder.CreateCondBr(builder.CreateICmpULT(following, steps), next, last);
+    builder.SetInsertPoint(last);
+    builder.CreateCondBr(builder.CreateICmpNE(builder.CreateLoad(word, waits), builder.getInt32(0)),
+                         round, end);
+    llvm::IRBuilder<>(end).CreateRetVoid();
+    llvm::DenseMap<llvm::BasicBlock*, llvm::ConstantInt*> numbers;
+    const auto number = [&](llvm::BasicBlock* head) {
+      llvm::ConstantInt*& one = numbers[head];
+      if (!one) {
+        one = builder.getInt32(uint32_t(numbers.size() - 1));
+        go_on->addCase(one, head);
+      }
+      return one;
+    };
+    number(body_);
+    const auto leave_for = [&](llvm::BasicBlock* head) {
+      llvm::BasicBlock* leaving = make_block(head ? "wait" : "done");
+      llvm::IRBuilder<> at_end(leaving);
+      at_end.CreateStore(head ? number(head) : at_end.getInt32(UINT32_MAX),
+                         place(at_end, at_end.CreateLoad(word, counter, "step")));
+      if (head) at_end.CreateStore(at_end.getInt32(1), waits);
+      at_end.CreateBr(after);
+      return leaving;
+    };
+    std::vector<llvm::BasicBlock*> blocks;
+    for (llvm::BasicBlock& block : function_) {
+      if (region_.count(&block)) blocks.push_back(&block);
+    }
+    for (llvm::BasicBlock* block : blocks) {
+      llvm::Instruction* jump = block->getTerminator();
+      if (llvm::isa<llvm::ReturnInst>(jump)) {
+        llvm::BranchInst::Create(leave_for(nullptr), jump->getIterator());
+        jump->eraseFromParent();
+        continue;
+      }
+      for (unsigned i = 0; i < jump->getNumSuccessors(); ++i) {
+        llvm::BasicBlock* target = jump->getSuccessor(i);
+        if (meetings_.contains(target)) jump->setSuccessor(i, leave_for(target));
+      }
+    }
+    entry_->getTerminator()->setSuccessor(0, round);
+  }
+
+  void make_loops() {
+    llvm::IRBuilder<> prologue(entry_->getTerminator());
+    llvm::AllocaInst* counter = prologue.CreateAlloca(prologue.getInt32Ty(), nullptr, "step");
+    llvm::Value* steps = count_steps(prologue);
+    count_in(counter);
     llvm::DenseMap<llvm::BasicBlock*, llvm::BasicBlock*> starts;
     for (llvm::BasicBlock* head : heads_) {
       starts[head] = llvm::BasicBlock::Create(context_, "region", &function_, head);
@@ -558,6 +647,8 @@ class RegionSplitter {
   llvm::BasicBlock* body_ = nullptr;
   llvm::SetVector<llvm::BasicBlock*> heads_;
   std::set<llvm::BasicBlock*> with_barrier_, shared_;
+  std::set<llvm::BasicBlock*> meetings_;  ///< the heads that stand behind barriers
+  bool parts_ = false;                    ///< steps come to barriers by different ways
   llvm::DenseMap<llvm::BasicBlock*, llvm::BasicBlock*> region_;
   std::optional<Uniformity> uniformity_;
   std::map<llvm::BasicBlock*, Ways> ways_;
