@@ -198,6 +198,8 @@ class Calls(Expressions):
         owner, name = method.owner, method.name
         first = arguments[0][1] if arguments else UNKNOWN
         self.tell("method", scope, node, owner, name, arguments, named)
+        if isinstance(owner, Method) and isinstance(owner.owner, Array):  # x.at[i].add(y)
+            return Array(owner.owner.dtype)
         if isinstance(owner, Array):
             return _method_of_array(node, owner, name, arguments, named)
         if isinstance(owner, Host):

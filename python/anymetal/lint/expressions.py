@@ -99,7 +99,7 @@ class Expressions:
             if name in ("size", "ndim"):
                 return Number("int", is_dim=True)
             return Method(owner, name)
-        if isinstance(owner, (Textual, Items, Mapping, Opened, Number)):
+        if isinstance(owner, (Textual, Items, Mapping, Opened, Number)) or (isinstance(owner, Method) and owner.name == "at[]"):
             return Method(owner, name)
         return UNKNOWN
 
@@ -274,6 +274,8 @@ class Expressions:
     def _subscript(self: Any, node: ast.Subscript, scope: Scope) -> Value:
         owner = self.evaluate(node.value, scope)
         index = self.evaluate(node.slice, scope)
+        if isinstance(owner, Method) and owner.name == "at":
+            return Method(owner.owner, "at[]")
         if isinstance(owner, Array):
             return Array(owner.dtype, owner.is_evaluated, spectrum=owner.spectrum, is_range=owner.is_range)
         if isinstance(owner, Host):

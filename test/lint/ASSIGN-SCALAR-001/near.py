@@ -39,3 +39,9 @@ class Scale(nn.Module):
 
     def loosen(self):
         self.p = 0.5
+# case: by at, and it fits
+import mlx.core as mx
+
+n = mx.array([1, 2])
+n = n.at[0].add(2)
+x = mx.zeros((4,)).at[1].multiply(0.5)

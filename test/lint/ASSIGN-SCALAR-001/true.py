@@ -34,3 +34,8 @@ class Scale(nn.Module):
 
     def __call__(self, x):
         return x * self.scale
+# case: by at
+import mlx.core as mx
+
+n = mx.array([1, 2])
+n = n.at[0].multiply(0.5)  # finds

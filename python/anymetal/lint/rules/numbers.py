@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from .. import mlx_api
-from ..values import Api, Array, Dtype, Instance, Number, Value
+from ..values import Api, Array, Dtype, Instance, Method, Number, Value
 from .graph_breaks import _code
 
 ARITHMETIC = {"+", "-", "*", "/", "//", "%", "**"}
@@ -143,6 +143,12 @@ class Numbers:
                         "an array of another dtype, or a number that this one holds")
 
     def method(self, follower: Any, scope: Any, node: ast.Call, owner: Value, name: str, arguments: list, named: dict) -> None:
+        if isinstance(owner, Method) and isinstance(owner.owner, Array) and arguments and isinstance(arguments[0][1], Number):
+            problem = _cant_hold(owner.owner.dtype or "", arguments[0][1])
+            if problem:
+                self.report(follower, "ASSIGN-SCALAR-001", arguments[0][0],
+                            f"`{_code(arguments[0][0])}` goes into an array of {owner.owner.dtype}: {problem}",
+                            "an array of another dtype, or a number that this one holds")
         if not isinstance(owner, Array):
             return
         if name == "astype" and any(isinstance(value, Dtype) and value.name == "float64" for _, value in arguments):
