@@ -118,7 +118,9 @@ std::vector<mx::array> launch_all(const std::vector<mx::array>& in, const Chunks
   const Gates gates = launch_gates(in, at);
   const auto q = at.in_chunks(in[0]), k = at.in_chunks(in[1]), v = at.in_chunks(in[2]);
   const auto keys = launch_keys(in[1], gates.kept, at);
-  const auto c = launch_states(in[6], gemm(v, keys[0], {.transpose_a = true}, s), gates.decay, at);
+  // C lies turned here, so that the product with q reads it along its rows.
+  const auto c =
+      launch_states(at.turned(in[6]), gemm(keys[0], v, {.transpose_a = true}, s), gates.decay, at);
   const auto n = launch_states(in[7], keys[1], gates.decay, at);
   const auto weights = call_kernel(
       "mlstm_chunk_weights",
@@ -129,12 +131,11 @@ std::vector<mx::array> launch_all(const std::vector<mx::array>& in, const Chunks
        .threadgroup = {32, kRows, 1},
        .arguments = {{"CHUNK", chunk}}},
       s);
-  const auto before = mx::reshape(c[0], {at.all(), sizes.rows, sizes.columns}, s);
+  const auto before = mx::reshape(c[0], {at.all(), sizes.columns, sizes.rows}, s);
   const auto h = call_kernel(
       "mlstm_chunk_outputs",
-      {.inputs = {in[0], in[3], n[0], gemm(weights[0], v, {}, s),
-                  gemm(q, before, {.transpose_b = true}, s), gates.carried, weights[1], gates.b,
-                  gates.stabilizer,
+      {.inputs = {in[0], in[3], n[0], gemm(weights[0], v, {}, s), gemm(q, before, {}, s),
+                  gates.carried, weights[1], gates.b, gates.stabilizer,
                   numbers({static_cast<uint32_t>(sizes.columns), static_cast<uint32_t>(sizes.rows),
                            static_cast<uint32_t>(chunk)})},
        .shapes = {in[2].shape()},
@@ -143,7 +144,7 @@ std::vector<mx::array> launch_all(const std::vector<mx::array>& in, const Chunks
        .threadgroup = {32, kRows, 1},
        .arguments = {{"T", in[0].dtype()}}},
       s);
-  return {c[1], n[1], gates.m, h[0]};
+  return {at.turned(c[1]), n[1], gates.m, h[0]};
 }
 
 /// A chunk in MLX's operations, for the VJP. The stabilisers of its steps cancel out of h, so they

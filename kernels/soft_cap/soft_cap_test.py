@@ -82,3 +82,19 @@ def test_stays_within_the_cap_and_keeps_the_order(values, cap):
     out = as_double(kernels.soft_cap(mx.array(np.sort(np.array(values, np.float32))), cap))
     assert np.max(np.abs(out)) <= cap
     assert np.all(np.diff(out) >= -4 * ULP * cap)
+
+
+@pytest.mark.parametrize("name", ["soft_cap", "soft_cap_vjp"])
+def test_counting_in_64_bits(name):
+    """The form for more than 2^31 elements, on fewer: rows of 2^20 threads, the last one partly beyond the data."""
+    from anymetal import _kernels
+
+    text = _kernels._kernel_text(name)
+    kernel = mx.fast.metal_kernel(name=name + "_large", input_names=text["inputs"], output_names=text["outputs"], source=text["body"], header=text["header"])
+    n = 2**20 + 777
+    x = mx.array(rng().standard_normal(n).astype(np.float32))
+    given = {"x": x, "gy": mx.ones(n), "cap": mx.array([2.0, 0.5]), "shape": mx.array([n, 0], dtype=mx.uint32)}
+    (out,) = kernel(inputs=[given[each] for each in text["inputs"]], template=[("T", mx.float32), ("LARGE", True)], grid=(2**20, 2, 1), threadgroup=(256, 1, 1),
+                    output_shapes=[(n,)], output_dtypes=[mx.float32])
+    exact = 2 * np.tanh(as_double(x) / 2) if name == "soft_cap" else 1 / np.cosh(as_double(x) / 2)**2
+    np.testing.assert_allclose(as_double(out), exact, rtol=8 * ULP)
