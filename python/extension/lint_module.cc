@@ -117,6 +117,8 @@ lint::Request request_of(const nb::dict& from) {
           .input_names = names(from, "input_names"),
           .output_names = names(from, "output_names"),
           .template_args = template_arguments(from),
+          .knows_templates = has(from, "output_dtypes") || has(from, "outputs") ||
+                             !template_arguments(from).empty(),
           .ensure_row_contiguous = flag(from, "ensure_row_contiguous", true),
           .atomic_outputs = flag(from, "atomic_outputs", false),
           .math_mode = math_mode(from),

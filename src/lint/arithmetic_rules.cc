@@ -43,6 +43,48 @@ bool is_remainder(const llvm::Instruction& operation) {
          operation.getOpcode() == llvm::Instruction::SRem;
 }
 
+/// Whether unrolling loops of constant length makes a constant of it.
+bool unrolls_to_constant(const ThreadCode& code, const llvm::Value* value, int depth,
+                         std::set<const llvm::Value*>& seen) {
+  if (llvm::isa<llvm::Constant>(value) || !seen.insert(value).second) return true;
+  const auto* instruction = llvm::dyn_cast<llvm::Instruction>(value);
+  if (!instruction || depth > 100) return false;
+  if (const auto* phi = llvm::dyn_cast<llvm::PHINode>(instruction)) {
+    const llvm::Loop* loop = code.loops().getLoopFor(phi->getParent());
+    const bool counts = loop && loop->getHeader() == phi->getParent();
+    if (counts) {
+      const auto* branch = llvm::dyn_cast<llvm::BranchInst>(phi->getParent()->getTerminator());
+      const llvm::Value* condition =
+          branch && branch->isConditional() ? branch->getCondition() : nullptr;
+      const auto* compare = condition ? llvm::dyn_cast<llvm::ICmpInst>(condition) : nullptr;
+      if (!compare) return false;
+      std::set<const llvm::Value*> limits = seen;
+      for (const llvm::Use& operand : compare->operands()) {
+        if (!unrolls_to_constant(code, operand, depth + 1, limits)) return false;
+      }
+    }
+    if (!counts) {
+      // Where ways meet, the way that is taken must be known, too.
+      const auto* node = code.dominators().getNode(phi->getParent());
+      const auto* branch =
+          node && node->getIDom()
+              ? llvm::dyn_cast<llvm::BranchInst>(node->getIDom()->getBlock()->getTerminator())
+              : nullptr;
+      if (branch && branch->isConditional() &&
+          !unrolls_to_constant(code, branch->getCondition(), depth + 1, seen))
+        return false;
+    }
+    for (const llvm::Value* incoming : phi->incoming_values()) {
+      if (!unrolls_to_constant(code, incoming, depth + 1, seen)) return false;
+    }
+    return true;
+  }
+  if (instruction->mayReadOrWriteMemory() || llvm::isa<llvm::CallBase>(instruction)) return false;
+  return llvm::all_of(instruction->operands(), [&](const llvm::Use& operand) {
+    return unrolls_to_constant(code, operand, depth + 1, seen);
+  });
+}
+
 class Arithmetic {
  public:
   explicit Arithmetic(const KernelReading& kernel) : kernel_(kernel), code_(kernel.code) {}
@@ -92,7 +134,8 @@ class Arithmetic {
     if (!kernel_.findings.is_own(division.getDebugLoc())) return;
     const Place place = own_place(division);
     const llvm::Value* divisor = division.getOperand(1);
-    if (llvm::isa<llvm::ConstantInt>(divisor) || !varies_in_loop(division)) return;
+    std::set<const llvm::Value*> seen;
+    if (unrolls_to_constant(code_, divisor, 0, seen) || !varies_in_loop(division)) return;
     const bool remainder = is_remainder(division);
     const std::string what = remainder ? "remainder" : "division";
     if (is_power_of_two(divisor)) {
@@ -277,48 +320,6 @@ class Arithmetic {
   const KernelReading& kernel_;
   const ThreadCode& code_;
 };
-
-/// Whether unrolling loops of constant length makes a constant of it.
-bool unrolls_to_constant(const ThreadCode& code, const llvm::Value* value, int depth,
-                         std::set<const llvm::Value*>& seen) {
-  if (llvm::isa<llvm::Constant>(value) || !seen.insert(value).second) return true;
-  const auto* instruction = llvm::dyn_cast<llvm::Instruction>(value);
-  if (!instruction || depth > 12) return false;
-  if (const auto* phi = llvm::dyn_cast<llvm::PHINode>(instruction)) {
-    const llvm::Loop* loop = code.loops().getLoopFor(phi->getParent());
-    const bool counts = loop && loop->getHeader() == phi->getParent();
-    if (counts) {
-      const auto* branch = llvm::dyn_cast<llvm::BranchInst>(phi->getParent()->getTerminator());
-      const llvm::Value* condition =
-          branch && branch->isConditional() ? branch->getCondition() : nullptr;
-      const auto* compare = condition ? llvm::dyn_cast<llvm::ICmpInst>(condition) : nullptr;
-      if (!compare) return false;
-      std::set<const llvm::Value*> limits = seen;
-      for (const llvm::Use& operand : compare->operands()) {
-        if (!unrolls_to_constant(code, operand, depth + 1, limits)) return false;
-      }
-    }
-    if (!counts) {
-      // Where ways meet, the way that is taken must be known, too.
-      const auto* node = code.dominators().getNode(phi->getParent());
-      const auto* branch =
-          node && node->getIDom()
-              ? llvm::dyn_cast<llvm::BranchInst>(node->getIDom()->getBlock()->getTerminator())
-              : nullptr;
-      if (branch && branch->isConditional() &&
-          !unrolls_to_constant(code, branch->getCondition(), depth + 1, seen))
-        return false;
-    }
-    for (const llvm::Value* incoming : phi->incoming_values()) {
-      if (!unrolls_to_constant(code, incoming, depth + 1, seen)) return false;
-    }
-    return true;
-  }
-  if (instruction->mayReadOrWriteMemory() || llvm::isa<llvm::CallBase>(instruction)) return false;
-  return llvm::all_of(instruction->operands(), [&](const llvm::Use& operand) {
-    return unrolls_to_constant(code, operand, depth + 1, seen);
-  });
-}
 
 }  // namespace
 

@@ -41,7 +41,8 @@ struct Text {
   language::Source source;
   language::Options options;
   TextNames names;
-  bool made_up = false;  ///< types or template arguments weren't known
+  bool made_up = false;          ///< types or template arguments weren't known
+  bool made_up_numbers = false;  ///< template arguments that are numbers weren't known
 };
 
 std::optional<Dtype> dtype_of(std::string_view name) {
@@ -92,8 +93,19 @@ api::InputType input_type(const Request& request, size_t i, const Guess& guess, 
   return type;
 }
 
-api::TemplateArguments template_arguments(const Request& request, const Guess& guess,
-                                          bool& made_up) {
+/// Whether a template argument of that name is a type, as its uses tell: it is called, stands in
+/// angles or alone in parentheses before an operand, or before a name.
+bool is_type_name(const std::string& text, const std::string& name) {
+  static const std::regex comments("//[^\n]*|/\\*[^]*?\\*/");
+  const std::string code = std::regex_replace(text, comments, " ");
+  const std::regex use("\\b" + name + "\\s*\\(|\\b" + name + "\\s+[A-Za-z_]|<\\s*" + name +
+                       "\\s*>|\\(\\s*" + name + "\\s*\\)\\s*[\\w(]|\\b(device|thread|threadgroup|" +
+                       "constant|const)\\s+" + name + "\\b");
+  return std::regex_search(code, use);
+}
+
+api::TemplateArguments template_arguments(const Request& request, const Guess& guess, Text& text) {
+  constexpr int kNumber = 32;
   api::TemplateArguments out;
   for (const auto& [name, value] : request.template_args) {
     if (const auto* number = std::get_if<int64_t>(&value)) {
@@ -102,16 +114,12 @@ api::TemplateArguments template_arguments(const Request& request, const Guess& g
       out.emplace_back(name, *flag);
     } else if (const auto* word = std::get_if<std::string>(&value); word && dtype_of(*word)) {
       out.emplace_back(name, *dtype_of(*word));
+    } else if (is_type_name(request.header + request.text, name)) {
+      text.made_up = true;
+      out.emplace_back(name, guess.dtype);
     } else {
-      made_up = true;
-      // Before a name, a star or an angle it is a type.
-      const std::regex type("\\b" + name + "\\s*[*&(]|\\b" + name + "\\s+[A-Za-z_]|<\\s*" + name +
-                            "\\s*[>,]");
-      if (std::regex_search(request.text + request.header, type)) {
-        out.emplace_back(name, guess.dtype);
-      } else {
-        out.emplace_back(name, 8);
-      }
+      text.made_up = text.made_up_numbers = true;
+      out.emplace_back(name, kNumber);
     }
   }
   return out;
@@ -137,7 +145,7 @@ Result<Text> make_body(const Request& request, const Guess& guess) {
     if (!known) text.made_up = true;
     outputs.push_back(known.value_or(guess.dtype));
   }
-  const api::TemplateArguments arguments = template_arguments(request, guess, text.made_up);
+  const api::TemplateArguments arguments = template_arguments(request, guess, text);
   const api::BodyFacts facts = api::read_body(definition.source, definition.input_names);
   api::Signature signature = api::write_signature(
       definition, facts, {.inputs = inputs, .outputs = outputs, .template_arguments = &arguments});
@@ -185,11 +193,19 @@ void add_errors(const Error& error, Findings& findings) {
   }
 }
 
+/// A header that isn't found may be where nobody told us to look.
+bool lacks_header(const Error& error) {
+  return std::ranges::any_of(error.diagnostics, [](const Diagnostic& each) {
+    return each.message.starts_with("header '") &&
+           each.message.find("not found") != std::string::npos;
+  });
+}
+
 /// Threadgroups that a kernel may have been written for, if nobody says.
 std::vector<Size> likely_threadgroups(const ThreadCode& code) {
   if (code.uses_axis(2)) return {{8, 8, 4}, {4, 4, 4}};
   if (code.uses_axis(1)) return {{16, 16, 1}, {32, 8, 1}};
-  return {{256, 1, 1}, {128, 1, 1}};
+  return {{256, 1, 1}, {64, 1, 1}};
 }
 
 class Reading {
@@ -243,16 +259,18 @@ class Reading {
     }
     if (!kernel.is_threadgroup_known) kernel.threadgroups = likely_threadgroups(**code);
     find_divergent_barriers(kernel);
+    find_missing_guards(kernel);
+    find_costly_arithmetic(kernel);
+    find_stack_arrays(kernel);
+    note_divergence(**code);
+    // What is asked of addresses depends on numbers.
+    if (text_.made_up_numbers) return;
     find_races(kernel);
     find_uninitialised(kernel);
     find_partial_sums(kernel);
     find_wrong_indices(kernel);
-    find_missing_guards(kernel);
-    find_costly_arithmetic(kernel);
-    find_stack_arrays(kernel);
     find_strides(kernel);
     find_contended_atomics(kernel);
-    note_divergence(**code);
   }
 
   /// Branches that part the lanes of a simdgroup, for the syntax rules.
@@ -299,6 +317,9 @@ std::vector<Finding> lint_kernel(const Request& request) {
     auto error = reading.compile();
     if (!error) return reading.find();
     if (error->kind != ErrorKind::user) return {};
+    // Of a call that isn't known nobody knows what template arguments would have declared.
+    if (request.is_body && (!request.knows_templates || text.made_up_numbers)) return {};
+    if (lacks_header(*error)) return {};
     if (text.lacks_mlx && !api::mlx_name_in(error->diagnostics).empty()) return {};
     if (!first) {
       first = error;

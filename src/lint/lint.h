@@ -60,6 +60,7 @@ struct Request {
   std::vector<std::string> input_names;
   std::vector<std::string> output_names;
   std::vector<std::pair<std::string, TemplateValue>> template_args;
+  bool knows_templates = true;  ///< else there may be more of them
   bool ensure_row_contiguous = true;
   bool atomic_outputs = false;
   MathMode math_mode = MathMode::safe;

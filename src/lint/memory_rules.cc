@@ -1,6 +1,7 @@
 // How the lanes of a simdgroup meet in memory: device memory in lines, threadgroup memory in banks,
 // atomic operations at one address. Widths are those of Apple's machines as public measurements
 // show them: lines of 128 bytes, 32 banks of 4 bytes.
+#include <llvm/Analysis/ValueTracking.h>
 #include <llvm/IR/InstIterator.h>
 
 #include <set>
@@ -57,6 +58,8 @@ class Neighbours {
   /// Each lane in a line of its own, in every world; and what the next lane wants isn't what this
   /// one does next.
   void look_at_lines(const Access& access) {
+    // Which way lanes run in a grid of two axes, the dispatch decides.
+    if (!kernel_.is_threadgroup_known && code_.has_flat_grid_of_two_axes()) return;
     int64_t apart = 0;
     for (const auto& world : worlds_) {
       const auto at = addresses(*world, access, 0);
@@ -69,6 +72,7 @@ class Neighbours {
       if (lines.size() < kLanes * 3 / 4) return;
       apart = (*at)[1] - (*at)[0];
     }
+    if (!is_constant(access, apart) && has_stride(access.pointer)) return;
     const bool loads = access.reads;
     const std::string what = "'" + code_.name_of(access.object) + "'";
     kernel_.findings.add(
@@ -79,6 +83,38 @@ class Neighbours {
             ": each access of a simdgroup touches up to 32 lines of memory instead of one or a few",
         "let the x of the thread run along what lies side by side in memory; where the algorithm "
         "needs the other direction, stage a tile in threadgroup memory");
+  }
+
+  /// Whether an address has a factor that isn't known and may be one: what has no name of a size
+  /// and limits nothing, as strides do.
+  bool has_stride(const llvm::Value* address) {
+    llvm::SmallVector<const llvm::Value*, 16> work{address};
+    std::set<const llvm::Value*> seen;
+    while (!work.empty()) {
+      const auto* instruction = llvm::dyn_cast<llvm::Instruction>(work.pop_back_val());
+      if (!instruction || !seen.insert(instruction).second) continue;
+      if (const auto* load = llvm::dyn_cast<llvm::LoadInst>(instruction)) {
+        if (!is_size(*load)) return true;
+        continue;
+      }
+      for (const llvm::Use& operand : instruction->operands()) work.push_back(operand);
+    }
+    return false;
+  }
+
+  bool is_size(const llvm::LoadInst& load) const {
+    const Parameter* parameter =
+        code_.parameter_of(llvm::getUnderlyingObject(load.getPointerOperand(), 0));
+    if (!parameter || parameter->name.find("stride") != std::string::npos) return false;
+    for (const char* word : {"shape", "size", "dim", "col", "row", "width", "length"}) {
+      if (parameter->name.find(word) != std::string::npos) return true;
+    }
+    return llvm::any_of(load.users(), [](const llvm::User* user) {
+      if (llvm::isa<llvm::ICmpInst>(user)) return true;
+      return llvm::isa<llvm::CastInst>(user) &&
+             llvm::any_of(user->users(),
+                          [](const llvm::User* each) { return llvm::isa<llvm::ICmpInst>(each); });
+    });
   }
 
   /// The same distance in every world.

@@ -72,7 +72,7 @@ class Races {
   }
 
   void find() {
-    constexpr size_t kMost = 200;
+    constexpr size_t kMost = 100;
     if (shared_.size() > kMost || !several_simdgroups()) return;
     for (const Access& write : shared_) {
       if (!write.writes) continue;

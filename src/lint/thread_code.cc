@@ -121,7 +121,9 @@ void ThreadCode::analyse() {
     numbers_[&instruction] = numbers_.size() + 1;
   for (const llvm::Instruction& instruction : llvm::instructions(*function_)) {
     const llvm::StringRef name = builtin_name(&instruction);
-    if (!name.starts_with("thread_position_in_threadgroup.") || instruction.use_empty()) continue;
+    if (instruction.use_empty()) continue;
+    uses_grid_axis_ |= name.starts_with("thread_position_in_grid.") && !name.ends_with(".x");
+    if (!name.starts_with("thread_position_in_threadgroup.")) continue;
     if (name.ends_with(".y")) uses_axis_[1] = true;
     if (name.ends_with(".z")) uses_axis_[2] = true;
   }

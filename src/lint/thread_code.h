@@ -58,6 +58,8 @@ class ThreadCode {
   /// Whether the kernel counts its threads along an axis (1 y, 2 z).
   [[nodiscard]] bool uses_axis(unsigned axis) const { return uses_axis_[axis]; }
 
+  /// Whether it asks for its place along a second axis of the grid, and not of the threadgroup.
+  [[nodiscard]] bool has_flat_grid_of_two_axes() const { return uses_grid_axis_ && !uses_axis_[1]; }
   /// Of an instruction, in the order of the text.
   [[nodiscard]] unsigned number_of(const llvm::Instruction* instruction) const {
     return numbers_.lookup(instruction);
@@ -82,6 +84,7 @@ class ThreadCode {
   std::vector<const Parameter*> parameters_;
   llvm::DenseMap<const llvm::Instruction*, unsigned> numbers_;
   bool uses_axis_[3] = {true, false, false};
+  bool uses_grid_axis_ = false;
 };
 
 /// "threadgroup_barrier" of a call to am.threadgroup_barrier, without the element type; empty for

@@ -10,6 +10,9 @@ namespace anymetal::lint {
 namespace {
 
 constexpr int kDeepest = 300;
+/// Values of threads that are kept for one kernel in one world, some 60 MB; what isn't computed by
+/// then isn't known.
+constexpr size_t kMostKept = 6'000'000;
 
 int64_t extended(int64_t value, unsigned bits) {
   if (bits >= 64) return value;
@@ -148,7 +151,7 @@ const PerThread& ThreadValues::of(const llvm::Value* value, const Turns& turns) 
     const auto found = memo.find(value);
     if (found != memo.end() && found->second) return *found->second;
     // Found but empty: it depends on itself.
-    if (found != memo.end() || depth_ > kDeepest) {
+    if (found != memo.end() || depth_ > kDeepest || kept_ > kMostKept) {
       static thread_local PerThread nothing;
       nothing = unknown();
       return nothing;
@@ -158,6 +161,7 @@ const PerThread& ThreadValues::of(const llvm::Value* value, const Turns& turns) 
   ++depth_;
   auto made = std::make_unique<PerThread>(derive(value, key));
   --depth_;
+  kept_ += made->value.size();
   auto& place = memos_[key][value];
   place = std::move(made);
   return *place;

@@ -78,6 +78,7 @@ class ThreadValues {
   World world_;
   std::map<Turns, Memo> memos_;
   int depth_ = 0;
+  size_t kept_ = 0;  ///< values of threads in the memos
 };
 
 }  // namespace anymetal::lint

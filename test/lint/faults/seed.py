@@ -1,6 +1,6 @@
 """Faults that people make, put into kernels that work: how many does the linter find?
 
-`python -m test.lint.faults.seed` isn't needed: run this file with the package on the path. Each fault is one change of one kernel of kernels/, with the
+Run this file with the package on the path: `PYTHONPATH=build/python python test/lint/faults/seed.py`. Each fault is one change of one kernel of kernels/, with the
 rules that may speak of it. A fault counts as found if one of them does; the kernels as they are must be silent.
 """
 
