@@ -82,6 +82,25 @@ bool is_auto(const clang::VarDecl* variable) {
          variable->getTypeSourceInfo()->getType()->getContainedDeducedType() != nullptr;
 }
 
+bool mentions_variable(const clang::Stmt& statement, const clang::VarDecl& variable) {
+  if (const auto* reference = llvm::dyn_cast<clang::DeclRefExpr>(&statement))
+    return reference->getDecl() == &variable;
+  return std::any_of(statement.child_begin(), statement.child_end(), [&](const clang::Stmt* child) {
+    return child && mentions_variable(*child, variable);
+  });
+}
+
+/// `auto v = x[i]`, which would keep the place and not the value if x[i] were an object.
+bool keeps_element(const clang::VarDecl& local, const clang::VarDecl& of) {
+  if (!is_auto(&local) || !local.getInit()) return false;
+  const clang::Expr* value = local.getInit()->IgnoreParenImpCasts();
+  const auto* operation = llvm::dyn_cast<clang::BinaryOperator>(value);
+  const bool computes =
+      (operation && operation->getOpcode() != clang::BO_Comma) ||
+      (llvm::isa<clang::CallExpr>(value) && !llvm::isa<clang::CXXOperatorCallExpr>(value));
+  return !computes && mentions_variable(*value, of);
+}
+
 class Assigner {
  public:
   Assigner(const KernelFacts& facts, Kernel& kernel) : facts_(facts), kernel_(kernel) {}
@@ -258,6 +277,13 @@ class Assigner {
 
   /// Flags can be kept for what is read and written element by element, in this text.
   void check_in_place(size_t i, const clang::VarDecl& variable, const std::string& name) {
+    for (const clang::VarDecl* local : facts_.uses.locals) {
+      if (!keeps_element(*local, variable)) continue;
+      return facts_.refuse(kernel_, local->getLocation(),
+                           fmt::format("'{}' takes an element of '{}', which is read and written: "
+                                       "declare it with its type instead of auto",
+                                       local->getNameAsString(), name));
+    }
     for (const Mention& mention : facts_.uses.mentions(&variable)) {
       const auto place = mention.place->getLocation();
       const auto why = [&](const char* what) {

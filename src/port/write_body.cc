@@ -67,6 +67,20 @@ bool has_word(std::string_view text, std::string_view word) {
   return false;
 }
 
+/// Whether a macro of the text mentions the word.
+bool has_word_in_macros(std::string_view text, std::string_view word) {
+  bool continues = false;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    const size_t first = line.find_first_not_of(" \t");
+    const bool is_directive = first != std::string_view::npos && line[first] == '#';
+    if ((continues || is_directive) && has_word(line, word)) return true;
+    continues = (continues || is_directive) && line.ends_with('\\');
+  }
+  return false;
+}
+
 class BodyWriter {
  public:
   BodyWriter(const KernelFacts& facts, const FileText& file, Span inner, std::string_view header,
@@ -197,8 +211,16 @@ class BodyWriter {
     }
   }
 
+  /// A parameter or variable of the kernel: then the author's text means that by the word.
+  [[nodiscard]] bool is_own(const std::string& name) const {
+    return std::any_of(kernel_.arguments.begin(), kernel_.arguments.end(),
+                       [&](const Argument& each) { return each.name == name; }) ||
+           std::any_of(facts_.uses.locals.begin(), facts_.uses.locals.end(),
+                       [&](const auto* each) { return each->getNameAsString() == name; });
+  }
+
   void rename(const std::string& from, const std::string& to) {
-    if (has_word(header_, from))
+    if (is_own(from) ? has_word_in_macros(header_, from) : has_word(header_, from))
       return refuse(
           fmt::format("'{}' is a name that MLX gives a parameter of its own, and the text "
                       "outside the kernel has it too: call it something else",

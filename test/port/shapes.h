@@ -1,5 +1,8 @@
 #pragma once
 #include "lengths.h"
+inline int rows_of(constant const int* x_shape) {
+  return x_shape[0];
+}
 template <typename I>
 inline I locate(uint index, constant const int* shape, constant const long* strides, int ndim) {
   I at = 0;

@@ -25,3 +25,10 @@ kernel void mixed(device uint* counts, uint i [[thread_position_in_grid]]) {
   atomic_fetch_add_explicit((device atomic_uint*)counts, 1u, memory_order_relaxed);
   counts[1 + i] = counts[0];
 }
+
+kernel void by_auto(device float* data, constant uint& n, uint i [[thread_position_in_grid]]) {
+  // refused: 'before' takes an element of 'data', which is read and written: declare it with its type instead of auto
+  auto before = data[n - i];
+  data[n - i] = 0;
+  data[2 * n - i] = before + data[2 * n - i];
+}
