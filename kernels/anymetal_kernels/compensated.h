@@ -1,19 +1,21 @@
 // Sums whose rounding errors are kept: sum, dot, gemv.
 //
-// With u = 2^-24 (half an ulp of 1), n terms, S the exact sum of terms t and |S| that of their
-// sizes. A simdgroup takes a row or a piece of 8,192 columns; its 32 lanes take every 32nd column,
-// so that what counts as a lane's n is at most 256, and pieces and lanes are joined in double-float
-// arithmetic, which adds at most 20 u^2 |S|. Bounds of what comes out:
+// A simdgroup takes a row or a piece of 8,192 columns; its 32 lanes take every 32nd column, so what
+// counts as a lane's number of terms is at most 256. Lanes and pieces are joined in double-float
+// arithmetic. With u = 2^-24 (half an ulp of 1), n terms, S their exact sum, |S| the sum of their
+// sizes, and J = (20 + n / 2^17) u^2 |S| for the joins, the result is off by at most
 //
-//   plain      n u |S|                     (for comparison)
-//   kahan      u S + 3 u |S| + O(n u^2) |S|         Knuth, The Art of Computer Programming, vol.
-//   2, 4.2.2, exercise 19 neumaier   u S + (256 + 20)^2 u^2 |S|           Neumaier 1974; Ogita,
-//   Rump, Oishi 2005, proposition 4.5 limbs      u S + (2 * 256 + 20) u^2 |S|         Dekker 1971;
-//   Joldes, Muller, Popescu 2017, theorem 3.1
+//   n u |S|                        plain, for comparison
+//   u S + 3 u |S| + J              kahan
+//   u S + 256^2 u^2 |S| + J        neumaier
+//   u S + 512 u^2 |S| + J          limbs (double-float)
 //
-// and without "u S" where both limbs are asked for. Infinities and NaN give what the plain sum
-// gives. Products are exact as two limbs unless they underflow (below 2^-102). None of this
-// survives reassociation, so math_mode must be "safe".
+// and without "u S" where both limbs are asked for. Sources: Knuth, The Art of Computer
+// Programming, vol. 2, 4.2.2, exercise 19; Neumaier 1974, and Ogita, Rump, Oishi 2005,
+// proposition 4.5; Dekker 1971, and Joldes, Muller, Popescu 2017.
+//
+// Infinities and NaN give what the plain sum gives. Products are exact as two limbs unless they
+// underflow (below 2^-102). None of this survives reassociation, so math_mode must be "safe".
 #pragma once
 
 #include <optional>

@@ -12,7 +12,7 @@
 // Source: Beck, Pöppel, Spanring, Auer, Prudnikova, Kopp, Klambauer, Brandstetter, Hochreiter:
 // xLSTM: Extended Long Short-Term Memory (arXiv:2405.04517), equations 19 to 27 and the stabilised
 // ones of its appendix. The chunked form: Beck, Pöppel, Lippe, Hochreiter: Tiled Flash Linear
-// Attention (arXiv:2503.14376), section 3.
+// Attention (arXiv:2503.14376).
 #pragma once
 
 #include <optional>

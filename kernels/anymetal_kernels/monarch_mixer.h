@@ -32,12 +32,13 @@ struct MonarchOptions {
 
 /// Mixes a sequence along its steps. With conv the long convolution and * by element:
 ///
-///   x1, x2, v = short_filter(in_linear(u))             causal, each channel by itself
-///   y = x2 * conv(x1 * v) + conv2(u)                   two gates; conv2 where there is a
-///   filter_fn2 out_linear(y)
+///   x1, x2, v = short_filter(in_linear(u))     causal, each channel by itself
+///   y = x2 * conv(x1 * v) + conv2(u)           two gates; conv2 where there is a filter_fn2
+///   out_linear(y)
 ///
-///   conv(x)[t] = sum over s <= t of k[t - s] x[s] + sum over s > t of k_rev[s - t - 1] x[s] + bias
-///   x[t] k = (layers: sin(w_mod freq (W h + b)), the last one linear)(z) * exp(-t |deltas|)
+///   conv(x)[t] = sum over s <= t of k[t - s] x[s] + sum over s > t of k_rev[s - t - 1] x[s]
+///                + bias x[t]
+///   k = layers(z) * exp(-t |deltas|), a layer being sin(w_mod freq (W h + b)), the last one W h
 ///
 /// The convolution goes by FFT of twice the length: the forward transforms are not scaled, the
 /// inverse one is by 1 / (2 length), so that the inverse of the forward one is the identity (MLX's
@@ -47,8 +48,8 @@ struct MonarchOptions {
 /// float32, and the result, (batch, length, D), is rounded to u's type. Dropout and layer norm,
 /// which training adds around it, are not here. Differentiable in u and the weights. Throws
 /// std::invalid_argument for names that are missing, unknown or of another shape. Source: Fu and
-/// others, Monarch Mixer (arXiv:2310.12109), section 4.1 and their published M2-BERT; Poli and
-/// others, Hyena Hierarchy (arXiv:2302.10866), sections 3.2 and 3.3.
+/// others, Monarch Mixer (arXiv:2310.12109), and their published M2-BERT; Poli and others, Hyena
+/// Hierarchy (arXiv:2302.10866).
 ANYMETAL_KERNELS_API mlx::core::array monarch_mixer(const mlx::core::array& u,
                                                     const MonarchWeights& weights,
                                                     const MonarchOptions& options = {},

@@ -52,7 +52,7 @@ struct SubspaceOptions {
 /// std::runtime_error after `iterations`. The singular values come from qr of A V and `svd` of its
 /// small R, not from squares.
 ///
-/// a: [m, n], float32; rank: 1 to min(m, n); rank + oversample at most 1,024.
+/// a: [m, n], float32; rank: 1 to min(m, n), at most 1,024, with the oversample, too.
 /// Returns U [m, rank], S [rank], Vt [rank, n]. Not differentiable.
 /// Error of S: at most tolerance s_1 where there is a gap behind the rank, and rounding.
 /// Throws std::invalid_argument for other types, ranks and options. Source: the guides' "SVD power

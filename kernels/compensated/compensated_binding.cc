@@ -9,8 +9,8 @@ using Array = mlx::core::array;
 
 constexpr const char* kMethods = R"(
     method (str): "kahan", "neumaier" or "limbs" (double-float). With u = 2^-24, S the exact sum and |S| the sum of the terms' sizes,
-        the result is off by at most u S + 3 u |S| (kahan), u S + 276^2 u^2 |S| (neumaier), u S + 532 u^2 |S| (limbs), for rows of up
-        to 8,192 terms and longer ones alike; anymetal_kernels/compensated.h has the sources. Without "u S" where both limbs are asked for.
+        the result is off by at most u S + 3 u |S| (kahan), u S + 256^2 u^2 |S| (neumaier), u S + 512 u^2 |S| (limbs), and (20 + n / 2^17)
+        u^2 |S| more, for n terms; anymetal_kernels/compensated.h has the sources. Without "u S" where both limbs are asked for.
     math_mode (str): "safe". "relaxed" and "fast" are refused: they may reassociate, which undoes the compensation.
     stream (mx.Stream or mx.Device, optional): where it runs.
 )";

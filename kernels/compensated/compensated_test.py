@@ -23,8 +23,8 @@ def wide(random, shape):
 
 def bound(method, n):
     """Of the pair of limbs, relative to the sum of the terms' sizes (anymetal_kernels/compensated.h)."""
-    joined = (2 * n / 2**18 + 20) * U**2
-    return joined + {"kahan": 3 * U, "neumaier": 276**2 * U**2, "limbs": 512 * U**2}[method]
+    joined = (20 + n / 2**17) * U**2
+    return joined + {"kahan": 3 * U, "neumaier": 256**2 * U**2, "limbs": 512 * U**2}[method]
 
 
 def exact_sum(terms):

@@ -60,7 +60,7 @@ Returns:
 Raises:
     ValueError: other types, other chunks, or shapes that don't fit.
 
-Source: Beck and others, Tiled Flash Linear Attention (arXiv:2503.14376), section 3; xLSTM (arXiv:2405.04517).
+Source: Beck and others, Tiled Flash Linear Attention (arXiv:2503.14376); xLSTM (arXiv:2405.04517).
 )";
 
 }  // namespace
