@@ -1,7 +1,5 @@
 // The order of things: the thread's code gets the form that analyses and masks want; the geometry
 // is chosen; lanes; regions. What LLVM can clean up is left to it.
-#include <llvm/Analysis/TargetTransformInfo.h>
-#include <llvm/Analysis/TargetTransformInfoImpl.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/Verifier.h>
@@ -21,14 +19,12 @@
 #include <llvm/Transforms/Utils/LowerMemIntrinsics.h>
 #include <llvm/Transforms/Utils/LowerSwitch.h>
 #include <llvm/Transforms/Utils/UnifyFunctionExitNodes.h>
-#include <llvm/Transforms/Vectorize/LoadStoreVectorizer.h>
 
 #include <memory>
 #include <utility>
 
 #include "simt/analysis/control_flow.h"
 #include "simt/analysis/geometry.h"
-#include "simt/analysis/matrices.h"
 #include "simt/analysis/questions.h"
 #include "simt/analysis/shape_analysis.h"
 #include "simt/simt.h"
@@ -46,38 +42,9 @@
 namespace anymetal::simt {
 namespace {
 
-using Accesses = llvm::DenseSet<const llvm::Instruction*>;
-
-/// Says which accesses of a thread may become one: those whose elements of all lanes then lie side
-/// by side, eight at most. A thread's own variables stay as they are.
-class AccessInfo : public llvm::TargetTransformInfoImplCRTPBase<AccessInfo> {
- public:
-  AccessInfo(const llvm::DataLayout& layout, const Accesses& wanted)
-      : TargetTransformInfoImplCRTPBase(layout), wanted_(wanted) {}
-
-  // NOLINTBEGIN(readability-identifier-naming): LLVM's interface
-  unsigned getLoadStoreVecRegBitWidth(unsigned space) const { return space == 0 ? 32 : 256; }
-  bool allowsMisalignedMemoryAccesses(llvm::LLVMContext&, unsigned, unsigned, llvm::Align,
-                                      unsigned* fast) const {
-    if (fast) *fast = 1;
-    return true;
-  }
-  bool isLegalToVectorizeLoad(llvm::LoadInst* load) const { return wanted_.contains(load); }
-  bool isLegalToVectorizeStore(llvm::StoreInst* store) const { return wanted_.contains(store); }
-  // NOLINTEND(readability-identifier-naming)
-
- private:
-  const Accesses& wanted_;
-};
-
 class Passes {
  public:
   Passes() {
-    functions_.registerPass([this] {
-      return llvm::TargetIRAnalysis([this](const llvm::Function& function) {
-        return llvm::TargetTransformInfo(AccessInfo(function.getDataLayout(), wanted_));
-      });
-    });
     llvm::PassBuilder builder;
     builder.registerModuleAnalyses(modules_);
     builder.registerCGSCCAnalyses(cgscc_);
@@ -96,15 +63,7 @@ class Passes {
 
   llvm::FunctionAnalysisManager& functions() { return functions_; }
 
-  /// Makes one of those of these accesses that lie side by side.
-  void join(llvm::Function& function, Accesses accesses) {
-    wanted_ = std::move(accesses);
-    run(function, llvm::LoadStoreVectorizerPass());
-    wanted_.clear();
-  }
-
  private:
-  Accesses wanted_;
   llvm::LoopAnalysisManager loops_;
   llvm::FunctionAnalysisManager functions_;
   llvm::CGSCCAnalysisManager cgscc_;
@@ -219,12 +178,6 @@ void split_odd_integers(llvm::Function& function) {
   }
 }
 
-bool has_matrices(const llvm::Function& function) {
-  return llvm::any_of(llvm::instructions(function), [](const llvm::Instruction& instruction) {
-    return callee_name(&instruction) == kToMatrix;
-  });
-}
-
 /// Loops with one entry and one latch, closed; branches with two targets; one exit. Nothing here
 /// may merge calls: a guard belongs to the access behind it.
 void shape_control_flow(llvm::Function& function, Passes& passes) {
@@ -267,40 +220,10 @@ Geometry make_geometry(const Options& options, unsigned together) {
   return geometry;
 }
 
-/// Accesses whose neighbours are further away than their own size: one thread's lie between.
-Accesses find_apart(llvm::Function& function, const Geometry& geometry) {
-  const ControlFlow flow(function, geometry);
-  const ShapeAnalysis shapes(function, flow, geometry);
-  const llvm::DataLayout& layout = function.getDataLayout();
-  Accesses found;
-  for (llvm::Instruction& instruction : llvm::instructions(function)) {
-    const llvm::Value* pointer = llvm::getLoadStorePointerOperand(&instruction);
-    if (!pointer) continue;
-    const Shape shape = shapes.of(pointer);
-    const auto bytes = int64_t(layout.getTypeStoreSize(llvm::getLoadStoreType(&instruction)));
-    if (shape.kind() == Shape::Kind::pattern && shape.lanes() > 1 && shape.offset(1) > bytes &&
-        shape.has_stride(shape.offset(1)))
-      found.insert(&instruction);
-  }
-  return found;
-}
-
-/// A thread's accesses that lie side by side become one, if all lanes' are then one piece. Not with
-/// matrices, which look for the pairs that their lanes hold.
-void join_accesses(llvm::Function& function, Passes& passes, const Geometry& geometry) {
-  if (has_matrices(function)) return;
-  shape_control_flow(function, passes);
-  fold_branches(function);
-  Accesses apart = find_apart(function, geometry);
-  if (apart.size() > 1) passes.join(function, std::move(apart));
-}
-
-/// No operations on vectors of a thread's own, no copies of memory; elements that lie side by side
-/// are read and written as one vector.
-void flatten(llvm::Function& function, Passes& passes, const Geometry& geometry) {
+/// No operations on vectors of a thread's own, no copies of memory.
+void flatten(llvm::Function& function, Passes& passes) {
   expand_memory_intrinsics(function, passes);
   split_odd_integers(function);
-  join_accesses(function, passes, geometry);
   passes.run(function, llvm::ScalarizerPass(), llvm::SROAPass(llvm::SROAOptions::PreserveCFG),
              llvm::EarlyCSEPass());
 }
@@ -440,7 +363,7 @@ Result<Report> vectorize(llvm::Function& entry, const Options& options) {
   Passes passes;
   fold_branches(entry);
   form_matrices(entry);
-  flatten(entry, passes, make_geometry(options, 1));
+  flatten(entry, passes);
   if (options.checks_bounds) {
     ANYMETAL_RETURN_IF_ERROR(guard_accesses(entry, options.is_const));
     // What was computed to prove accesses would count as a use of their indices.

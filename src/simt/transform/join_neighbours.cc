@@ -74,6 +74,11 @@ class Joiner {
     return int64_t(layout_.getTypeStoreSize(type_of(access)));
   }
 
+  /// Of one element of what is accessed.
+  [[nodiscard]] int64_t element_bytes(const llvm::Instruction& access) const {
+    return int64_t(layout_.getTypeStoreSize(type_of(access)->getScalarType()));
+  }
+
   /// Whether an access can touch what the group has, or what may still come into it.
   [[nodiscard]] bool may_overlap(const llvm::Instruction& access, const Group& group) const {
     const Neighbours& all = group.neighbours;
@@ -111,13 +116,15 @@ class Joiner {
     const bool is_simple = llvm::isa<llvm::LoadInst>(access)
                                ? llvm::cast<llvm::LoadInst>(access).isSimple()
                                : llvm::cast<llvm::StoreInst>(access).isSimple();
-    if (!is_simple || !(type->isIntegerTy() || type->isFloatingPointTy())) return std::nullopt;
-    const auto bytes = bytes_of(access);
-    if (bytes > 8 || layout_.getTypeSizeInBits(type) != uint64_t(bytes) * 8) return std::nullopt;
+    llvm::Type* element = type->getScalarType();
+    if (!is_simple || !(element->isIntegerTy() || element->isFloatingPointTy()))
+      return std::nullopt;
+    const int64_t bytes = bytes_of(access), each = element_bytes(access);
+    if (each > 8 || layout_.getTypeSizeInBits(element) != uint64_t(each) * 8) return std::nullopt;
     const llvm::Value* pointer = pointer_of(access);
     if (shapes_.scale(pointer) != 1 || shapes_.of(pointer).is_flat()) return std::nullopt;
     const auto stride = distance_.between_lanes(pointer, 0, 1);
-    if (!stride || *stride <= bytes || *stride > kMostBytes || *stride % bytes != 0)
+    if (!stride || *stride <= bytes || *stride > kMostBytes || *stride % each != 0)
       return std::nullopt;
     for (unsigned lane = 2; lane < geometry_.chunk; ++lane) {
       if (distance_.between_lanes(pointer, 0, lane) != *stride * lane) return std::nullopt;
@@ -143,16 +150,18 @@ class Joiner {
     const Neighbours& all = group.neighbours;
     const llvm::Instruction& other = *all.members[0].access;
     if (llvm::isa<llvm::StoreInst>(access) != group.stores || all.members.size() == kMostMembers ||
-        access.isAtomic() || access.isVolatile() || type_of(access) != type_of(other))
+        access.isAtomic() || access.isVolatile() ||
+        type_of(access)->getScalarType() != type_of(other)->getScalarType())
       return false;
     const auto offset = offset_in(access, group);
     if (!offset) return false;
     const int64_t bytes = bytes_of(access);
     const int64_t start = std::min<int64_t>(0, *offset);
     const int64_t end = std::max(all.bytes, *offset + bytes);
-    if (end - start > all.stride || *offset % bytes != 0) return false;
-    return llvm::none_of(
-        all.members, [&](const Neighbours::Member& member) { return member.offset == *offset; });
+    if (end - start > all.stride || *offset % element_bytes(access) != 0) return false;
+    return llvm::none_of(all.members, [&](const Neighbours::Member& member) {
+      return member.offset < *offset + bytes && *offset < member.offset + bytes_of(*member.access);
+    });
   }
 
   bool add(llvm::Instruction& access) {
@@ -223,7 +232,7 @@ class Joiner {
   /// what permutations are made for. 0: no such.
   [[nodiscard]] unsigned unit_of(const Group& group) const {
     const Neighbours& all = group.neighbours;
-    const int64_t bytes = bytes_of(*all.members[0].access);
+    const int64_t bytes = element_bytes(*all.members[0].access);
     constexpr int64_t kWord = 4;
     if (bytes >= kWord) return unsigned(bytes);
     if (all.stride % kWord != 0 || all.bytes % kWord != 0) return 0;
@@ -238,12 +247,12 @@ class Joiner {
     constexpr unsigned kMostOfOddFactors = 8;
     if (!std::has_single_bit(factor) && factor > kMostOfOddFactors) return;
     // What is between the elements that are written belongs to others.
-    const int64_t bytes = bytes_of(*all.members[0].access);
-    const bool is_whole =
-        all.bytes == all.stride && int64_t(all.members.size()) * bytes == all.bytes;
+    int64_t covered = 0;
+    for (const Neighbours::Member& member : all.members) covered += bytes_of(*member.access);
+    const bool is_whole = all.bytes == all.stride && covered == all.bytes;
     if (group.stores && !is_whole) return;
     // One element in many is better gathered.
-    if (int64_t(all.members.size()) * bytes * 4 < all.stride) return;
+    if (covered * 4 < all.stride) return;
     if (group.stores) {
       llvm::Instruction* last = all.members.back().access;
       for (Neighbours::Member& member : all.members) {

@@ -95,8 +95,13 @@ TEST(JoinNeighbours, NarrowElementsAsWords) {
   EXPECT_EQ(groups(half(0) + half(1) + half(2)), Groups{});
 }
 
+TEST(JoinNeighbours, VectorsOfAThread) {
+  const auto half = [](int k) { return load(k, "p", "<2 x float>", 8); };
+  EXPECT_EQ(groups(half(0) + half(1)), Groups{"2 of 4 by 4"});
+  EXPECT_EQ(groups(load(0, "p", "<4 x float>")), Groups{});
+}
+
 TEST(JoinNeighbours, StoresThatAreWhole) {
-  const std::string value = load(0);
   EXPECT_EQ(groups(store(0, "1.0") + store(1, "2.0") + store(2, "3.0") + store(3, "4.0")),
             Groups{"4 of 4 by 4"});
   EXPECT_EQ(groups(store(0, "1.0") + store(1, "2.0") + store(2, "3.0")), Groups{});

@@ -83,14 +83,16 @@ void Vectorizer::emit_neighbours(const Neighbours& group) {
           }
           from[1] = builder_.GetInsertBlock();
         });
-    for (unsigned i = 0; i < ways[0].size(); ++i) {
-      llvm::Value* value = ways[0][i];
-      if (i < ways[1].size()) {
-        llvm::PHINode* either = builder_.CreatePHI(value->getType(), 2);
-        for (unsigned way = 0; way < 2; ++way) either->addIncoming(ways[way][i], from[way]);
-        value = either;
-      }
-      results[i].push_back(value);
+    for (unsigned i = 0; i < ways[1].size(); ++i) {
+      llvm::PHINode* either = builder_.CreatePHI(ways[0][i]->getType(), 2);
+      for (unsigned way = 0; way < 2; ++way) either->addIncoming(ways[way][i], from[way]);
+      ways[0][i] = either;
+    }
+    llvm::Value* const* value = ways[0].begin();
+    for (unsigned i = 0; !stores && i < group.members.size(); ++i) {
+      const unsigned count = component_count(llvm::getLoadStoreType(group.members[i].access));
+      results[i].append(value, value + count);
+      value += count;
     }
   }
   if (stores) return;
@@ -111,7 +113,7 @@ llvm::Type* unit_type(const Neighbours& group, llvm::Type* element,
 
 Values Vectorizer::load_neighbours(const Neighbours& group, unsigned chunk) {
   const unsigned factor = group.factor();
-  llvm::Type* element = llvm::getLoadStoreType(group.members[0].access);
+  llvm::Type* element = llvm::getLoadStoreType(group.members[0].access)->getScalarType();
   llvm::Type* unit = unit_type(group, element, layout_);
   llvm::Type* type = lane_type(unit);
   const llvm::Align align(1);
@@ -138,7 +140,9 @@ Values Vectorizer::load_neighbours(const Neighbours& group, unsigned chunk) {
   }
   const auto is_wanted = [&](unsigned place) {
     return llvm::any_of(group.members, [&](const Neighbours::Member& member) {
-      return unsigned(member.offset) / group.unit == place;
+      const auto end =
+          member.offset + int64_t(layout_.getTypeStoreSize(llvm::getLoadStoreType(member.access)));
+      return int64_t{place} * group.unit < end && (int64_t{place} + 1) * group.unit > member.offset;
     });
   };
   llvm::SmallVector<llvm::Value*, 16> parts(factor);
@@ -153,15 +157,19 @@ Values Vectorizer::load_neighbours(const Neighbours& group, unsigned chunk) {
     }
   }
   Values values;
+  const uint64_t bytes = layout_.getTypeStoreSize(element);
   for (const Neighbours::Member& member : group.members) {
-    llvm::Value* value = parts[unsigned(member.offset) / group.unit];
-    if (unit != element) {
-      value = builder_.CreateLShr(value, uint64_t(member.offset) % group.unit * 8);
-      value = builder_.CreateTrunc(
-          value, lane_type(builder_.getIntNTy(unsigned(layout_.getTypeSizeInBits(element)))));
-      value = builder_.CreateBitCast(value, lane_type(element));
+    const unsigned components = component_count(llvm::getLoadStoreType(member.access));
+    for (unsigned component = 0; component < components; ++component) {
+      const uint64_t offset = uint64_t(member.offset) + component * bytes;
+      llvm::Value* value = parts[offset / group.unit];
+      if (unit != element) {
+        value = builder_.CreateLShr(value, offset % group.unit * 8);
+        value = builder_.CreateTrunc(value, lane_type(builder_.getIntNTy(unsigned(bytes * 8))));
+        value = builder_.CreateBitCast(value, lane_type(element));
+      }
+      values.push_back(value);
     }
-    values.push_back(value);
   }
   return values;
 }
@@ -208,21 +216,24 @@ Values Vectorizer::put_together(llvm::ArrayRef<llvm::Value*> parts) {
 
 void Vectorizer::store_neighbours(const Neighbours& group, unsigned chunk) {
   const unsigned factor = group.factor();
-  llvm::Type* element = llvm::getLoadStoreType(group.members[0].access);
+  llvm::Type* element = llvm::getLoadStoreType(group.members[0].access)->getScalarType();
   llvm::Type* unit = unit_type(group, element, layout_);
   llvm::SmallVector<llvm::Value*, 16> parts(factor);
+  const uint64_t bytes = layout_.getTypeStoreSize(element);
   for (const Neighbours::Member& member : group.members) {
-    llvm::Value* value =
-        vector(llvm::cast<llvm::StoreInst>(member.access)->getValueOperand(), chunk);
-    llvm::Value*& part = parts[unsigned(member.offset) / group.unit];
-    if (unit != element) {
-      value = builder_.CreateBitCast(
-          value, lane_type(builder_.getIntNTy(unsigned(layout_.getTypeSizeInBits(element)))));
-      value = builder_.CreateShl(builder_.CreateZExt(value, lane_type(unit)),
-                                 uint64_t(member.offset) % group.unit * 8);
-      if (part) value = builder_.CreateOr(part, value);
+    const llvm::Value* stored = llvm::cast<llvm::StoreInst>(member.access)->getValueOperand();
+    for (unsigned component = 0; component < component_count(stored->getType()); ++component) {
+      const uint64_t offset = uint64_t(member.offset) + component * bytes;
+      llvm::Value* value = vector(stored, chunk, component);
+      llvm::Value*& part = parts[offset / group.unit];
+      if (unit != element) {
+        value = builder_.CreateBitCast(value, lane_type(builder_.getIntNTy(unsigned(bytes * 8))));
+        value = builder_.CreateShl(builder_.CreateZExt(value, lane_type(unit)),
+                                   offset % group.unit * 8);
+        if (part) value = builder_.CreateOr(part, value);
+      }
+      part = value;
     }
-    part = value;
   }
   Values registers;
   if (llvm::isPowerOf2_32(factor)) {
