@@ -1,7 +1,10 @@
-// `anymetal cache`: what the disk cache holds.
+// `anymetal cache`: what the disk cache holds, with what `anymetal lint` keeps beside it.
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <iostream>
+#include <system_error>
+#include <vector>
 
 #include "runtime/runtime.h"
 #include "tools/commands.h"
@@ -9,6 +12,20 @@
 
 namespace anymetal::tools {
 namespace {
+
+namespace fs = std::filesystem;
+
+/// Results of lint, a file each (python/anymetal/lint/kernel_cache.py).
+std::vector<fs::path> results_of_lint(const std::string& cache_folder) {
+  std::vector<fs::path> files;
+  if (cache_folder.empty()) return files;
+  std::error_code error;
+  for (fs::recursive_directory_iterator at(fs::path(cache_folder) / "lint", error), end;
+       !error && at != end; at.increment(error)) {
+    if (at->path().extension() == ".json") files.push_back(at->path());
+  }
+  return files;
+}
 
 int list() {
   const auto listing = runtime::list_cache(runtime::Settings::from_environment());
@@ -30,13 +47,28 @@ int list() {
   std::cout << fmt::format("{} entries, {} of at most {}, in {}\n", listing->entries.size(),
                            readable_size(total), readable_size(listing->limit_bytes),
                            listing->directory);
+  uint64_t bytes = 0;
+  std::error_code error;
+  const auto results = results_of_lint(listing->directory);
+  for (const fs::path& path : results) {
+    const uintmax_t size = fs::file_size(path, error);
+    if (!error) bytes += size;
+  }
+  if (!results.empty())
+    std::cout << fmt::format("results of lint: {} ({})\n", results.size(), readable_size(bytes));
   return kWell;
 }
 
 int clear() {
-  const auto removed = runtime::clear_cache(runtime::Settings::from_environment());
+  const auto settings = runtime::Settings::from_environment();
+  const auto removed = runtime::clear_cache(settings);
   if (!removed) return report(removed.error());
-  std::cout << fmt::format("removed {} entries\n", *removed);
+  size_t results = 0;
+  std::error_code error;
+  for (const fs::path& path : results_of_lint(settings.cache_directory))
+    results += fs::remove(path, error) ? 1 : 0;
+  std::cout << fmt::format("removed {} entries", *removed)
+            << (results ? fmt::format(", results of lint: {}\n", results) : "\n");
   return kWell;
 }
 

@@ -1,5 +1,6 @@
 """The command `anymetal` as people type it: wrong words, and options that contradict each other."""
 
+import os
 import pathlib
 import subprocess
 
@@ -42,3 +43,16 @@ kernel void f(device float* x, uint i [[thread_position_in_grid]]) { x[i] = caus
     for wrong, said in {"caus=true": "`causal` (0), `scale` (4)", "causal=2": "give true, false", "causal": "NAME=VALUE"}.items():
         done = run("compile", tmp_path / "f.metal", "--emit=llvm", "--constant", wrong)
         assert done.returncode != 0 and said in done.stderr
+
+
+def test_the_cache_is_listed_and_cleared_with_what_lint_keeps(tmp_path):
+    (tmp_path / "k.metal").write_text("kernel void k(device float* x, uint i [[thread_position_in_grid]]) { x[i] = 1; }\n")
+    settings = {**os.environ, "ANYMETAL_CACHE_DIR": str(tmp_path / "cache")}
+
+    def with_cache(*words):
+        return subprocess.run([ANYMETAL, *map(str, words)], capture_output=True, text=True, env=settings)
+
+    with_cache("lint", tmp_path / "k.metal")
+    assert "results of lint: 1 (" in with_cache("cache", "list").stdout
+    assert ", results of lint: 1" in with_cache("cache", "clear").stdout
+    assert "lint" not in with_cache("cache", "list").stdout.replace(str(tmp_path), "")
