@@ -4,7 +4,8 @@
 // llvm.ldexp, and has nothing better for scalars.
 //
 // How: n comes as bits of a float to which 1.5 * 2^23 was added. That sum less the number is n as a
-// float, which the functions need themselves for what is left of the operand.
+// float, which the functions need themselves for what is left of the operand (as a sum, which is
+// how LLVM writes it).
 #include "backend/cpu/lower_powers.h"
 
 #include <llvm/IR/IRBuilder.h>
@@ -34,7 +35,7 @@ llvm::Value* find_sum(llvm::Value* n, const llvm::Type* type) {
 llvm::Value* scale(llvm::IRBuilder<>& builder, llvm::Value* p, llvm::Value* n) {
   llvm::Type* type = p->getType();
   llvm::Value* sum = find_sum(n, type);
-  llvm::Value* power = sum ? builder.CreateFSub(sum, llvm::ConstantFP::get(type, kRounder))
+  llvm::Value* power = sum ? builder.CreateFAdd(sum, llvm::ConstantFP::get(type, -kRounder))
                            : builder.CreateSIToFP(n, type);
   constexpr int kNearest = 4;  // the rounding of the thread's environment
   return builder.CreateIntrinsic(llvm::Intrinsic::x86_avx512_mask_scalef_ps_512, {},

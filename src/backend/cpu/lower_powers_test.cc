@@ -44,7 +44,7 @@ Counts lowered(const std::string& lanes, const std::string& n, bool has_scalef) 
     counts.calls += llvm::isa<llvm::CallInst>(instruction);
     counts.products += instruction.getOpcode() == llvm::Instruction::FMul;
     counts.shifts += instruction.isShift();
-    counts.differences += instruction.getOpcode() == llvm::Instruction::FSub;
+    counts.differences += instruction.getOpcode() == llvm::Instruction::FAdd;
     counts.conversions += llvm::isa<llvm::SIToFPInst>(instruction);
   }
   return counts;

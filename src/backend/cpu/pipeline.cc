@@ -13,6 +13,7 @@
 #include "backend/cpu/lower_messages.h"
 #include "backend/cpu/lower_powers.h"
 #include "backend/cpu/math/math_library.h"
+#include "backend/cpu/order_chunks.h"
 #include "backend/cpu/poll_stop.h"
 #include "backend/cpu/scalar_passes.h"
 #include "backend/cpu/simplify_extrema.h"
@@ -155,6 +156,11 @@ constexpr Pass kPasses[] = {
     // After all that would take a comparison and a select for something else.
     {"simplify-extrema", "makes maxima and minima of numbers one instruction",
      plain<[](Compilation& c) { simplify_extrema(*c.function); }>},
+    // Behind all that changes what there is to compute; code generation keeps more or less to it.
+    {"order-chunks", "computes chunk by chunk where registers don't suffice",
+     plain<[](Compilation& c) {
+       order_chunks(*c.function, vector_register_bytes() == 64 ? 32 : 16);
+     }>},
     // Last: loops have their final form, and nothing has to keep the polling.
     {"poll-stop", "lets loops that may never end look whether they are to stop",
      plain<[](Compilation& c) { poll_stop(*c.function, c.passes); }>},
