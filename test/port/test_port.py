@@ -130,6 +130,7 @@ def test_a_wrong_port_is_found(tmp_path, monkeypatch, capsys):
     """One letter of each body is changed before it is proven."""
     from anymetal import _port_python
 
+    monkeypatch.setenv("ANYMETAL_BOUNDS", "error")  # which the command would set for the whole process
     whole = _port_python.Writer.text
     for name, right, wrong in (("soft_cap", "val / cap_value", "val * cap_value"), ("in_place", "a * x[i] + y[i]", "a * x[i] - y[i]"), ("tiles", "gid.x * shape.y + gid.y", "gid.y * shape.x + gid.x")):
         monkeypatch.setattr(_port_python.Writer, "text", lambda self: whole(self).replace(right, wrong))
