@@ -14,7 +14,7 @@
 using namespace metal;
 //// body
 constexpr uint N = 64;
-threadgroup float triangle[N][N];  // first the products of v_i with v_j, i < j, then T
+threadgroup float triangle[N][N];  // above the diagonal the products of v_i with v_j, i < j; then also T, transposed
 threadgroup float taus[N];
 const uint m = shape[0], n = shape[1], row_of_a = shape[2];
 const uint matrix = threadgroup_position_in_grid.z;
@@ -62,35 +62,41 @@ for (uint j = 0; j < n; ++j) {
   }
   threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
   device const float* reflector = v + j * m;
+  // From a whole row of lanes on: above the diagonal the reflector is zero.
+  const uint from = j / 32 * 32 + lane;
   for (uint column = group; column < n; column += groups) {
     if (column == j) continue;
     device float* own = v + column * m;
     float sum = 0.0f;
-    for (uint i = j + lane; i < m; i += 32) sum = fma(reflector[i], own[i], sum);
+    for (uint i = from; i < m; i += 32) sum = fma(reflector[i], own[i], sum);
     const float product = simd_sum(sum);
     if (column > j) {
       const float amount = -taus[j] * product;
-      for (uint i = j + lane; i < m; i += 32) own[i] = fma(amount, reflector[i], own[i]);
+      for (uint i = from; i < m; i += 32) own[i] = fma(amount, reflector[i], own[i]);
     } else if (lane == 0) {
       triangle[column][j] = product;
     }
   }
   threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
 }
-// T by columns: T[i][j] = -tau_j sum over p from i to j - 1 of T[i][p] (v_p v_j). Rows belong to threads, two at most; all have read a column's
-// products before any is overwritten.
+// T by columns: T[i][j] = -tau_j sum over p from i to j - 1 of T[i][p] (v_p v_j). It is kept transposed, on and below the diagonal, where no products are, so
+// that neighbours read neighbours. Rows belong to threads, two at most.
 for (uint j = 0; j < n; ++j) {
   float sums[2] = {0.0f, 0.0f};
-  for (uint e = 0; e < 2; ++e) {
-    const uint i = mine + e * threads;
-    if (i < j)
-      for (uint p = i; p < j; ++p) sums[e] = fma(triangle[i][p], triangle[p][j], sums[e]);
+  for (uint p = 0; p < j; ++p) {
+    const float product = triangle[p][j];
+    for (uint e = 0; e < 2; ++e) {
+      const uint i = mine + e * threads;
+      sums[e] = fma(i <= p ? triangle[p][i] : 0.0f, product, sums[e]);
+    }
   }
-  threadgroup_barrier(mem_flags::mem_threadgroup);
   for (uint e = 0; e < 2; ++e) {
     const uint i = mine + e * threads;
-    if (i < N) triangle[i][j] = i == j ? taus[j] : i < j ? -taus[j] * sums[e] : 0.0f;
+    if (i <= j) triangle[j][i] = i == j ? taus[j] : -taus[j] * sums[e];
   }
   threadgroup_barrier(mem_flags::mem_threadgroup);
 }
-for (uint at = mine; at < n * n; at += threads) t[at] = triangle[at / n][at % n];
+for (uint at = mine; at < n * n; at += threads) {
+  const uint i = at / n, j = at % n;
+  t[at] = i <= j ? triangle[j][i] : 0.0f;
+}
