@@ -3,32 +3,16 @@
 // and errors become exit statuses.
 #include <algorithm>
 #include <cstdio>
-#include <numeric>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "support/edit_distance.h"
 #include "tools/commands.h"
 
 namespace anymetal::tools {
 
 namespace {
-
-/// How many letters must be changed, added or left out to make one word of the other.
-size_t distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i + 1);
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
 
 /// CLI11 would forgive a wrong first word if --help stands behind it. Whether it is wrong.
 bool refuse_unknown_command(const CLI::App& app, std::string_view word) {
@@ -38,9 +22,9 @@ bool refuse_unknown_command(const CLI::App& app, std::string_view word) {
     const std::string& name = command->get_name();
     if (name == word) return false;
     all += (all.empty() ? "" : ", ") + name;
-    if (nearest.empty() || distance(word, name) < distance(word, nearest)) nearest = name;
+    if (nearest.empty() || edit_distance(word, name) < edit_distance(word, nearest)) nearest = name;
   }
-  const bool is_near = !nearest.empty() && distance(word, nearest) <= 2;
+  const bool is_near = !nearest.empty() && edit_distance(word, nearest) <= 2;
   std::fprintf(
       stderr, "anymetal: there is no command '%.*s'; %s\n", static_cast<int>(word.size()),
       word.data(),

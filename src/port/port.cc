@@ -23,6 +23,7 @@
 #include "language/language.h"
 #include "port/header.h"
 #include "port/kernel_facts.h"
+#include "support/edit_distance.h"
 
 namespace anymetal::port {
 namespace {
@@ -163,32 +164,17 @@ class Porter {
   std::optional<std::string> text_;
 };
 
-/// How many letters two words differ in, about.
-size_t distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i + 1);
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
-
 std::string unknown_kernel(const std::string& name, const std::string& path,
                            std::span<const KernelInterface> kernels) {
   std::string nearest, all;
   for (const KernelInterface& kernel : kernels) {
     all += (all.empty() ? "" : ", ") + kernel.name;
-    if (nearest.empty() || distance(name, kernel.name) < distance(name, nearest))
+    if (nearest.empty() || edit_distance(name, kernel.name) < edit_distance(name, nearest))
       nearest = kernel.name;
   }
   std::string text = fmt::format("{} has no kernel `{}`", path, name);
   if (all.empty()) return text + "; it has none";
-  if (!nearest.empty() && distance(name, nearest) <= std::max<size_t>(2, name.size() / 3))
+  if (!nearest.empty() && edit_distance(name, nearest) <= std::max<size_t>(2, name.size() / 3))
     return text + fmt::format("; did you mean `{}`?", nearest);
   if (all.size() > 400) all = all.substr(0, all.rfind(',', 400)) + ", ...";
   return text + "; it has: " + all;
