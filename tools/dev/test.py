@@ -4,6 +4,7 @@ GoogleTest programs run whole and in one process each, because a process that st
 they leave are counted case by case. The last line is always 'N passed, N failed, N skipped'.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -55,16 +56,30 @@ def run_ctest(folder, count, names, settings=None, seconds=600):
             count.add(case, case_name(case))
 
 
+class Pytest:
+    """A run of pytest that has begun. What it prints goes to the terminal, or if it isn't watched to a file, until it has ended."""
+
+    def __init__(self, folder, select, settings=None, name="pytest", watched=True):
+        self.report = folder / "reports" / f"{name}.junit"
+        self.log = None if watched else folder / "reports" / f"{name}.log"
+        command = [PYTHON, "-m", "pytest", "-q", f"--junitxml={self.report}", *select]
+        with open(self.log, "w") if self.log else contextlib.nullcontext() as output:
+            self.process = subprocess.Popen([str(part) for part in command], cwd=ROOT, env=settings or environment(folder),
+                                            stdout=output, stderr=subprocess.STDOUT if output else None)
+
+    def finish(self, count):
+        status = self.process.wait()
+        if self.log:
+            print(self.log.read_text(), end="", flush=True)
+        if status not in (0, 1, 5):  # 5: no test selected
+            count.failures.append(f"pytest itself (status {status})")
+        if self.report.exists():
+            for case in ElementTree.parse(self.report).iter("testcase"):
+                count.add(case, case_name(case))
+
+
 def run_pytest(folder, count, select, settings=None, name="pytest"):
-    report = folder / "reports" / f"{name}.junit"
-    command = [PYTHON, "-m", "pytest", "-q", f"--junitxml={report}", *select]
-    settings = settings or environment(folder)
-    status = subprocess.run([str(part) for part in command], cwd=ROOT, env=settings).returncode
-    if status not in (0, 1, 5):  # 5: no test selected
-        count.failures.append(f"pytest itself (status {status})")
-    if report.exists():
-        for case in ElementTree.parse(report).iter("testcase"):
-            count.add(case, case_name(case))
+    Pytest(folder, select, settings, name).finish(count)
 
 
 # What runs on other executors and checks than the default: whole kernels, and what is about errors outside buffers. CTest has
@@ -72,6 +87,8 @@ def run_pytest(folder, count, select, settings=None, name="pytest"):
 ON_REFERENCE = ["kernels", "test/run", "test/library", "test/seeds", "test/mlx/test_custom_kernels.py",
                 "test/mlx/test_launches.py", "test/mlx/test_bad_input.py", "test/mlx/test_documented_examples.py"]
 UNCHECKED = ["test/run"]
+# A third of the time of all tests, on one core: it runs beside the others.
+ASIDE = "test/coverage"
 
 
 def run(arguments):
@@ -79,11 +96,13 @@ def run(arguments):
     count = Count()
     select = ["-k", " or ".join(arguments)] if arguments else []
     run_ctest(folder, count, arguments)
-    run_pytest(folder, count, select)
+    aside = Pytest(folder, [ASIDE, *select], name="pytest_aside", watched=False)
+    run_pytest(folder, count, [f"--ignore={ASIDE}", *select])
     on_reference = environment(folder) | {"ANYMETAL_EXECUTOR": "reference"}
     run_pytest(folder, count, [*ON_REFERENCE, *select], on_reference, name="pytest_on_reference")
     unchecked = environment(folder) | {"ANYMETAL_BOUNDS": "off"}
     run_pytest(folder, count, [*UNCHECKED, *select], unchecked, name="pytest_unchecked")
+    aside.finish(count)
     for name in count.failures:
         print(f"failed: {name}")
     print(f"{count.passed} passed, {len(count.failures)} failed, {count.skipped} skipped")
