@@ -397,6 +397,17 @@ void find_missing_guards(const KernelReading& kernel) {
   Guards(kernel).find();
 }
 
+bool fits(const KernelReading& kernel, const Size& threadgroup) {
+  ThreadValues values(kernel.code, World{threadgroup, kernel.request.grid, &kernel.request, 0});
+  return llvm::none_of(kernel.code.accesses(), [&](const Access& access) {
+    if (!access.object || address_space(access.object) != kThreadgroupSpace ||
+        kernel.code.in_threadgroup().is_uniform(access.pointer))
+      return false;
+    const auto size = size_of_object(kernel, access.object);
+    return size && *size != 0 && find_outside(kernel, values, access, *size).has_value();
+  });
+}
+
 void find_wrong_indices(const KernelReading& kernel) {
   const ThreadCode& code = kernel.code;
   std::vector<std::unique_ptr<ThreadValues>> worlds;
@@ -407,6 +418,8 @@ void find_wrong_indices(const KernelReading& kernel) {
     if (!access.object) continue;
     const auto size = size_of_object(kernel, access.object);
     if (!size || *size == 0) continue;
+    // How many threads there are, the array may tell.
+    if (!kernel.is_threadgroup_known && !code.in_threadgroup().is_uniform(access.pointer)) continue;
     std::optional<Outside> outside;
     std::optional<Dimension> beyond;
     for (size_t i = 0; i < worlds.size(); ++i) {

@@ -257,7 +257,10 @@ class Reading {
       if (uint64_t(size[0]) * size[1] * size[2] > 1024) kernel.is_threadgroup_known = false;
       kernel.threadgroups = {size};
     }
-    if (!kernel.is_threadgroup_known) kernel.threadgroups = likely_threadgroups(**code);
+    if (!kernel.is_threadgroup_known) {
+      kernel.threadgroups = likely_threadgroups(**code);
+      std::erase_if(kernel.threadgroups, [&](const Size& size) { return !fits(kernel, size); });
+    }
     find_divergent_barriers(kernel);
     find_missing_guards(kernel);
     find_costly_arithmetic(kernel);

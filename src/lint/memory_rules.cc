@@ -27,6 +27,7 @@ class Neighbours {
   }
 
   void find() {
+    if (worlds_.empty()) return;
     for (const Access& access : code_.accesses()) {
       if (!access.object || access.atomic || access.bytes == 0) continue;
       if (code_.in_simdgroup().is_uniform(access.pointer)) continue;
@@ -200,6 +201,34 @@ bool depends_on_simdgroup(const ThreadCode& code, const llvm::Value* value,
   });
 }
 
+/// Whether a value has parts from threadgroup memory: other simdgroups' are in it already.
+bool reads_shared(const llvm::Value* value, std::set<const llvm::Value*>& seen) {
+  const auto* instruction = llvm::dyn_cast<llvm::Instruction>(value);
+  if (!instruction || !seen.insert(value).second) return false;
+  if (const auto* load = llvm::dyn_cast<llvm::LoadInst>(instruction))
+    return address_space(load->getPointerOperand()) == kThreadgroupSpace;
+  return llvm::any_of(instruction->operands(),
+                      [&](const llvm::Use& operand) { return reads_shared(operand, seen); });
+}
+
+/// Whether some way to the block is chosen by more than one condition (`a || b`), so that none of
+/// them alone says who comes.
+bool has_joint_condition(const ThreadCode& code, const llvm::BasicBlock* block) {
+  const auto single = code.conditions(block);
+  const auto* node = code.dominators().getNode(block);
+  for (node = node ? node->getIDom() : nullptr; node; node = node->getIDom()) {
+    const llvm::BasicBlock* before = node->getBlock();
+    const auto* branch = llvm::dyn_cast<llvm::BranchInst>(before->getTerminator());
+    if (!branch || !branch->isConditional() || code.post_dominators().dominates(block, before))
+      continue;
+    const bool is_single = llvm::any_of(
+        single, [&](const Condition& condition) { return condition.branch == before; });
+    const llvm::Loop* loop = code.loops().getLoopFor(before);
+    if (!is_single && (!loop || loop->contains(block))) return true;
+  }
+  return false;
+}
+
 /// Whether an atomic operation is left to threads of one simdgroup: what the others have is lost,
 /// where each simdgroup could add its own.
 bool only_one_simdgroup(const KernelReading& kernel, const llvm::Instruction& update) {
@@ -238,8 +267,10 @@ void find_partial_sums(const KernelReading& kernel) {
     sums_behind(const_cast<llvm::Value*>(value), sums, 0, seen);
     if (sums.empty() || !code.in_threadgroup().is_uniform(access.pointer)) continue;
     for (const llvm::CallBase* sum : sums) {
-      std::set<const llvm::Value*> parts;
-      if (!depends_on_simdgroup(code, sum->getArgOperand(0), parts)) continue;
+      std::set<const llvm::Value*> parts, shared;
+      if (!depends_on_simdgroup(code, sum->getArgOperand(0), parts) ||
+          reads_shared(sum->getArgOperand(0), shared))
+        continue;
       ThreadValues values(code, World{size, kernel.request.grid, &kernel.request, 0});
       const auto comes = values.reaches(sum->getParent());
       bool several = false;
@@ -279,7 +310,7 @@ void find_contended_atomics(const KernelReading& kernel) {
       default:
         continue;
     }
-    bool crowded = true;
+    bool crowded = !kernel.threadgroups.empty() && !has_joint_condition(code, update->getParent());
     for (const Size& size : kernel.threadgroups) {
       ThreadValues values(code, World{size, kernel.request.grid, &kernel.request, 0});
       // What depends on data may be rare.

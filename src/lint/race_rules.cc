@@ -54,12 +54,26 @@ struct Clash {
   int writer = -1, reader = -1;
 };
 
+bool has_grid_position(const llvm::Value* value, std::set<const llvm::Value*>& seen) {
+  const auto* instruction = llvm::dyn_cast<llvm::Instruction>(value);
+  if (!instruction || !seen.insert(value).second) return false;
+  if (builtin_name(instruction).starts_with("thread_position_in_grid.")) return true;
+  if (instruction->mayReadOrWriteMemory()) return false;
+  return llvm::any_of(instruction->operands(),
+                      [&](const llvm::Use& operand) { return has_grid_position(operand, seen); });
+}
+
 class Races {
  public:
   explicit Races(const KernelReading& kernel) : kernel_(kernel), code_(kernel.code) {
     for (const Access& access : code_.accesses()) {
-      if (access.object && address_space(access.object) == kThreadgroupSpace && !access.atomic)
-        shared_.push_back(access);
+      if (!access.object || address_space(access.object) != kThreadgroupSpace || access.atomic)
+        continue;
+      // By places in the grid: right where one threadgroup is as wide as the grid, which nobody
+      // told.
+      std::set<const llvm::Value*> seen;
+      if (!kernel.is_threadgroup_known && has_grid_position(access.pointer, seen)) continue;
+      shared_.push_back(access);
     }
     for (const Size& size : kernel.threadgroups) {
       for (unsigned sample = 0; sample < kSamples; ++sample)

@@ -34,6 +34,9 @@ void find_races(const KernelReading& kernel);
 void find_uninitialised(const KernelReading& kernel);
 void find_partial_sums(const KernelReading& kernel);
 void find_wrong_indices(const KernelReading& kernel);
+/// Whether threads of such a threadgroup stay inside of the arrays that they share: else the kernel
+/// is written for another.
+[[nodiscard]] bool fits(const KernelReading& kernel, const Size& threadgroup);
 void find_missing_guards(const KernelReading& kernel);
 /// Arithmetic that is slow or loses precision.
 void find_costly_arithmetic(const KernelReading& kernel);
