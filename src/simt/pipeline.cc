@@ -23,8 +23,10 @@
 #include <memory>
 #include <utility>
 
+#include "ir/thread_ir.h"
 #include "simt/analysis/control_flow.h"
 #include "simt/analysis/geometry.h"
+#include "simt/analysis/guards.h"
 #include "simt/analysis/questions.h"
 #include "simt/analysis/shape_analysis.h"
 #include "simt/simt.h"
@@ -281,6 +283,19 @@ unsigned count_simdgroup_operations(llvm::Function& entry, const ControlFlow& al
   return count;
 }
 
+/// Whether lanes read memory side by side, a piece for each turn of a loop.
+bool reads_in_turns(const ControlFlow& flow, const ShapeAnalysis& shapes) {
+  return llvm::any_of(flow.order(), [&](llvm::BasicBlock* block) {
+    if (!flow.loop_of(block) || !flow.loop_of(block)->isInnermost()) return false;
+    return llvm::any_of(*block, [&](const llvm::Instruction& instruction) {
+      const auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction);
+      if (!load || load->getPointerAddressSpace() != kDeviceSpace) return false;
+      const auto bytes = int64_t(load->getDataLayout().getTypeStoreSize(load->getType()));
+      return shapes.of(strip_guard(load->getPointerOperand()).pointer).has_stride(bytes);
+    });
+  });
+}
+
 /// How many simdgroups advance together. What they read in common, a row of a tile, then serves all
 /// of them while it is in a register; but their sums must stay in registers too. Where lanes part
 /// in loops by what they computed, one alone: others would wait for its longest lane.
@@ -302,7 +317,8 @@ unsigned choose_together(llvm::Function& entry, const Options& options) {
   }
   unsigned carried = count_carried_registers(entry, flow, shapes, geometry);
   // What a turn reads should be one piece of memory, even if it keeps nothing.
-  if (has_full_turns) carried = std::max(carried, geometry.chunks_of_simdgroup());
+  if (has_full_turns || reads_in_turns(flow, shapes))
+    carried = std::max(carried, geometry.chunks_of_simdgroup());
   if (carried == 0) return 1;
   constexpr unsigned kFewOperations = 16;
   if (count_simdgroup_operations(entry, flow, shapes, options) > kFewOperations) return 1;
