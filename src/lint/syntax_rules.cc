@@ -117,15 +117,21 @@ class TextVisitor : public clang::RecursiveASTVisitor<TextVisitor> {
       is_volatile |= at.isVolatileQualified();
       if (at->isFunctionType() || (!at->isArrayType() && at->getPointeeType().isNull())) break;
     }
-    if (is_volatile && !llvm::isa<clang::FunctionDecl>(declaration)) {
-      reading_.findings.add(
-          "VOLATILE-USE-001", places_.at(declaration->getLocation()),
-          "'volatile' on '" + declaration->getNameAsString() +
-              "' makes each access go to memory, but orders nothing: other threads' writes are "
-              "seen no sooner",
-          "take volatile away; between threads use a barrier, or atomic_load_explicit and "
-          "atomic_store_explicit");
-    }
+    if (!is_volatile || llvm::isa<clang::FunctionDecl>(declaration)) return true;
+    const auto* local = llvm::dyn_cast<clang::VarDecl>(declaration);
+    const bool is_own =
+        local && local->hasLocalStorage() && !type->isPointerType() && !type->isReferenceType();
+    reading_.findings.add(
+        "VOLATILE-USE-001", places_.at(declaration->getLocation()),
+        is_own ? "'volatile' keeps '" + declaration->getNameAsString() +
+                     "' out of registers: each use of it goes through the thread's memory"
+               : "'volatile' on '" + declaration->getNameAsString() +
+                     "' makes each access go to memory, but orders nothing: other threads' writes "
+                     "are seen no sooner",
+        is_own ? "take volatile away; where it keeps a product from being fused with a sum, write "
+                 "#pragma METAL fp contract(off)"
+               : "take volatile away; between threads use a barrier, or atomic_load_explicit and "
+                 "atomic_store_explicit");
     return true;
   }
 
