@@ -46,11 +46,11 @@ Uniformity::Uniformity(llvm::Function& function, Test is_source, Test is_same)
   info_ = &manager_.getResult<llvm::UniformityInfoAnalysis>(function);
 }
 
-Uniformity::Uniformity(llvm::Function& step_function)
+Uniformity::Uniformity(llvm::Function& step_function, Test differs)
     : Uniformity(
           step_function,
-          [step = step_function.getArg(1)](const llvm::Value* value) {
-            return value == step ||
+          [step = step_function.getArg(1), differs = std::move(differs)](const llvm::Value* value) {
+            return value == step || (differs && differs(value)) ||
                    llvm::isa<llvm::AllocaInst, llvm::AtomicRMWInst, llvm::AtomicCmpXchgInst>(value);
           },
           [](const llvm::Value*) { return false; }) {}

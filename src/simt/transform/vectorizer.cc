@@ -210,6 +210,17 @@ bool Vectorizer::is_costly(const llvm::BasicBlock& block) const {
   return cost_of(block) > kCheap;
 }
 
+/// The same of all that only lanes come to that wait for `block`, up to the next one that others
+/// wait for.
+bool Vectorizer::is_costly(unsigned block, unsigned next) const {
+  constexpr uint64_t kCheap = 24;
+  if (is_costly(*flow_.order()[block])) return true;
+  uint64_t cost = 0;
+  for (unsigned index = block; index < next && cost <= kCheap; ++index)
+    cost += cost_of(*flow_.order()[index]);
+  return cost > kCheap;
+}
+
 /// About how many instructions a block becomes for each chunk.
 unsigned Vectorizer::cost_of(const llvm::BasicBlock& block) const {
   constexpr unsigned kHigh = 1000;
@@ -265,8 +276,8 @@ llvm::BasicBlock* Vectorizer::go_to(Pending pending, std::optional<unsigned> cer
   pending.erase(pending.begin());
   llvm::BasicBlock* block = flow_.order()[first];
   pending_[block].insert(pending.begin(), pending.end());
-  if (pending.empty() || certain == first || !flow_.is_masked(block) || !is_costly(*block) ||
-      !can_skip(first, pending))
+  if (pending.empty() || certain == first || !flow_.is_masked(block) ||
+      !is_costly(first, *pending.begin()) || !can_skip(first, pending))
     return blocks_[block];
   llvm::BasicBlock* ask = llvm::BasicBlock::Create(context_, "ask", target_);
   llvm::BasicBlock* otherwise = go_to(pending, certain);

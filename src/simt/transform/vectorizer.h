@@ -63,6 +63,7 @@ class Vectorizer {
   [[nodiscard]] bool is_back_edge(const llvm::BasicBlock& from, const llvm::BasicBlock& to) const;
   [[nodiscard]] unsigned cost_of(const llvm::BasicBlock& block) const;
   [[nodiscard]] bool is_costly(const llvm::BasicBlock& block) const;
+  [[nodiscard]] bool is_costly(unsigned block, unsigned next) const;
   void find_cleared_phis();
   void clear_phis(llvm::BasicBlock& block);
   [[nodiscard]] bool can_skip(unsigned block, const Pending& others) const;
