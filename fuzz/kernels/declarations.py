@@ -54,7 +54,8 @@ class Struct:
         return found
 
     def size(self):
-        return sum((size_of(m.type) if m.type not in self.structs else self.structs[m.type].size()) * max(1, m.count) + 12
+        """At most: before a member there may be up to 31 bytes for the alignment of its own or of the next struct's."""
+        return sum((size_of(m.type) if m.type not in self.structs else self.structs[m.type].size()) * max(1, m.count) + 31
                    for m in self.members)
 
 

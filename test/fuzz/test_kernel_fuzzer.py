@@ -33,6 +33,13 @@ def test_kernels_without_a_difference(tmp_path):
         assert check(Case(tree.text(), seed, generator.grid, generator.threadgroup), run) is None
 
 
+def test_threadgroup_arrays_of_structs_fit(tmp_path):
+    """One of a struct in a struct that is aligned to 32 bytes took 33,792 bytes."""
+    generator, tree = generated(707984)
+    run, = oracle.compile_all([tree.text()], tmp_path)
+    assert check(Case(tree.text(), 707984, generator.grid, generator.threadgroup, generator.math), run) is None
+
+
 def test_a_wrong_result_is_seen_and_cut_down(tmp_path):
     """The oracle gets a `hadd` that rounds the other way: what stays of the kernel is little more than that call."""
     generator, tree = generated(11)
