@@ -58,26 +58,9 @@ def choose(names):
     return [row for row in table.values() if not names or any(row.name.startswith(name) for name in names)]
 
 
-def cells(entry, names):
-    ours = entry["contenders"].get("anymetal", {"undisturbed": []})
-    made = []
-    for name in names:
-        each = entry["contenders"].get(name)
-        if each is None:
-            made.append("")
-        elif each["failed"]:
-            made.append("wrong" if each["failed"].startswith("wrong") else "fails")
-        elif name not in entry["ratios"]:
-            made.append("-")
-        else:
-            rough = "~" if min(len(each["undisturbed"]), len(ours["undisturbed"])) < 4 else ""
-            made.append(f"{rough}{entry['ratios'][name]:.2f}")
-    return made
-
-
 def line(name, entry, names):
     ours = entry["contenders"].get("anymetal", {"undisturbed": [], "disturbed": [], "failed": "isn't written"})
-    text = f"{name:<22}{page.duration(entry['seconds']):>11}{page.rate(entry):>12}" + "".join(f"{cell:>8}" for cell in cells(entry, names))
+    text = f"{name:<22}{page.duration(entry['seconds']):>11}{page.rate(entry):>12}" + "".join(f"{cell:>8}" for cell in page.cells(entry, names))
     text += f"  {page.goal(entry):<14}{len(ours['undisturbed'])}/{len(ours['undisturbed']) + len(ours.get('disturbed', []))}"
     return text + "".join(f"\n    {who}: {each['failed'].splitlines()[0]}" for who, each in entry["contenders"].items() if each["failed"])
 
@@ -91,7 +74,7 @@ def markdown(report, names):
              "for as many multiply-adds, or the same traffic. *goal*: the share of it that is reached. *~*: fewer than four undisturbed turns.", "",
              "| row | time | rate | " + " | ".join(names) + " | goal |", "|---|--:|--:|" + "--:|" * len(names) + "--:|"]
     for entry in report["rows"].values():
-        lines.append(f"| {entry['what']} | {page.duration(entry['seconds'])} | {page.rate(entry)} | " + " | ".join(cells(entry, names)) + f" | {page.goal(entry)} |")
+        lines.append(f"| {entry['what']} | {page.duration(entry['seconds'])} | {page.rate(entry)} | " + " | ".join(page.cells(entry, names)) + f" | {page.goal(entry)} |")
     lines += ["", "| Contender | |", "|---|---|", *(f"| {name} | {version} |" for name, version in report["contenders"].items())]
     lines += [f"| {name} | left out: {why} |" for name, why in report["missing"].items()]
     return "\n".join(lines) + "\n"

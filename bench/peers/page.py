@@ -50,11 +50,11 @@ def columns(names):
     return [name for name in [*OURS, *PEERS] if name in names]
 
 
-def cells(made, names):
-    """Ratios to each contender; ~: fewer than four undisturbed turns of either."""
-    ours = made["contenders"].get("anymetal", {})
+def cells(made, shown):
+    """Ratios to each contender in the order of `shown`; ~: fewer than four undisturbed turns of either."""
+    ours = made["contenders"].get("anymetal", {"undisturbed": []})
     result = []
-    for name in columns(names):
+    for name in shown:
         each = made["contenders"].get(name)
         if each is None:
             result.append("")
@@ -83,7 +83,7 @@ def line(row, made, names):
     ours = made["contenders"].get("anymetal", {"failed": "isn't written yet", "undisturbed": [], "disturbed": []})
     count = f"{len(ours['undisturbed'])}/{len(ours['undisturbed']) + len(ours['disturbed'])}"
     text = f"{row.name:<24}{duration(made['seconds']):>11}{rate(made):>12}"
-    text += "".join(f"{cell:>9}" for cell in cells(made, names)) + f"  {goal(made):<15}{count:>6}"
+    text += "".join(f"{cell:>9}" for cell in cells(made, columns(names))) + f"  {goal(made):<15}{count:>6}"
     notes = [f"\n    {name}: {each['failed'].splitlines()[0]}" for name, each in (made["contenders"] | {"anymetal": ours}).items() if each["failed"]]
     notes += [f"\n    {name}: {each['note']}" for name, each in made["contenders"].items() if each.get("note")]
     return text + "".join(notes)
@@ -175,7 +175,7 @@ def markdown(report):
         count = f"{len(ours['undisturbed'])}/{len(ours['undisturbed']) + len(ours['disturbed'])}"
         time = ("wrong" if ours["failed"].startswith("wrong") else "fails") if ours["failed"] else duration(made["seconds"])
         fallback = " (1)" if ours.get("note") else ""
-        lines.append(f"| {made['what']} | {time}{fallback} | {rate(made)} | {' | '.join(cells(made, names))} | {goal(made)} | {count} |")
+        lines.append(f"| {made['what']} | {time}{fallback} | {rate(made)} | {' | '.join(cells(made, shown))} | {goal(made)} | {count} |")
     notes = [f"- (1) {row}{' again' if name == 'again' else ''}: {each['note']}" for row, made in report["rows"].items()
              for name, each in made["contenders"].items() if each.get("note") and name in ("anymetal", "again")]
     others = {}

@@ -165,8 +165,6 @@ std::optional<Dimension> find_beyond(const KernelReading& kernel, ThreadValues& 
 /// Where a thread stands in the grid, by axis; 3 bits.
 class Positions {
  public:
-  explicit Positions(const ThreadCode& code) : code_(code) {}
-
   unsigned of(const llvm::Value* value) {
     const auto* instruction = llvm::dyn_cast<llvm::Instruction>(value);
     if (!instruction) return 0;
@@ -185,7 +183,6 @@ class Positions {
   }
 
  private:
-  const ThreadCode& code_;
   std::map<const llvm::Value*, unsigned> known_;
 };
 
@@ -236,8 +233,7 @@ struct Guard {
 
 class Guards {
  public:
-  explicit Guards(const KernelReading& kernel)
-      : kernel_(kernel), code_(kernel.code), positions_(kernel.code) {
+  explicit Guards(const KernelReading& kernel) : kernel_(kernel), code_(kernel.code) {
     for (const llvm::Instruction& instruction : llvm::instructions(code_.function())) {
       if (const auto* compare = llvm::dyn_cast<llvm::ICmpInst>(&instruction)) add_guard(*compare);
     }
