@@ -52,6 +52,28 @@ size_t thread_count(size_t processors) {
   return quota_count(processors);
 }
 
+using Clock = std::chrono::steady_clock;
+
+// How long threads look out: what waking one takes. A job that comes sooner than that after the
+// last one is what they look out for.
+constexpr std::chrono::microseconds kLookOut(50);
+
+/// Until it is so, or for a moment.
+template <class Condition>
+void wait_a_moment(Condition is_so) {
+  const auto end = Clock::now() + kLookOut;
+  while (!is_so()) {
+    for (int turn = 0; turn < 32 && !is_so(); ++turn) {
+#if defined(__x86_64__)
+      __builtin_ia32_pause();
+#elif defined(__aarch64__)
+      asm volatile("yield");
+#endif
+    }
+    if (Clock::now() > end) return;
+  }
+}
+
 /// The node that a pool's thread stays on; those of others ask where they are.
 thread_local size_t own_node = SIZE_MAX;
 
@@ -119,6 +141,12 @@ void ThreadPool::enlist(Job& job, size_t helpers) {
     start_threads(size_ - 1);
     job.wanted_ = helpers;
     jobs_.push_back(&job);
+    jobs_follow_ = Clock::now() - last_end_ < kLookOut;
+    has_jobs_ = true;
+    // Those who look out take the lock before they sleep, and see it.
+    size_t wanted = 0;
+    for (const Job* each : jobs_) wanted += each->wanted_;
+    if (wanted <= looking_out_) return;
   }
   if (helpers == 1) {
     work_.notify_one();
@@ -130,17 +158,38 @@ void ThreadPool::enlist(Job& job, size_t helpers) {
 void ThreadPool::dismiss(Job& job) {
   std::unique_lock lock(mutex_);
   std::erase(jobs_, &job);
+  has_jobs_ = !jobs_.empty();
   job.wanted_ = 0;
+  if (job.helping_ != 0) {  // with its last piece
+    lock.unlock();
+    wait_a_moment([&] { return job.helping_ == 0; });
+    lock.lock();
+  }
   job.done_.wait(lock, [&] { return job.helping_ == 0; });
+  last_end_ = Clock::now();
+}
+
+void ThreadPool::look_out() {
+  if (jobs_follow_) wait_a_moment([&] { return has_jobs_.load(); });
 }
 
 void ThreadPool::serve() {
   std::unique_lock lock(mutex_);
   for (;;) {
+    if (jobs_.empty()) {
+      ++looking_out_;
+      lock.unlock();
+      look_out();
+      lock.lock();
+      --looking_out_;
+    }
     work_.wait(lock, [&] { return !jobs_.empty(); });
     Job& job = *jobs_.front();
     ++job.helping_;
-    if (--job.wanted_ == 0) jobs_.pop_front();
+    if (--job.wanted_ == 0) {
+      jobs_.pop_front();
+      has_jobs_ = !jobs_.empty();
+    }
     lock.unlock();
     job.help();
     lock.lock();

@@ -2,8 +2,14 @@
 // when there is enough to do; so runs end even if no thread is free, several runs at once share the
 // threads, and a fork()ed child, which has none of them, works on (it starts new ones). On machines
 // with several memory nodes each thread stays on the processors of one.
+//
+// Waking a thread takes 5 to 50 µs, as long as many a dispatch. So where one job followed the last
+// at once, threads that are done look out for the next for a moment before they sleep. Where jobs
+// are rare nobody does: a processor that only waits is taken from others.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -28,8 +34,8 @@ class ThreadPool {
 
    private:
     friend class ThreadPool;
-    size_t wanted_ = 0;  ///< helpers that may still come
-    size_t helping_ = 0;
+    size_t wanted_ = 0;                ///< helpers that may still come
+    std::atomic<size_t> helping_ = 0;  ///< changed under the lock
     std::condition_variable done_;
   };
 
@@ -55,6 +61,7 @@ class ThreadPool {
   void start_threads(size_t wanted);
   void stay_on(size_t node) const;
   void serve();
+  void look_out();
 
   const size_t size_;
   const std::vector<MemoryNode> nodes_;
@@ -63,6 +70,11 @@ class ThreadPool {
   std::condition_variable work_;
   std::deque<Job*> jobs_;
   size_t started_ = 0;
+  // Changed under the lock, looked at without it.
+  std::atomic<bool> has_jobs_ = false;
+  std::atomic<bool> jobs_follow_ = false;  ///< the last one came soon after the one before
+  size_t looking_out_ = 0;
+  std::chrono::steady_clock::time_point last_end_;
 };
 
 }  // namespace anymetal::backend

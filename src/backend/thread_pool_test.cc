@@ -87,5 +87,40 @@ TEST(ThreadPool, OneNodeBindsNobody) {
   EXPECT_TRUE(pool.threads_of_nodes().empty());
 }
 
+/// Jobs that follow each other at once find helpers awake, and those that come late find them
+/// asleep; none is forgotten, and none is helped after it was dismissed.
+TEST(ThreadPool, HelpersComeToEachOfManyJobs) {
+  static ThreadPool& pool = *new ThreadPool(3, {});
+  for (int round = 0; round < 600; ++round) {
+    Meeting meeting(pool, 2);
+    pool.enlist(meeting, 2);
+    meeting.wait();
+    pool.dismiss(meeting);
+    ASSERT_EQ(meeting.seen.size(), 2u) << "round " << round;
+    if (round % 100 == 99) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+TEST(ThreadPool, HelpersAreSharedByThreadsThatDispatchAtOnce) {
+  static ThreadPool& pool = *new ThreadPool(3, {});
+  struct Count final : ThreadPool::Job {
+    void help() noexcept override { ++calls; }
+    std::atomic<int> calls = 0;
+  };
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 3; ++thread) {
+    threads.emplace_back([] {
+      for (int round = 0; round < 300; ++round) {
+        Count job;
+        pool.enlist(job, 2);
+        while (round % 3 == 0 && job.calls < 2) std::this_thread::yield();
+        pool.dismiss(job);
+        ASSERT_LE(job.calls, 2);
+      }
+    });
+  }
+  for (std::thread& each : threads) each.join();
+}
+
 }  // namespace
 }  // namespace anymetal::backend
