@@ -47,6 +47,10 @@ void need_matrices(const Argument& argument) {
   if (argument.value.ndim() < 2) refuse(argument, "a matrix, or a batch of them ([..., m, n]),");
   if (int64_t{argument.value.shape(-1)} * argument.value.shape(-2) > INT32_MAX)
     refuse(argument, "fewer than 2^31 elements in each matrix");
+  int64_t count = 1;
+  for (size_t i = 0; i + 2 < argument.value.ndim() && count <= INT32_MAX; ++i)
+    count *= argument.value.shape(static_cast<int>(i));
+  if (count > INT32_MAX) refuse(argument, "fewer than 2^31 matrices");
 }
 
 void need_square(const Argument& argument) {

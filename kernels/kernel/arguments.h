@@ -30,8 +30,8 @@ void need_float(const Argument& argument);
 /// float32 alone, where less would not do.
 void need_float32(const Argument& argument);
 void need_rank(const Argument& argument, size_t least, size_t most);
-/// [..., m, n]: a matrix or a batch of them, each of fewer than 2^31 elements, which is as far as
-/// kernels count within a matrix.
+/// [..., m, n]: a matrix or a batch of fewer than 2^31, each of fewer than 2^31 elements, which is
+/// as far as kernels count within a matrix; all together may have more.
 void need_matrices(const Argument& argument);
 /// [..., n, n].
 void need_square(const Argument& argument);

@@ -166,6 +166,8 @@ mx::array monarch_mixer(const mx::array& u, const MonarchWeights& weights,
   need_float({kName, "u", u});
   need_rank({kName, "u", u}, 3, 3);
   if (u.size() == 0) return u;
+  if (3 * uint64_t{u.size()} > INT32_MAX)
+    refuse({kName, "u", u}, "fewer than 2^31 elements in all three streams");
   Named named(weights, options.prefix, stream);
   const Mixer mixer{named, u.shape(2), u.shape(1), options.w_mod, stream};
   const auto result = mix(mx::astype(u, mx::float32, stream), mixer);

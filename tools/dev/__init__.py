@@ -18,6 +18,7 @@ COMMANDS = {
              "bench kernels [ROW...]: the kernel library beside MLX's CPU operations, NumPy, LAPACK, C++ (--help); "
              "bench accuracy [--all] [FUNCTION...]: errors of math functions, into docs/accuracy.md",
     "fuzz": "libFuzzer with sanitizers, and random kernels against the same text as host C++: ./dev fuzz [SECONDS] [NAME]; findings in fuzz/findings/",
+    "sweep": "the kernel library over all sizes up to 2,048 and conditions up to 1e7, against NumPy in double: ./dev sweep [FUNCTION...] [--page FILE]",
     "sanitize": "every test under AddressSanitizer and UBSan, then under ThreadSanitizer; ./dev sanitize address|thread for one",
     "mlx-tests": "MLX's own tests, unmodified: ./dev mlx-tests DIR, a checkout of MLX",
     "wheel": "dist/*.whl with LLVM inside, and a trial of it where neither LLVM nor compilers can be seen",
