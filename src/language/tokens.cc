@@ -58,6 +58,21 @@ std::string TokenText::spelling(size_t i) const {
   return preprocessor_.getSpelling(token, buffer).str();
 }
 
+namespace {
+
+/// Whether tokens that end and begin so would be read as one.
+bool would_join(char before, char after) {
+  const auto is_word = [](char c) { return isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+  if (is_word(before)) return is_word(after);
+  if (before == '.') return after == '.' || isdigit(static_cast<unsigned char>(after));
+  if (after == '=') return std::string_view("+-*/%&|^!<>=").find(before) != std::string_view::npos;
+  if (before == '/' && after == '*') return true;
+  if (before == '-' && after == '>') return true;
+  return before == after && std::string_view("+-/&|<>:#").find(before) != std::string_view::npos;
+}
+
+}  // namespace
+
 std::string TokenText::text() const {
   std::string out;
   for (size_t i = 0; i < tokens.size(); ++i) {
@@ -71,9 +86,7 @@ std::string TokenText::text() const {
       continue;
     }
     const std::string next = spelling(i);
-    const auto is_word = [](char c) { return isalnum(static_cast<unsigned char>(c)) || c == '_'; };
-    const bool joins =
-        !out.empty() && !next.empty() && is_word(out.back()) && is_word(next.front());
+    const bool joins = !out.empty() && !next.empty() && would_join(out.back(), next.front());
     if (joins || (!out.empty() && tokens[i].hasLeadingSpace() && out.back() != '(')) out += ' ';
     out += next;
   }

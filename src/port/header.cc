@@ -56,6 +56,23 @@ void Header::cut(clang::SourceLocation place, bool is_macro, size_t end, bool wi
   file.change(file.with_line_end({begin, end}), "");
 }
 
+/// Whether one macro writes its name and all that stands before; the name alone may be pasted.
+bool Header::is_by_macro(const clang::FunctionDecl& kernel) const {
+  const auto name = kernel.getLocation(), begin = kernel.getBeginLoc();
+  return name.isMacroID() && begin.isMacroID() &&
+         sources_.getExpansionLoc(name) == sources_.getExpansionLoc(begin);
+}
+
+/// Behind the token at `last`, and behind a `;` that follows it and declares nothing.
+size_t Header::after_empty(clang::SourceLocation last) const {
+  const auto [id, offset] = sources_.getDecomposedLoc(last);
+  const auto found = files_.find(id);
+  if (found == files_.end()) return offset + 1;
+  const std::string_view text = found->second->text();
+  const size_t next = text.find_first_not_of(" \t\r\n", offset + 1);
+  return next != std::string_view::npos && text[next] == ';' ? next + 1 : offset + 1;
+}
+
 void Header::cut_kernels() {
   std::vector<const clang::DeclContext*> open{
       tree_.compiler.getASTContext().getTranslationUnitDecl()};
@@ -73,12 +90,11 @@ void Header::cut_kernels() {
     }
   }
   for (const auto* kernel : kernels) {
-    const bool is_macro = kernel->getLocation().isMacroID();
+    const bool is_macro = is_by_macro(*kernel);
     const auto last = is_macro ? sources_.getExpansionRange(kernel->getLocation()).getEnd()
                                : sources_.getFileLoc(kernel->getSourceRange().getEnd());
-    const auto start = is_macro ? sources_.getExpansionRange(kernel->getLocation()).getBegin()
-                                : kernel->getLocation();
-    cut(start, is_macro, sources_.getFileOffset(last) + 1, true);
+    const auto start = sources_.getExpansionLoc(kernel->getLocation());
+    cut(start, is_macro, after_empty(last), true);
   }
   for (const auto* kernel : tree_.kernels) {
     const auto place = kernel->getPointOfInstantiation();
@@ -166,19 +182,23 @@ std::string Header::text_of_file(clang::FileID id) const {
 std::string Header::text() const {
   const std::string raw = text_of_file(sources_.getMainFileID());
   std::string out;
-  size_t newlines = 2;  // none at the top
+  size_t newlines = 2;  // none at the top, no two empty lines
   for (const char c : raw) {
     if (c == '\r') continue;
-    newlines = c == '\n' ? newlines + 1 : 0;
-    if (newlines <= 2) out += c;
+    if (c == '\n') {
+      while (!out.empty() && (out.back() == ' ' || out.back() == '\t')) out.pop_back();
+      newlines = out.empty() || out.back() == '\n' ? newlines + 1 : 1;
+    }
+    if (c != '\n' || newlines <= 2) out += c;
   }
   while (!out.empty() && (out.back() == '\n' || out.back() == ' ')) out.pop_back();
   return out.empty() ? out : out + "\n";
 }
 
 std::string Header::comment_of(const clang::FunctionDecl& pattern) const {
-  if (pattern.getLocation().isMacroID()) return {};
-  const auto [id, offset] = sources_.getDecomposedLoc(pattern.getLocation());
+  if (is_by_macro(pattern)) return {};
+  const auto [id, offset] =
+      sources_.getDecomposedLoc(sources_.getExpansionLoc(pattern.getLocation()));
   const auto found = files_.find(id);
   if (found == files_.end()) return {};
   const Span span = found->second->comment_above(found->second->begin_of_declaration(offset));

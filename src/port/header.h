@@ -27,6 +27,8 @@ class Header {
   void read_files();
   void cut_kernels();
   void cut_constants();
+  [[nodiscard]] bool is_by_macro(const clang::FunctionDecl& kernel) const;
+  [[nodiscard]] size_t after_empty(clang::SourceLocation last) const;
   void cut(clang::SourceLocation place, bool is_macro, size_t end, bool with_comment);
   void name_asked_constants();
   [[nodiscard]] std::string text_of_file(clang::FileID id) const;

@@ -1,6 +1,7 @@
 // From a whole Metal file to what metal_kernel takes. The way of a kernel:
 //
 //   parse       the language room; its errors are the text's, at their lines
+//   macros      kernels that macros write get a text of their own: expand_macros.cc
 //   code        what one thread reads and writes, from its IR with everything inlined (measure)
 //   tree        the kernel's text on Clang's tree: parameter_uses.cc
 //   roles       what each parameter becomes, or why it can't: assign_roles.cc
@@ -15,12 +16,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "api/mlx_prefix.h"
 #include "ir/thread_ir.h"
 #include "language/diagnostics.h"
 #include "language/language.h"
+#include "port/expand_macros.h"
 #include "port/header.h"
 #include "port/kernel_facts.h"
 #include "support/edit_distance.h"
@@ -127,8 +130,9 @@ void add_notes(Kernel& kernel) {
 
 class Porter {
  public:
-  Porter(const language::SyntaxTree& tree, std::string macros)
-      : tree_(tree), header_(tree, headers_of_mlx()), macros_(std::move(macros)) {}
+  Porter(const language::SyntaxTree& tree, std::string macros,
+         const std::map<std::string, std::string>& stuck)
+      : tree_(tree), header_(tree, headers_of_mlx()), macros_(std::move(macros)), stuck_(stuck) {}
 
   void port(size_t index, const CodeFacts& code, Kernel& kernel) {
     const clang::FunctionDecl& instance = *tree_.kernels[index];
@@ -137,11 +141,14 @@ class Porter {
                             code,  find_uses(instance)};
     kernel.comment = header_.comment_of(pattern);
     const auto* body = llvm::dyn_cast_or_null<clang::CompoundStmt>(pattern.getBody());
-    if (!body || body->getLBracLoc().isMacroID() || body->getRBracLoc().isMacroID())
-      return facts.refuse(kernel, instance.getLocation(),
-                          fmt::format("kernel '{}' is written by a macro, so it has no text of its "
-                                      "own: write it out, or make it a template",
-                                      kernel.name));
+    if (!body || body->getLBracLoc().isMacroID() || body->getRBracLoc().isMacroID()) {
+      const auto why = stuck_.find(kernel.function);
+      return facts.refuse(
+          kernel, instance.getLocation(),
+          fmt::format("kernel '{}' is written by a macro, which can't be written out here: {}; "
+                      "write the kernel out, or make it a template",
+                      kernel.name, why == stuck_.end() ? "it has no text" : why->second));
+    }
     assign_roles(facts, kernel);
     if (!kernel.refusals.empty()) return;
     const auto& sources = tree_.compiler.getSourceManager();
@@ -161,6 +168,7 @@ class Porter {
   const language::SyntaxTree& tree_;
   Header header_;
   std::string macros_;
+  const std::map<std::string, std::string>& stuck_;
   std::optional<std::string> text_;
 };
 
@@ -187,17 +195,76 @@ std::string text_of_macros(const Request& request) {
   return text;
 }
 
-}  // namespace
+struct Parsed {
+  std::shared_ptr<language::ParsedLibrary> library;
+  std::map<std::string, std::string> stuck;  ///< why a kernel's macros aren't written out
+  std::string warnings;
+};
 
-Result<Ported> port(const Request& request) {
-  language::Source source{.text = request.text, .name = request.path, .marks = {}};
+/// The text with all kernels written out. That the compiler sees the same tokens as before is what
+/// makes it the author's program; if it doesn't, nothing is written out.
+Result<Parsed> parse(const Request& request) {
+  constexpr int kMostLevels = 32;
+  constexpr size_t kMostBytes = size_t{16} << 20;
   const language::Options options{.math_mode = MathMode::safe,
                                   .macros = request.macros,
                                   .include_dirs = request.include_dirs,
                                   .prefix = {}};
-  ANYMETAL_ASSIGN_OR_RETURN(const auto library, language::parse(source, options));
+  language::Source source{.text = request.text, .name = request.path, .marks = {}};
+  ANYMETAL_ASSIGN_OR_RETURN(const auto first, language::parse(source, options));
+  Parsed parsed{.library = first, .stuck = {}, .warnings = render(first->warnings())};
+  std::vector<std::string> macros;
+  std::string why;
+  for (int level = 0; why.empty(); ++level) {
+    Expansion next;
+    ANYMETAL_RETURN_IF_ERROR(parsed.library->look_at_tree(
+        [&](const language::SyntaxTree& tree) { next = expand_kernel_macros(tree, source); }));
+    parsed.stuck = std::move(next.stuck);
+    if (!next.is_changed) break;
+    macros.insert(macros.end(), next.macros.begin(), next.macros.end());
+    source = std::move(next.source);
+    if (level == kMostLevels || source.text.size() > kMostBytes) {
+      why = "macros within macros make too long a text";
+      break;
+    }
+    auto library = language::parse(source, options);
+    if (!library && library.error().kind == ErrorKind::stopped) return library.error();
+    if (library) {
+      parsed.library = std::move(*library);
+    } else {
+      why = "written out, the text doesn't compile";
+    }
+  }
+  if (macros.empty()) return parsed;
+  if (why.empty()) {
+    const std::string before = first->rewritten_text();
+    const auto is_same = [&](const language::ParsedLibrary& library) {
+      const auto difference = difference_of_tokens(before, library.rewritten_text());
+      why = difference ? "written out, the compiler would see " + *difference : "";
+      return !difference;
+    };
+    if (is_same(*parsed.library)) {
+      source = without_definitions(source, macros);
+      auto library = language::parse(source, options);
+      if (library && is_same(**library)) parsed.library = std::move(*library);
+      return parsed;
+    }
+  }
+  parsed.library = first;
+  ANYMETAL_RETURN_IF_ERROR(first->look_at_tree([&](const language::SyntaxTree& tree) {
+    for (const auto* kernel : tree.kernels)
+      parsed.stuck.try_emplace(kernel->getNameAsString(), why);
+  }));
+  return parsed;
+}
+
+}  // namespace
+
+Result<Ported> port(const Request& request) {
+  ANYMETAL_ASSIGN_OR_RETURN(const Parsed parsed, parse(request));
+  const auto& library = parsed.library;
   Ported ported;
-  ported.warnings = render(library->warnings());
+  ported.warnings = parsed.warnings;
   const auto interfaces = library->kernels();
   std::vector<std::string> functions(interfaces.size());
   ANYMETAL_RETURN_IF_ERROR(library->look_at_tree([&](const language::SyntaxTree& tree) {
@@ -233,7 +300,7 @@ Result<Ported> port(const Request& request) {
     ported.kernels.push_back(std::move(kernel));
   }
   ANYMETAL_RETURN_IF_ERROR(library->look_at_tree([&](const language::SyntaxTree& tree) {
-    Porter porter(tree, text_of_macros(request));
+    Porter porter(tree, text_of_macros(request), parsed.stuck);
     size_t n = 0;
     for (const size_t i : wanted) {
       Kernel& kernel = ported.kernels[n++];

@@ -40,5 +40,28 @@ kernel void soft_cap(device float* input, device float* output, constant float& 
   EXPECT_EQ(kernel.arguments[2].role, Role::scalar);
 }
 
+TEST(Port, KernelOfAMacroHasTheDefinitionsLayoutAndLines) {
+  const Kernel kernel = only_kernel(R"(#include <metal_stdlib>
+using namespace metal;
+#define LIMIT 2
+#define COPY(name, T, ...)                            \
+  kernel void name##_k(device const T* x, device T* y, uint i [[thread_position_in_grid]]) { \
+    y[i] = min(x[i], T(LIMIT));                       \
+    __VA_ARGS__                                       \
+  }
+
+// Below two.
+COPY(copy, float);
+)");
+  EXPECT_EQ(kernel.name, "copy_k");
+  EXPECT_EQ(kernel.line, 5u);
+  EXPECT_EQ(kernel.comment, "Below two.");
+  EXPECT_EQ(kernel.header, "#include <metal_stdlib>\nusing namespace metal;\n#define LIMIT 2\n");
+  EXPECT_EQ(kernel.body, R"(  uint i = thread_position_in_grid.x;
+
+    y[i] = min(x[i], float(LIMIT));
+)");
+}
+
 }  // namespace
 }  // namespace anymetal::port

@@ -20,10 +20,12 @@ kernel void fields(constant Bits& bits, device float* out, uint i [[thread_posit
 constant float2 offsets [[function_constant(0)]];
 kernel void vector_constant(device float* out, uint i [[thread_position_in_grid]]) { out[i] = offsets.x; }
 
-#define KERNEL(name, op) \
-  kernel void name(device const float* x, device float* y, uint i [[thread_position_in_grid]]) { y[i] = x[i] op 2; }
-// refused: kernel 'by_macro' is written by a macro
-KERNEL(by_macro, *)
+#define LINE(name) \
+  kernel void name(device uint* y, uint i [[thread_position_in_grid]]) { \
+    y[i] = __LINE__; \
+  }
+// refused: kernel 'by_line' is written by a macro, which can't be written out here: written out, the compiler would see '25' in the place of '28'
+LINE(by_line)
 
 #define TWICE(i) (2 * x_shape[i])
 // refused: 'x_shape' is a name that MLX gives a parameter of its own, and the text outside the kernel has it too
