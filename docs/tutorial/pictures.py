@@ -112,7 +112,49 @@ def banks() -> str:
     return picture(640, 295, "Bank conflicts: a column of a tile, with rows of 8 and of 9 words", shapes)
 
 
-PICTURES = {"grid": grid, "reduction": reduction, "tiles": tiles, "banks": banks}
+UNIT = 46  # pixels for one unit of time
+
+
+def _line_of_time(y, name, bars) -> list[str]:
+    """Bars are (begin, length, colour, label), in units of time."""
+    shapes = [text(10, y + 19, name, kind="soft")]
+    for begin, length, kind, label in bars:
+        x = 130 + begin * UNIT
+        shapes += [box(x, y, length * UNIT - 3, 28, kind), text(x + (length * UNIT - 3) / 2, y + 19, label, "middle", "small")]
+    return shapes
+
+
+def _ends(y, begin, words) -> list[str]:
+    return [text(138 + begin * UNIT, y + 19, words, kind="soft small")]
+
+
+def banding() -> str:
+    in_turn = [(2 * band + step, 1, "ab"[step], f"band {band}") for band in range(4) for step in range(2)]
+    shapes = [text(10, 20, "two steps on the whole: all that lies between them is kept at once"),
+              *_line_of_time(32, "one stream", [(0, 4, "a", "first step, all rows"), (4, 4, "b", "second step, all rows")]),
+              text(10, 95, "in four bands: a quarter of it, and again and again the same memory"), *_line_of_time(107, "one stream", in_turn),
+              text(10, 170, "in bands on two streams: overlap, where a step leaves something idle"),
+              *_line_of_time(182, "stream 0", [(0, 1, "a", "band 0"), (1, 1, "b", "band 0"), (2, 1, "a", "band 2"), (3, 1, "b", "band 2")]),
+              *_line_of_time(214, "stream 1", [(1, 1, "a", "band 1"), (2, 1, "b", "band 1"), (3, 1, "a", "band 3"), (4, 1, "b", "band 3")]),
+              *_ends(198, 5, "done earlier, at best")]
+    return picture(540, 252, "Two steps: on the whole, in bands, in bands on two streams", shapes)
+
+
+def prefetch() -> str:
+    shapes = [text(10, 20, "in turn: each waits for the other"),
+              *_line_of_time(30, "loading", [(3 * batch, 2, "d", f"batch {batch}") for batch in range(3)]),
+              *_line_of_time(62, "kernels", [(3 * batch + 2, 1, "c", batch) for batch in range(3)]),
+              text(10, 120, "mx.async_eval: loading goes on while a kernel runs"),
+              *_line_of_time(130, "loading", [(2 * batch, 2, "d", f"batch {batch}") for batch in range(3)]),
+              *_line_of_time(162, "kernels", [(2 * batch + 2, 1, "c", batch) for batch in range(3)]),
+              text(10, 220, "and two workers: the kernels hardly wait any more"),
+              *_line_of_time(230, "worker 0", [(0, 2, "d", "batch 0"), (2, 2, "d", "batch 2")]),
+              *_line_of_time(262, "worker 1", [(0, 2, "d", "batch 1")]),
+              *_line_of_time(294, "kernels", [(2, 1, "c", 0), (3, 1, "c", 1), (4, 1, "c", 2)])]
+    return picture(560, 332, "Loading and kernels: in turn, started early, and prefetched by two workers", shapes)
+
+
+PICTURES = {"grid": grid, "reduction": reduction, "tiles": tiles, "banks": banks, "banding": banding, "prefetch": prefetch}
 
 
 def main() -> None:
