@@ -3,7 +3,7 @@
 #include <llvm/Analysis/ValueTracking.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/IntrinsicInst.h>
-#include <llvm/Transforms/Scalar/DCE.h>
+#include <llvm/Transforms/Scalar/BDCE.h>
 #include <llvm/Transforms/Scalar/EarlyCSE.h>
 #include <llvm/Transforms/Scalar/SCCP.h>
 #include <llvm/Transforms/Scalar/SROA.h>
@@ -108,7 +108,9 @@ void ThreadCode::prepare() {
              llvm::SROAPass(llvm::SROAOptions::PreserveCFG), llvm::SCCPPass());
   for (llvm::BasicBlock& block : *function_) llvm::ConstantFoldTerminator(&block, true);
   llvm::removeUnreachableBlocks(*function_);
-  passes.run(*function_, llvm::LowerSwitchPass(), llvm::EarlyCSEPass(), llvm::DCEPass(),
+  // Bit by bit: a whole file's `uint` position is cut from a vector that is packed into integers,
+  // and y and z, which nobody asked for, would seem to be used.
+  passes.run(*function_, llvm::LowerSwitchPass(), llvm::EarlyCSEPass(), llvm::BDCEPass(),
              llvm::UnifyFunctionExitNodesPass(), llvm::LoopSimplifyPass(), llvm::LCSSAPass());
 }
 
