@@ -391,9 +391,23 @@ double (*double_form(std::string_view name))(double) {
       {"exp10", exp10},
       {"fabs", std::fabs},
       {"floor", std::floor},
+      {"fract",
+       [](double x) { return std::isinf(x) ? 0 : std::min(x - std::floor(x), 1 - 0x1p-24); }},
+      {"frexp, fraction",
+       [](double x) {
+         int exponent = 0;
+         return std::frexp(x, &exponent);
+       }},
+      {"frexp, exponent", [](double x) { return double(exponent_of(x)); }},
+      {"ilogb", std::logb},
       {"log", std::log},
       {"log2", std::log2},
       {"log10", std::log10},
+      {"modf, fraction",
+       [](double x) {
+         double whole = 0;
+         return std::modf(x, &whole);
+       }},
       {"modf, whole", std::trunc},
       {"rint", std::nearbyint},
       {"round", std::round},

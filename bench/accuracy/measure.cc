@@ -155,8 +155,8 @@ std::optional<double> Judge::plain_error(double x, double result) const {
   if (std::isinf(result))  // 2^128 and more can't round to a float
     return magnitude >= 0x1p128 ? std::optional(0.0) : std::nullopt;
   if (!(magnitude >= 0x1p-126 && magnitude < 0x1p127)) {
-    // What vanishes; an exact zero and its sign are the slow way's.
-    return result == 0 && magnitude < 0x1p-151 && magnitude > 0 ? std::optional(0.0) : std::nullopt;
+    // What vanishes or is zero, with the sign that was compared.
+    return result == 0 && magnitude < 0x1p-151 ? std::optional(0.0) : std::nullopt;
   }
   if (result == near) return 0;
   const auto below = std::bit_cast<uint64_t>(magnitude * (1 - 0x1p-21)) >> 52;  // exponent and bias
