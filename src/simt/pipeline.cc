@@ -33,6 +33,7 @@
 #include "simt/transform/flatten_branches.h"
 #include "simt/transform/form_matrices.h"
 #include "simt/transform/guard_accesses.h"
+#include "simt/transform/hoist_checks.h"
 #include "simt/transform/join_neighbours.h"
 #include "simt/transform/repair_dominance.h"
 #include "simt/transform/separate_full_branches.h"
@@ -330,35 +331,57 @@ unsigned choose_together(llvm::Function& entry, const Options& options) {
   return together;
 }
 
+/// The kernel for steps whose divisions are whole: where the top ends, they are asked, and behind
+/// it more conditions and checks can be asked with scalars. Null if there is nothing to assume.
+llvm::Function* assume_whole_divisions(llvm::Function& entry, const Options& options,
+                                       const Geometry& geometry, Passes& passes) {
+  {
+    const ControlFlow flow(entry, geometry);
+    // Steps that take different forms would come to different barriers.
+    if (flow.has_barriers()) return nullptr;
+    const ShapeAnalysis shapes(entry, flow, geometry);
+    if (find_divisions(entry, shapes).empty()) return nullptr;
+  }
+  llvm::ValueToValueMapTy copies;
+  llvm::Function* whole = llvm::CloneFunction(&entry, copies);
+  llvm::IRBuilder<> builder(llvm::cast<llvm::Instruction>(copies[find_top(entry).end]));
+  builder.CreateCall(entry.getParent()->getOrInsertFunction(kAssumesWhole, builder.getVoidTy()));
+  if (separate_full_branches(*whole, geometry))
+    passes.run(*whole, llvm::LoopSimplifyPass(), llvm::LCSSAPass());
+  if (options.checks_bounds) separate_inside(*whole, geometry);
+  return whole;
+}
+
+struct Step {
+  llvm::Function* function;
+  std::vector<Remark> remarks;
+  llvm::BranchInst* assumption;
+};
+
+Result<Step> vectorize_form(llvm::Function& entry, const Geometry& geometry) {
+  const ControlFlow flow(entry, geometry);
+  const auto shapes = analyse_shapes(entry, flow, geometry);
+  Vectorizer form(entry, geometry, flow, *shapes, join_neighbours(entry, *shapes, flow, geometry));
+  ANYMETAL_ASSIGN_OR_RETURN(llvm::Function * function, form.run());
+  return Step{function, form.remarks(), form.assumption()};
+}
+
 /// The code of a step. Where the top of the kernel divides neighbours by a number that they share,
 /// as kernels do that take an index apart, there are two forms: one for steps in which each chunk
 /// has one quotient, where most addresses stay patterns, and one for all others.
-Result<llvm::Function*> vectorize_step(llvm::Function& entry, const Geometry& geometry,
+Result<llvm::Function*> vectorize_step(llvm::Function& entry, const Options& options,
+                                       const Geometry& geometry, Passes& passes,
                                        std::vector<Remark>& remarks) {
-  const ControlFlow flow(entry, geometry);
-  const ShapeAnalysis shapes(entry, flow, geometry);
-  Vectorizer general(entry, geometry, flow, shapes, join_neighbours(entry, shapes, flow, geometry));
-  ANYMETAL_ASSIGN_OR_RETURN(llvm::Function * step, general.run());
-  remarks = general.remarks();
-  Divisions divisions = find_divisions(entry, shapes);
-  // Steps that take different forms would come to different barriers.
-  if (divisions.empty() || flow.has_barriers()) return step;
-  // What is left of one division is often divided again.
-  constexpr int kMostInARow = 3;
-  auto assumed = std::make_unique<ShapeAnalysis>(entry, flow, geometry, divisions);
-  for (int i = 1; i < kMostInARow; ++i) {
-    const Divisions more = find_divisions(entry, *assumed);
-    const size_t before = divisions.size();
-    divisions.insert(more.begin(), more.end());
-    if (divisions.size() == before) break;
-    assumed = std::make_unique<ShapeAnalysis>(entry, flow, geometry, divisions);
-  }
-  Vectorizer special(entry, geometry, flow, *assumed,
-                     join_neighbours(entry, *assumed, flow, geometry));
-  ANYMETAL_ASSIGN_OR_RETURN(llvm::Function * fast, special.run());
-  if (!special.assumption()) return internal_error("an assumption of divisions isn't checked");
-  remarks = special.remarks();
-  llvm::Instruction* end = special.assumption()->getSuccessor(1)->getTerminator();
+  llvm::Function* whole = assume_whole_divisions(entry, options, geometry, passes);
+  ANYMETAL_ASSIGN_OR_RETURN(const Step general, vectorize_form(entry, geometry));
+  remarks = general.remarks;
+  if (!whole) return general.function;
+  ANYMETAL_ASSIGN_OR_RETURN(const Step special, vectorize_form(*whole, geometry));
+  whole->eraseFromParent();
+  if (!special.assumption) return internal_error("an assumption of divisions isn't checked");
+  remarks = special.remarks;
+  llvm::Function *step = general.function, *fast = special.function;
+  llvm::Instruction* end = special.assumption->getSuccessor(1)->getTerminator();
   llvm::IRBuilder<> builder(end);
   repair_dominance(*step);
   repair_dominance(*fast);
@@ -394,9 +417,14 @@ Result<Report> vectorize(llvm::Function& entry, const Options& options) {
   if (has_full_branches) passes.run(entry, llvm::LoopSimplifyPass(), llvm::LCSSAPass());
   if (separate_full_turns(entry, geometry))
     passes.run(entry, llvm::LoopSimplifyPass(), llvm::LCSSAPass());
-  if (options.checks_bounds) separate_inside(entry, geometry);
+  if (options.checks_bounds) {
+    if (hoist_checks(entry, geometry))
+      passes.run(entry, llvm::DCEPass(), llvm::LoopSimplifyPass(), llvm::LCSSAPass());
+    separate_inside(entry, geometry);
+  }
   Report report;
-  ANYMETAL_ASSIGN_OR_RETURN(report.function, vectorize_step(entry, geometry, report.remarks));
+  ANYMETAL_ASSIGN_OR_RETURN(report.function,
+                            vectorize_step(entry, options, geometry, passes, report.remarks));
   entry.eraseFromParent();
   llvm::Function*& function = report.function;
   repair_dominance(*function);

@@ -135,12 +135,12 @@ std::vector<Accumulator> find_accumulators(const llvm::Function& entry) {
   return found;
 }
 
-std::vector<Accumulator> choose_accumulators(std::span<const Accumulator> found,
-                                             std::span<const Argument> arguments,
-                                             uint64_t threads) {
-  std::vector<Accumulator> chosen;
+void ChosenAccumulators::choose(std::span<const Accumulator> found,
+                                std::span<const Argument> arguments, uint64_t threads) {
+  size_ = 0;
   uint64_t bytes = 0;
   for (const Accumulator& each : found) {
+    if (size_ == kMost) return;
     if (each.argument >= arguments.size()) continue;
     const Argument& own = arguments[each.argument];
     const bool fits = own.data && own.size >= 4 && bytes + own.size <= kMostBytes &&
@@ -150,9 +150,8 @@ std::vector<Accumulator> choose_accumulators(std::span<const Accumulator> found,
         arguments, [&](const Argument& other) { return &other != &own && overlap(own, other); });
     if (!fits || is_shared) continue;
     bytes += own.size;
-    chosen.push_back(each);
+    chosen_[size_++] = each;
   }
-  return chosen;
 }
 
 void clear_accumulator(Accumulation what, uint32_t* words, uint64_t count) {

@@ -5,6 +5,7 @@
 // every addition are slower together than one alone.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -38,11 +39,25 @@ struct Accumulator {
 /// Of the code of one thread. Empty if it loads pointers from memory, which may lead anywhere.
 [[nodiscard]] std::vector<Accumulator> find_accumulators(const llvm::Function& entry);
 
-/// Those that are worth it, and may be: `threads` of the dispatch are many for each word, all fit
-/// into a thread's cache, and no other argument shares their memory.
-[[nodiscard]] std::vector<Accumulator> choose_accumulators(std::span<const Accumulator> found,
-                                                           std::span<const Argument> arguments,
-                                                           uint64_t threads);
+/// Those of a dispatch, a few, which allocate nothing.
+class ChosenAccumulators {
+ public:
+  static constexpr size_t kMost = 16;
+
+  /// Those that are worth it, and may be: `threads` of the dispatch are many for each word, all fit
+  /// into a thread's cache, and no other argument shares their memory. Of more than kMost, the
+  /// first ones.
+  void choose(std::span<const Accumulator> found, std::span<const Argument> arguments,
+              uint64_t threads);
+
+  [[nodiscard]] size_t size() const { return size_; }
+  [[nodiscard]] const Accumulator* begin() const { return chosen_.data(); }
+  [[nodiscard]] const Accumulator* end() const { return chosen_.data() + size_; }
+
+ private:
+  std::array<Accumulator, kMost> chosen_;
+  size_t size_ = 0;
+};
 
 /// Words that change nothing when they are added.
 void clear_accumulator(Accumulation what, uint32_t* words, uint64_t count);

@@ -65,7 +65,9 @@ TEST(ChooseAccumulators, WhereManyThreadsAddToFewWords) {
   const Accumulator bins{1, Accumulation::sum};
   const auto chosen = [&](uint64_t at, uint64_t bytes, uint64_t threads) {
     const Argument arguments[] = {{memory.data(), 1024}, {memory.data() + at, bytes}};
-    return choose_accumulators({&bins, 1}, arguments, threads).size();
+    ChosenAccumulators accumulators;
+    accumulators.choose({&bins, 1}, arguments, threads);
+    return accumulators.size();
   };
   EXPECT_EQ(chosen(1024, 1024, 1024), 1u);
   EXPECT_EQ(chosen(1024, 1024, 1023), 0u);        // 256 words, fewer than four threads each

@@ -66,8 +66,7 @@ class GridRun final : public ThreadPool::Job {
     static const std::atomic<uint32_t> never{0};
     stop_ = dispatch.stop ? dispatch.stop->address() : &never;
     if (!kinds.accumulators.empty() && threads_ > 1 && threadgroups_ > 1) {
-      accumulators_ =
-          choose_accumulators(kinds.accumulators, dispatch.arguments, dispatch.grid.volume());
+      accumulators_.choose(kinds.accumulators, dispatch.arguments, dispatch.grid.volume());
     }
     lay_out();
   }
@@ -259,7 +258,7 @@ class GridRun final : public ThreadPool::Job {
   const GridShape& shape_;
   const Parts& parts_;
   const std::span<const bool> is_threadgroup_memory_;
-  std::vector<Accumulator> accumulators_;
+  ChosenAccumulators accumulators_;
   Pace& pace_;
   DispatchMessages* const messages_;
   const uint64_t threadgroups_;

@@ -19,6 +19,10 @@ inline constexpr const char* kArgumentBytes = "simt.argument_bytes";
 inline constexpr const char* kAllLanes = "simt.all_lanes";
 llvm::CallInst* ask_all_lanes(llvm::IRBuilder<>& builder, llvm::Value* condition);
 
+/// `void simt.assumes_whole()`: stands where divisions are asked whether they are whole; behind it
+/// they are (find_divisions). Without one, nothing is assumed.
+inline constexpr const char* kAssumesWhole = "simt.assumes_whole";
+
 /// Metadata of accesses that no order between steps concerns: atomic ones.
 inline constexpr const char* kRelaxed = "simt.relaxed";
 

@@ -64,8 +64,9 @@ bool has_scalar_answer(const Question& question, const ShapeAnalysis& shapes) {
   if (!a.has_base() || !b.has_base()) return false;
   if (a.is_flat() && b.is_flat()) return true;
   // One of them is an index, and no number of few bits, which wraps around soon.
-  return (a.is_flat() || b.is_flat()) && !compare->isEquality() &&
-         is_near(a.is_flat() ? b : a, kFarthest) &&
+  const bool is_for_one = compare->getPredicate() ==
+                          (question.negated ? llvm::CmpInst::ICMP_NE : llvm::CmpInst::ICMP_EQ);
+  return (a.is_flat() || b.is_flat()) && !is_for_one && is_near(a.is_flat() ? b : a, kFarthest) &&
          compare->getOperand(0)->getType()->getIntegerBitWidth() >= 32;
 }
 

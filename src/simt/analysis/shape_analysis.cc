@@ -524,4 +524,29 @@ Divisions find_divisions(llvm::Function& function, const ShapeAnalysis& shapes) 
   return found;
 }
 
+llvm::BasicBlock* find_assumption(llvm::Function& function) {
+  for (llvm::Instruction& instruction : llvm::instructions(function)) {
+    if (callee_name(&instruction) == kAssumesWhole) return instruction.getParent();
+  }
+  return nullptr;
+}
+
+std::unique_ptr<const ShapeAnalysis> analyse_shapes(llvm::Function& function,
+                                                    const ControlFlow& flow,
+                                                    const Geometry& geometry) {
+  auto shapes = std::make_unique<const ShapeAnalysis>(function, flow, geometry);
+  if (!find_assumption(function)) return shapes;
+  // What is left of one division is often divided again.
+  constexpr int kMostInARow = 3;
+  Divisions divisions;
+  for (int i = 0; i < kMostInARow; ++i) {
+    const Divisions more = find_divisions(function, *shapes);
+    const size_t before = divisions.size();
+    divisions.insert(more.begin(), more.end());
+    if (divisions.size() == before) break;
+    shapes = std::make_unique<const ShapeAnalysis>(function, flow, geometry, divisions);
+  }
+  return shapes;
+}
+
 }  // namespace anymetal::simt

@@ -7,6 +7,8 @@
 #include <llvm/IR/Instructions.h>
 #include <llvm/IR/Operator.h>
 
+#include <memory>
+
 #include "simt/analysis/control_flow.h"
 #include "simt/analysis/shape.h"
 
@@ -77,5 +79,13 @@ struct Top {
 /// Those that are worth assuming it of, and whose operands are known at the top. `shapes` may be
 /// under assumptions itself: a remainder is divided again.
 [[nodiscard]] Divisions find_divisions(llvm::Function& function, const ShapeAnalysis& shapes);
+
+/// The block behind whose kAssumesWhole divisions are whole; null if the function has none.
+[[nodiscard]] llvm::BasicBlock* find_assumption(llvm::Function& function);
+
+/// Shapes under the function's assumption, if it makes one.
+[[nodiscard]] std::unique_ptr<const ShapeAnalysis> analyse_shapes(llvm::Function& function,
+                                                                  const ControlFlow& flow,
+                                                                  const Geometry& geometry);
 
 }  // namespace anymetal::simt

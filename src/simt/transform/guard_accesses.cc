@@ -118,6 +118,7 @@ class Guard {
     auto* function = llvm::cast<llvm::Function>(callee.getCallee());
     function->setDoesNotAccessMemory();
     function->setDoesNotThrow();
+    function->setWillReturn();
     llvm::Value* bytes = builder.CreateCall(callee, {builder.getInt32(argument.getArgNo())});
     const bool is_const = argument.getArgNo() < is_const_.size() && is_const_[argument.getArgNo()];
     return {builder.CreatePtrToInt(&argument, builder.getInt64Ty()), bytes,

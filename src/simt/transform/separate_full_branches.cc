@@ -44,7 +44,8 @@ class Separation {
   Separation(llvm::Function& function, const Geometry& geometry)
       : function_(function),
         flow_(function, geometry),
-        shapes_(function, flow_, geometry),
+        shapes_(analyse_shapes(function, flow_, geometry)),
+        assumption_(find_assumption(function)),
         after_(function) {}
 
   bool run() {
@@ -54,7 +55,8 @@ class Separation {
       if (within.contains(block)) continue;
       auto* branch = llvm::dyn_cast<llvm::BranchInst>(block->getTerminator());
       if (!branch || !branch->isConditional() || !flow_.is_divergent(block) ||
-          flow_.is_masked(block) || is_rest(*block))
+          flow_.is_masked(block) || is_rest(*block) ||
+          (assumption_ && !flow_.dominators().dominates(assumption_, block)))
         continue;
       const std::optional<unsigned> way = choose_way(*branch);
       if (!way) continue;
@@ -81,7 +83,7 @@ class Separation {
   /// Loops that get full turns of their own (separate_full_turns.cc) need no copy.
   [[nodiscard]] bool has_full_turns(const llvm::BasicBlock* block) const {
     const llvm::Loop* loop = flow_.loop_of(block);
-    return loop && parts_at_its_end(*loop, flow_, shapes_);
+    return loop && parts_at_its_end(*loop, flow_, *shapes_);
   }
 
   /// The side of the branch that is worth a copy; none: neither.
@@ -100,7 +102,7 @@ class Separation {
 
   [[nodiscard]] bool has_scalar_answers(const llvm::Value& condition, bool negated) const {
     return llvm::all_of(find_questions(&condition, negated), [&](const Question& question) {
-      return has_scalar_answer(question, shapes_);
+      return has_scalar_answer(question, *shapes_);
     });
   }
 
@@ -169,7 +171,8 @@ class Separation {
 
   llvm::Function& function_;
   const ControlFlow flow_;
-  const ShapeAnalysis shapes_;
+  const std::unique_ptr<const ShapeAnalysis> shapes_;
+  llvm::BasicBlock* const assumption_;  ///< branches before it are done with
   const llvm::PostDominatorTree after_;
   std::vector<Body> bodies_;
 };

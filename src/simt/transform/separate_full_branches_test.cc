@@ -12,6 +12,7 @@
 
 #include "simt/analysis/control_flow.h"
 #include "simt/analysis/guards.h"
+#include "simt/analysis/questions.h"
 #include "simt/transform/separate_inside.h"
 
 namespace anymetal::simt {
@@ -22,8 +23,9 @@ const Geometry kGeometry{.size = {64, 1, 1}, .dispatch_size = {64, 1, 1}, .chunk
 /// A kernel that goes on if %in, with %body before it comes back.
 std::string kernel(const std::string& condition, const std::string& body) {
   return R"(
-declare i32 @am.thread_index_in_threadgroup() memory(none)
+declare i32 @am.thread_index_in_threadgroup() nounwind willreturn memory(none)
 declare void @am.threadgroup_barrier(i32) convergent nounwind
+declare void @simt.assumes_whole()
 declare i1 @simt.inside(i64, i64) nounwind willreturn memory(none)
 declare ptr addrspace(1) @simt.guarded.1(ptr addrspace(1), i1) nounwind willreturn memory(none)
 define void @k(ptr addrspace(1) %x, i32 %n, i32 %m, i64 %bytes) {
@@ -63,10 +65,16 @@ class Separated {
     for (llvm::BasicBlock& block : function) {
       const auto* end = llvm::cast<llvm::Instruction>(block.getTerminator());
       const auto* branch = llvm::dyn_cast<llvm::BranchInst>(end);
-      asked +=
-          branch && branch->isConditional() && callee_name(branch->getCondition()) == kAllLanes;
+      if (branch && branch->isConditional() && callee_name(branch->getCondition()) == kAllLanes) {
+        ++asked;
+        questions +=
+            find_questions(llvm::cast<llvm::CallInst>(branch->getCondition())->getArgOperand(0))
+                .size();
+      }
       for (const llvm::Instruction& instruction : block) {
         const llvm::Value* pointer = llvm::getLoadStorePointerOperand(&instruction);
+        if (const auto* change = llvm::dyn_cast<llvm::AtomicRMWInst>(&instruction))
+          pointer = change->getPointerOperand();
         if (!pointer) continue;
         const bool is_checked = callee_name(pointer).starts_with(kGuarded);
         (flow.is_masked(&block) || is_checked ? masked : whole) += 1;
@@ -76,6 +84,7 @@ class Separated {
 
   bool branches = false;
   unsigned asked = 0, whole = 0, masked = 0;
+  size_t questions = 0;  ///< in those that are asked
 
  private:
   llvm::LLVMContext context_;
@@ -133,8 +142,64 @@ TEST(SeparateInside, AsksOnceForABlock) {
   const Separated made(kernel("%in = icmp ult i32 7, %n", kChecked));
   EXPECT_FALSE(made.branches);
   EXPECT_EQ(made.asked, 1u);
+  EXPECT_EQ(made.questions, 1u);
   EXPECT_EQ(made.whole, 2u);
   EXPECT_EQ(made.masked, 2u);
+}
+
+TEST(SeparateInside, OneQuestionForAccessesSomeBytesApart) {
+  const Separated made(kernel("%in = icmp ult i32 7, %n", R"(
+  %o = mul i64 %tw, 8
+  %i = call i1 @simt.inside(i64 %o, i64 %bytes)
+  %p = call ptr addrspace(1) @simt.guarded.1(ptr addrspace(1) %at, i1 %i)
+  %v = load float, ptr addrspace(1) %p
+  %same = mul i64 %tw, 8
+  %o2 = add i64 %same, 4
+  %i2 = call i1 @simt.inside(i64 %o2, i64 12345)
+  %p2 = call ptr addrspace(1) @simt.guarded.1(ptr addrspace(1) %at, i1 %i2)
+  store float %v, ptr addrspace(1) %p2
+  %o3 = mul i64 %tw, 12
+  %i3 = call i1 @simt.inside(i64 %o3, i64 %bytes)
+  %p3 = call ptr addrspace(1) @simt.guarded.1(ptr addrspace(1) %at, i1 %i3)
+  store float %v, ptr addrspace(1) %p3)"));
+  EXPECT_EQ(made.asked, 1u);
+  EXPECT_EQ(made.questions, 2u);
+  EXPECT_EQ(made.whole, 3u);
+}
+
+TEST(SeparateInside, AtomicOperationsToo) {
+  const Separated made(kernel("%in = icmp ult i32 7, %n", R"(
+  %o = mul i64 %tw, 4
+  %i = call i1 @simt.inside(i64 %o, i64 %bytes)
+  %p = call ptr addrspace(1) @simt.guarded.1(ptr addrspace(1) %at, i1 %i)
+  %old = atomicrmw add ptr addrspace(1) %p, i32 1 monotonic)"));
+  EXPECT_EQ(made.asked, 1u);
+  EXPECT_EQ(made.whole, 1u);
+  EXPECT_EQ(made.masked, 1u);
+}
+
+/// Each row of %n has a check of its own, which is known where all lanes are in one row.
+constexpr const char* kRow = R"(
+  %row = udiv i32 %t, %n
+  %rw = zext i32 %row to i64
+  %o = mul i64 %rw, 4
+  %of = add i64 %tw, %o
+  %i = call i1 @simt.inside(i64 %of, i64 %bytes)
+  %p = call ptr addrspace(1) @simt.guarded.1(ptr addrspace(1) %at, i1 %i)
+  store float 1.0, ptr addrspace(1) %p)";
+
+TEST(SeparateInside, BehindTheAssumptionThatDivisionsAreWhole) {
+  EXPECT_EQ(Separated(kernel("%in = icmp ult i32 7, %n", kRow)).asked, 0u);
+  const Separated made(kernel("%in = icmp ult i32 7, %n\n  call void @simt.assumes_whole()", kRow));
+  EXPECT_EQ(made.asked, 1u);
+  EXPECT_EQ(made.whole, 1u);
+}
+
+TEST(SeparateFullBranches, WhereNoLaneIsTheFirstOne) {
+  const Separated made(kernel("%in = icmp ne i32 %t, 0", kStore));
+  EXPECT_TRUE(made.branches);
+  EXPECT_EQ(made.whole, 1u);
+  EXPECT_FALSE(Separated(kernel("%in = icmp eq i32 %t, 0", "")).branches);
 }
 
 TEST(SeparateInside, AndAgainForWhatIsComputedFromALoad) {

@@ -11,6 +11,7 @@
 #include "simt/transform/separate_inside.h"
 
 #include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/IntrinsicInst.h>
 #include <llvm/Transforms/Utils/Cloning.h>
 #include <llvm/Transforms/Utils/ValueMapper.h>
 
@@ -36,12 +37,16 @@ struct Piece {
 class Separation {
  public:
   Separation(llvm::Function& function, const Geometry& geometry)
-      : function_(function), flow_(function, geometry), shapes_(function, flow_, geometry) {}
+      : function_(function),
+        flow_(function, geometry),
+        shapes_(analyse_shapes(function, flow_, geometry)),
+        assumption_(find_assumption(function)) {}
 
   void run() {
     std::vector<Piece> pieces;
     for (llvm::BasicBlock* block : flow_.order()) {
-      if (!flow_.is_masked(block)) find_pieces(*block, pieces);
+      const bool is_behind = !assumption_ || flow_.dominators().dominates(assumption_, block);
+      if (is_behind && !flow_.is_masked(block)) find_pieces(*block, pieces);
     }
     for (Piece& piece : pieces) separate(piece);
   }
@@ -58,7 +63,10 @@ class Separation {
       if (piece && piece->pays) pieces.push_back(*piece);
       piece.reset();
     };
+    bool is_behind = assumption_ != &block;
     for (llvm::Instruction& instruction : block) {
+      is_behind |= callee_name(&instruction) == kAssumesWhole;
+      if (!is_behind) continue;
       if (callee_name(&instruction) == "am.threadgroup_barrier") end();
       llvm::CallInst* guard = find_guard(instruction);
       if (!guard) continue;
@@ -72,7 +80,7 @@ class Separation {
       if (!piece) piece = Piece{.first = &instruction, .last = &instruction, .guards = {}};
       piece->last = &instruction;
       piece->guards.push_back(guard);
-      piece->pays |= !shapes_.of(guard->getArgOperand(0)).is_flat();
+      piece->pays |= !shapes_->of(guard->getArgOperand(0)).is_flat();
     }
     end();
   }
@@ -80,11 +88,12 @@ class Separation {
   /// Of an access whose check scalars can make for all lanes.
   llvm::CallInst* find_guard(llvm::Instruction& instruction) const {
     llvm::Value* pointer = llvm::getLoadStorePointerOperand(&instruction);
-    if (!pointer || instruction.isAtomic() || !callee_name(pointer).starts_with(kGuarded))
-      return nullptr;
+    if (auto* change = llvm::dyn_cast<llvm::AtomicRMWInst>(&instruction))
+      pointer = change->getPointerOperand();
+    if (!pointer || !callee_name(pointer).starts_with(kGuarded)) return nullptr;
     auto* guard = llvm::cast<llvm::CallInst>(pointer);
     return guard->hasOneUse() && guard->getParent() == instruction.getParent() &&
-                   has_scalar_answer({guard->getArgOperand(1)}, shapes_)
+                   has_scalar_answer({guard->getArgOperand(1)}, *shapes_)
                ? guard
                : nullptr;
   }
@@ -144,12 +153,81 @@ class Separation {
     head->getTerminator()->eraseFromParent();
     llvm::IRBuilder<> builder(head);
     builder.SetCurrentDebugLocation(piece.first->getDebugLoc());
-    llvm::Value* condition = nullptr;
-    for (llvm::CallInst* guard : piece.guards) {
-      llvm::Value* inside = guard->getArgOperand(1);
-      condition = condition ? builder.CreateAnd(condition, inside) : inside;
+    builder.CreateCondBr(ask_all_lanes(builder, all_inside(builder, piece)), all, some);
+  }
+
+  /// An offset as a value and a number of bytes.
+  static std::pair<llvm::Value*, int64_t> split(llvm::Value* offset) {
+    int64_t bytes = 0;
+    while (auto* sum = llvm::dyn_cast<llvm::BinaryOperator>(offset)) {
+      const auto* number = llvm::dyn_cast<llvm::ConstantInt>(sum->getOperand(1));
+      if (sum->getOpcode() != llvm::Instruction::Add || !number || number->isZero() ||
+          number->getValue().getSignificantBits() > 32)
+        break;
+      bytes += number->getSExtValue();
+      offset = sum->getOperand(0);
     }
-    builder.CreateCondBr(ask_all_lanes(builder, condition), all, some);
+    return {offset, bytes};
+  }
+
+  /// Whether two values are computed alike.
+  static bool are_equal(const llvm::Value* a, const llvm::Value* b, int depth = 0) {
+    constexpr int kDeepest = 6;
+    if (a == b) return true;
+    const auto* one = llvm::dyn_cast<llvm::Instruction>(a);
+    const auto* other = llvm::dyn_cast<llvm::Instruction>(b);
+    if (!one || !other || depth == kDeepest ||
+        !llvm::isa<llvm::BinaryOperator, llvm::CastInst>(a) || !one->isSameOperationAs(other))
+      return false;
+    for (unsigned i = 0; i < one->getNumOperands(); ++i) {
+      if (!are_equal(one->getOperand(i), other->getOperand(i), depth + 1)) return false;
+    }
+    return true;
+  }
+
+  /// That all accesses are inside. Those that are some bytes from each other are asked at once: the
+  /// lowest one is as far from its end as the farthest needs.
+  static llvm::Value* all_inside(llvm::IRBuilder<>& builder, const Piece& piece) {
+    struct Part {
+      llvm::CallInst* inside;
+      llvm::Value* base;
+      int64_t bytes;
+    };
+    llvm::SmallVector<llvm::SmallVector<Part, 4>, 8> groups;
+    for (const llvm::CallInst* guard : piece.guards) {
+      auto* inside = llvm::cast<llvm::CallInst>(guard->getArgOperand(1));
+      const auto [base, bytes] = split(inside->getArgOperand(0));
+      auto* group = llvm::find_if(groups, [base = base](llvm::ArrayRef<Part> parts) {
+        return are_equal(parts[0].base, base);
+      });
+      if (group == groups.end()) group = &groups.emplace_back();
+      group->push_back({inside, base, bytes});
+    }
+    llvm::Value* condition = nullptr;
+    for (llvm::ArrayRef<Part> parts : groups) {
+      const Part& lowest =
+          *llvm::min_element(parts, [](const Part& a, const Part& b) { return a.bytes < b.bytes; });
+      llvm::Value* holds = lowest.inside;
+      if (parts.size() > 1) {
+        llvm::Value* limit = nullptr;
+        llvm::SmallVector<std::pair<llvm::Value*, int64_t>, 4> seen;
+        for (const Part& part : parts) {
+          const std::pair each(part.inside->getArgOperand(1), part.bytes);
+          if (llvm::is_contained(seen, each)) continue;
+          seen.push_back(each);
+          llvm::Value* room = each.first;
+          if (part.bytes != lowest.bytes)
+            room = builder.CreateBinaryIntrinsic(
+                llvm::Intrinsic::usub_sat, room,
+                builder.getInt64(uint64_t(part.bytes - lowest.bytes)));
+          limit = limit ? builder.CreateBinaryIntrinsic(llvm::Intrinsic::umin, limit, room) : room;
+        }
+        holds = builder.CreateCall(lowest.inside->getCalledFunction(),
+                                   {lowest.inside->getArgOperand(0), limit});
+      }
+      condition = condition ? builder.CreateAnd(condition, holds) : holds;
+    }
+    return condition;
   }
 
   /// What the piece has made and others use comes from one of the two.
@@ -173,7 +251,8 @@ class Separation {
 
   llvm::Function& function_;
   const ControlFlow flow_;
-  const ShapeAnalysis shapes_;
+  const std::unique_ptr<const ShapeAnalysis> shapes_;
+  llvm::BasicBlock* const assumption_;  ///< checks before it are done with
 };
 
 }  // namespace

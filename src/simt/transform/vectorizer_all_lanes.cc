@@ -91,6 +91,10 @@ llvm::Value* Vectorizer::holds_for_all(const llvm::ICmpInst& compare, bool negat
           builder_.CreateICmp(is_signed ? CmpInst::ICMP_SLE : CmpInst::ICMP_ULE, lane_0, top),
           builder_.CreateICmp(predicate, lane_0, scalar(limit, chunk)));
     }
+    case CmpInst::ICMP_NE:
+      // No lane is where the limit is, wherever they wrap around.
+      return builder_.CreateICmpUGT(builder_.CreateSub(scalar(limit, chunk), scalar(index, chunk)),
+                                    distance);
     default:
       return nullptr;
   }

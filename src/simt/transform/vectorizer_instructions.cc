@@ -17,7 +17,9 @@ namespace {
 
 /// Instructions that stand for nothing in vectors.
 bool is_silent(const llvm::Instruction& instruction) {
-  if (llvm::isa<llvm::DbgInfoIntrinsic, llvm::AssumeInst>(instruction)) return true;
+  if (llvm::isa<llvm::DbgInfoIntrinsic, llvm::AssumeInst>(instruction) ||
+      callee_name(&instruction) == kAssumesWhole)
+    return true;
   const auto* intrinsic = llvm::dyn_cast<llvm::IntrinsicInst>(&instruction);
   return intrinsic &&
          (intrinsic->isLifetimeStartOrEnd() ||
