@@ -52,6 +52,8 @@ std::vector<std::string> leading_options(std::string_view text) {
   for (std::string line; std::getline(lines, line);) {
     const std::string_view rest = trimmed(line);
     if (!rest.starts_with("//!")) break;
+    // Others are remarks for people.
+    if (!trimmed(rest.substr(3)).starts_with('-')) continue;
     std::istringstream stream{std::string(rest.substr(3))};
     for (std::string word; stream >> word;) words.push_back(word);
   }

@@ -115,9 +115,12 @@ void add_files(llvm::vfs::InMemoryFileSystem& files, const InstanceOptions& opti
                        llvm::MemoryBufferRef(llvm::StringRef(bytes.data(), bytes.size()), path));
   };
   // With the library precompiled, its headers are there already: including one again adds nothing.
+  // Some names are there for those who include them alone.
   for (const auto& file : standard_library()) {
     add(std::string(kLibraryText) + "/" + std::string(file.name), file.text);
-    if (options.precompiled) add(std::string(kIncludedLibrary) + "/" + std::string(file.name), "");
+    const bool apart = file.name.starts_with("simd/") || file.name == "TargetConditionals.h";
+    if (options.precompiled)
+      add(std::string(kIncludedLibrary) + "/" + std::string(file.name), apart ? file.text : "");
   }
   for (auto p = options.precompiled; p; p = p->base) add(p->name, p->bytes);
 }

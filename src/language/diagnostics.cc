@@ -67,6 +67,8 @@ void say_it_simply(unsigned id, std::string& message) {
     message = "no template '" + quoted(message) + "' fits this explicit instantiation";
   if (id == err_member_function_call_bad_type)
     message = "this method can't be called on an object in that address space";
+  // Clang leaves the kind of cast out where it is none of C++'s.
+  if (message.starts_with(" from ")) message.insert(0, "conversion");
 }
 
 bool is_unknown_name(unsigned id) {

@@ -169,13 +169,30 @@ TEST(Diagnostics, CallsThatLeaveTheKernel) {
 }
 
 TEST(Diagnostics, WhatIsNotThereYet) {
-  for (const char* text : {"#include <metal_stdlib>\nusing namespace metal;\nkernel void "
-                           "k(texture2d_ms<float> t [[texture(0)]]) {}\n",
-                           "vertex float4 v(uint id [[vertex_id]]) { return float4(0); }\n"}) {
+  for (const char* text :
+       {"#include <metal_stdlib>\nusing namespace metal;\nkernel void "
+        "k(texture2d_ms<float> t [[texture(0)]]) {}\n",
+        "struct S { int a [[attribute(0)]]; };\nkernel void k(S s [[stage_in]]) {}\n"}) {
     const Error error = error_of(text);
     EXPECT_EQ(error.kind, ErrorKind::unsupported) << error.text();
     EXPECT_NE(error.text().find("not supported yet"), std::string::npos);
   }
+}
+
+TEST(Diagnostics, ConversionsHaveAKind) {
+  EXPECT_TRUE(says(error_of("typedef float f8 __attribute__((ext_vector_type(8)));\n"
+                            "typedef half h8 __attribute__((ext_vector_type(8)));\n"
+                            "kernel void k(device f8* a, device h8* b) { *a = f8(*b); }\n"),
+                   3, 50, "conversion from vector"));
+}
+
+TEST(Diagnostics, GraphicsIsNotForKernels) {
+  const std::string begin = "#include <metal_stdlib>\nusing namespace metal;\n";
+  EXPECT_TRUE(
+      says(error_of(begin + "kernel void k(device float* a) {\n  a[0] = fwidth(a[1]);\n}\n"), 4, 10,
+           "'fwidth' is for fragment functions"));
+  EXPECT_TRUE(says(error_of(begin + "kernel void k(device int* a, uint id [[vertex_id]]) {}\n"), 3,
+                   40, "attribute 'vertex_id' is not for kernels"));
 }
 
 TEST(Diagnostics, ThreadgroupVariablesHaveNoInitializer) {
@@ -189,6 +206,10 @@ TEST(Diagnostics, MetalWords) {
             "'const device float *' to 'threadgroup half'");
   EXPECT_EQ(in_metal_words("'half' (aka '_Float16')"), "'half'");
   EXPECT_EQ(in_metal_words("'const __global_device int'"), "'constant int'");
+  EXPECT_EQ(in_metal_words("cannot pass pointer to generic address space as a pointer to address "
+                           "space '__global' in 1st argument"),
+            "cannot pass pointer to address space 'thread' as a pointer to address space 'device' "
+            "in 1st argument");
 }
 
 TEST(Diagnostics, BracesOfTheBodyThatCloseTooLittleOrTooMuch) {

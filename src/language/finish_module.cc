@@ -86,6 +86,13 @@ bool is_machine_intrinsic(llvm::StringRef name) {
   return false;
 }
 
+/// Declared by stdlib/metal_graphics.
+bool is_for_fragments(std::string_view name) {
+  static constexpr std::string_view kNames[] = {
+      "discard_fragment", "dfdx", "dfdy", "fwidth", "get_num_samples", "get_sample_position"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
+
 class Finisher {
  public:
   Finisher(llvm::Module& module, const FinishOptions& options)
@@ -441,8 +448,14 @@ class Finisher {
         if (callee->isIntrinsic())
           return error_at(call->getDebugLoc(),
                           "this builtin of the compiler is not supported in Metal");
-        return error_at(call->getDebugLoc(),
-                        "'" + user_name(callee->getName()) + "' is called but has no definition");
+        std::string name = user_name(callee->getName());
+        name.resize(std::min(name.size(), name.find('<')));
+        if (is_for_fragments(name)) {
+          return error_at(call->getDebugLoc(), "'" + name +
+                                                   "' is for fragment functions: kernels "
+                                                   "have neither pixels nor derivatives");
+        }
+        return error_at(call->getDebugLoc(), "'" + name + "' is called but has no definition");
       }
       if (open.contains(callee)) {
         return error_at(call->getDebugLoc(), "recursion is not supported in Metal: '" +

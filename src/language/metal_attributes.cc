@@ -40,45 +40,50 @@ constexpr std::string_view kKept[] = {
     "assume",       "carries_dependency", "deprecated", "fallthrough", "likely",
     "maybe_unused", "no_unique_address",  "nodiscard",  "noreturn",    "unlikely"};
 
-constexpr std::string_view kDropped[] = {"access", "required_threads_per_threadgroup_hint",
-                                         "unroll", "user"};
+constexpr std::string_view kDropped[] = {
+    "access", "required_threads_per_threadgroup_hint", "stitchable", "unroll", "user", "visible"};
 
-constexpr std::string_view kUnsupported[] = {"amplification_count",
-                                             "amplification_id",
-                                             "attribute",
-                                             "barycentric_coord",
-                                             "base_instance",
-                                             "base_vertex",
-                                             "clip_distance",
-                                             "color",
-                                             "depth",
-                                             "early_fragment_tests",
-                                             "fragment",
-                                             "front_facing",
-                                             "instance_id",
-                                             "intersection",
-                                             "invariant",
-                                             "mesh",
-                                             "object",
-                                             "patch",
-                                             "patch_id",
-                                             "payload",
-                                             "point_coord",
-                                             "point_size",
-                                             "position",
-                                             "position_in_patch",
-                                             "primitive_id",
-                                             "raster_order_group",
-                                             "render_target_array_index",
-                                             "sample_id",
-                                             "sample_mask",
-                                             "stage_in",
-                                             "stencil",
-                                             "stitchable",
-                                             "vertex",
-                                             "vertex_id",
-                                             "viewport_array_index",
-                                             "visible"};
+constexpr std::string_view kGraphics[] = {"amplification_count",
+                                          "amplification_id",
+                                          "attribute",
+                                          "barycentric_coord",
+                                          "base_instance",
+                                          "base_vertex",
+                                          "center_no_perspective",
+                                          "center_perspective",
+                                          "centroid_no_perspective",
+                                          "centroid_perspective",
+                                          "clip_distance",
+                                          "color",
+                                          "depth",
+                                          "early_fragment_tests",
+                                          "flat",
+                                          "front_facing",
+                                          "imageblock_data",
+                                          "instance_id",
+                                          "invariant",
+                                          "patch",
+                                          "patch_id",
+                                          "payload",
+                                          "point_coord",
+                                          "point_size",
+                                          "position",
+                                          "position_in_patch",
+                                          "primitive_culled",
+                                          "primitive_id",
+                                          "raster_order_group",
+                                          "render_target_array_index",
+                                          "sample_id",
+                                          "sample_mask",
+                                          "sample_no_perspective",
+                                          "sample_perspective",
+                                          "shared",
+                                          "stencil",
+                                          "vertex_id",
+                                          "viewport_array_index"};
+
+constexpr std::string_view kUnsupported[] = {"fragment", "intersection", "mesh",
+                                             "object",   "stage_in",     "vertex"};
 
 template <class Range>
 bool contains(const Range& range, std::string_view name) {
@@ -102,6 +107,7 @@ AttributeUse use_of_attribute(std::string_view name) {
   if (contains(kAnnotated, name)) return AttributeUse::annotate;
   if (contains(kKept, name)) return AttributeUse::keep;
   if (contains(kDropped, name)) return AttributeUse::drop;
+  if (contains(kGraphics, name)) return AttributeUse::graphics;
   if (contains(kUnsupported, name)) return AttributeUse::unsupported;
   return AttributeUse::unknown;
 }

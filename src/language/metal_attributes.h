@@ -12,6 +12,7 @@ enum class AttributeUse : uint8_t {
   input,        ///< a kernel parameter that the machine supplies; also annotated
   keep,         ///< C++'s own
   drop,         ///< says nothing that matters to us
+  graphics,     ///< for what vertex and fragment functions get and give
   unsupported,  ///< Metal that isn't there yet
   unknown,
 };

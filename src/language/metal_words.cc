@@ -56,6 +56,21 @@ void name_vectors(std::string& text) {
 }  // namespace
 
 std::string in_metal_words(std::string message) {
+  replace_all(message, "generic address space", "address space 'thread'");
+  // Clang puts spaces into quotes in these sentences alone.
+  for (const std::string_view before : {"address space '", "address spaces '"}) {
+    for (size_t at = 0; (at = message.find(before, at)) != std::string::npos;) {
+      at += before.size();
+      for (const auto& [from, to] :
+           {std::pair<std::string_view, std::string_view>{"__global_device'", "constant'"},
+            {"__global'", "device'"},
+            {"__local'", "threadgroup'"},
+            {"__private'", "thread'"}}) {
+        if (std::string_view(message).substr(at).starts_with(from))
+          message.replace(at, from.size(), to);
+      }
+    }
+  }
   replace_all(message, "const __global_device", "constant");
   replace_all(message, "__global_device const", "constant");
   replace_all(message, "const __sycl_global_device", "constant");

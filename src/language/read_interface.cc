@@ -130,7 +130,7 @@ std::optional<Resource> read_resource(const clang::ASTContext& context, clang::Q
   const auto* instance = llvm::dyn_cast<clang::ClassTemplateSpecializationDecl>(record);
   if (!instance) return std::nullopt;
   const auto& arguments = instance->getTemplateArgs();
-  if (arguments.size() != 2 || arguments[0].getKind() != clang::TemplateArgument::Type ||
+  if (arguments.size() < 2 || arguments[0].getKind() != clang::TemplateArgument::Type ||
       arguments[1].getKind() != clang::TemplateArgument::Integral)
     return std::nullopt;
   const int64_t number = arguments[1].getAsIntegral().getExtValue();

@@ -16,12 +16,14 @@ void plain(TokenText& text, const Repairs& /*repairs*/) {
 }
 
 constexpr Pass kPasses[] = {
-    // Words first: what isn't Metal is refused by its name, before another pass makes something of
+    // What is for drawing goes before anything refuses words in it.
+    {{"skip-graphics", "takes out vertex and fragment functions"}, plain<skip_graphics>},
+    // Words next: what isn't Metal is refused by its name, before another pass makes something of
     // it.
     {{"check-words", "refuses words that Metal doesn't have"}, plain<check_words>},
     // Nesting that Clang's recursion can't bear; before anything walks brackets.
     {{"check-nesting", "refuses nesting that Clang's recursion can't bear"}, plain<check_nesting>},
-    // Attributes next, since `[[threadgroup(0)]]` holds a word that is an address space elsewhere.
+    // Then attributes, since `[[threadgroup(0)]]` holds a word that is an address space elsewhere.
     {{"rewrite-attributes", "makes Metal's attributes annotations"}, plain<rewrite_attributes>},
     {{"rewrite-defaulted-constructors", "keeps classes aggregates that C++17 calls so"},
      plain<rewrite_defaulted_constructors>},
@@ -38,6 +40,8 @@ constexpr Pass kPasses[] = {
     // Takes the last of Metal's words away.
     {{"rewrite-address-spaces", "makes device, constant, threadgroup and thread Clang's"},
      plain<rewrite_address_spaces>},
+    {{"rewrite-vector-sizes", "lets any integer count a vector's components"},
+     plain<rewrite_vector_sizes>},
     {{"rewrite-literals", "gives literals the types that Metal gives them"},
      plain<rewrite_literals>},
     // Only at places where a first try failed; any order would do.

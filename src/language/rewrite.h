@@ -13,6 +13,7 @@ namespace anymetal::language {
 void rewrite(TokenText& text, const Repairs& repairs, std::string_view last_pass = {});
 
 // The passes, each alone (their tests call them through `rewrite`, in order).
+void skip_graphics(TokenText& text);
 void check_words(TokenText& text);
 void check_nesting(TokenText& text);
 void rewrite_attributes(TokenText& text);
@@ -21,6 +22,7 @@ void rewrite_method_qualifiers(TokenText& text);
 void rewrite_function_constants(TokenText& text);
 void rewrite_array_parameters(TokenText& text);
 void rewrite_address_spaces(TokenText& text);
+void rewrite_vector_sizes(TokenText& text);
 void rewrite_literals(TokenText& text);
 void rewrite_conversions(TokenText& text, const Repairs& repairs);
 

@@ -68,13 +68,29 @@ bool rewrite_one(TokenText& text, Tokens& out, size_t i, size_t end, bool in_par
       return true;
     case AttributeUse::drop:
       return false;
+    case AttributeUse::graphics:
+      // On a member of what vertex and fragment functions pass on it means nothing to a kernel.
+      if (!in_parameters) return false;
+      text.error(text.at(i),
+                 "attribute '" + std::string(name) +
+                     "' is not for kernels; what a kernel gets from a dispatch is named "
+                     "by 'thread_position_in_grid' and its like");
+      return false;
     case AttributeUse::unsupported:
       text.error(text.at(i), "attribute '" + std::string(name) + "' is not supported yet", true);
       return false;
-    case AttributeUse::unknown:
-      text.error(text.at(i),
-                 "unknown attribute '" + std::string(name) + "'" + close_attribute(name));
+    case AttributeUse::unknown: {
+      const std::string message = "unknown attribute '" + std::string(name) + "'";
+      const std::string close = close_attribute(name);
+      // On a parameter it would say what the parameter gets; elsewhere compilers pass over what
+      // they don't know.
+      if (in_parameters || !close.empty()) {
+        text.error(text.at(i), message + close);
+      } else {
+        text.warning(text.at(i), message + " ignored [-Wunknown-attributes]");
+      }
       return false;
+    }
     case AttributeUse::annotate:
     case AttributeUse::input:
       if (name == "host_name" &&
@@ -110,7 +126,7 @@ size_t rewrite_list(TokenText& text, Tokens& out, size_t i, bool in_parameters) 
   return end;
 }
 
-/// `kernel void`, and the graphics functions that we don't have.
+/// `kernel void`.
 bool rewrite_function_word(TokenText& text, Tokens& out, size_t i, bool in_parameters) {
   if (in_parameters || (i > 0 && text.at(i - 1).isOneOf(tok::period, tok::arrow, tok::coloncolon)))
     return false;
@@ -126,13 +142,33 @@ bool rewrite_function_word(TokenText& text, Tokens& out, size_t i, bool in_param
     text.append(out, "__attribute__((annotate(\"am.kernel\")))", text.tokens[i]);
     return true;
   }
-  const bool starts =
-      i == 0 || text.at(i - 1).isOneOf(tok::semi, tok::r_brace, tok::r_square, tok::greater);
-  if ((word == "vertex" || word == "fragment") && starts && !text.word(i + 1).empty()) {
-    text.error(text.tokens[i], std::string(word) + " functions are not supported yet", true);
-    return true;
-  }
   return false;
+}
+
+/// `T name [[id(0)]][4]`: an annotation may only stand behind the extents, which are put out first.
+/// Returns the index after them.
+size_t move_extents(const TokenText& text, Tokens& out, size_t annotations, size_t i) {
+  size_t end = i;
+  if (annotations == 0 || annotations == out.size() || !out[annotations - 1].is(tok::identifier) ||
+      !out[annotations].is(tok::kw___attribute)) {
+    return end;
+  }
+  while (text.is(end, tok::l_square) && !text.is(end + 1, tok::l_square))
+    end = text.after_brackets(end);
+  out.insert(out.begin() + static_cast<ptrdiff_t>(annotations),
+             text.tokens.begin() + static_cast<ptrdiff_t>(i),
+             text.tokens.begin() + static_cast<ptrdiff_t>(end));
+  return end;
+}
+
+/// The index after `coherent` or `coherent(device)` at i: how far others see what is written. Here
+/// everybody does.
+size_t after_coherent(const TokenText& text, size_t i) {
+  if (text.word(i) != "coherent") return i;
+  const bool scope =
+      text.is(i + 1, tok::l_paren) && is_address_space(text, i + 2) && text.is(i + 3, tok::r_paren);
+  if (scope) return i + 4;
+  return is_address_space(text, i + 1) || (i > 0 && is_address_space(text, i - 1)) ? i + 1 : i;
 }
 
 }  // namespace
@@ -143,11 +179,16 @@ void rewrite_attributes(TokenText& text) {
   size_t parens = 0;
   for (size_t i = 0; i < text.size(); ++i) {
     if (text.is(i, tok::l_square) && text.is(i + 1, tok::l_square)) {
+      const size_t annotations = out.size();
       const size_t end = rewrite_list(text, out, i, parens > 0);
       if (end != i) {
-        i = end - 1;
+        i = move_extents(text, out, annotations, end) - 1;
         continue;
       }
+    }
+    if (const size_t after = after_coherent(text, i); after != i) {
+      i = after - 1;
+      continue;
     }
     if (text.is(i, tok::l_paren)) ++parens;
     if (text.is(i, tok::r_paren) && parens > 0) --parens;

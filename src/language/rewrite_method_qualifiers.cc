@@ -3,6 +3,7 @@
 // qualify_methods.cc puts it into the method's type. Three things keep texts small and legal:
 // - Members of one signature that differ in nothing but the space become one, which takes objects
 //   of every space, as a method without a qualifier does.
+// - A definition outside of its class is marked too, if its declaration is.
 // - A method with a space stands before one without, since Clang meets each of them without its
 //   space and would call it a redeclaration.
 // - Where a space counts, the methods get `__restrict` too: of an object without a space (the
@@ -89,6 +90,8 @@ class Rewriter {
     }
     if (qualifiers_.empty()) return;
     while (!scopes_.empty()) close_scope();
+    find_names();
+    for (const auto& group : groups_) decide(group);
     for (const Method& method : methods_) {
       if (!method.in_class && names_that_count_.contains(method.name))
         restricted_.insert(method.close);
@@ -181,29 +184,51 @@ class Rewriter {
       scopes_.back().member = i + 1;
   }
 
-  /// Decides about the methods of a scope, one signature at a time.
   void close_scope() {
-    for (const auto& [signature, group] : scopes_.back().methods) {
-      const Method& first = methods_[group.front()];
-      const bool same = std::all_of(group.begin(), group.end(), [&](size_t m) {
-        return methods_[m].rest == first.rest || methods_[m].constructor;
-      });
-      if (same && group.size() > 1) {
-        for (const size_t m : group) {
-          if (m != group.front()) dropped_.insert(m);
-        }
-      } else {
-        tell_apart(group);
-      }
-    }
+    for (const auto& [signature, group] : scopes_.back().methods) groups_.push_back(group);
     scopes_.pop_back();
+  }
+
+  /// Whether members of one signature differ in nothing but the space.
+  bool are_same(const std::vector<size_t>& group) const {
+    const Method& first = methods_[group.front()];
+    return std::all_of(group.begin(), group.end(), [&](size_t m) {
+      return methods_[m].rest == first.rest || methods_[m].constructor;
+    });
+  }
+
+  /// What is known of a method in its class depends on its definitions outside, and the reverse.
+  void find_names() {
+    for (const auto& group : groups_) {
+      const Method& first = methods_[group.front()];
+      if (group.size() > 1 && !first.in_class && !are_same(group)) apart_.insert(first.name);
+    }
+    for (const auto& group : groups_) {
+      const Method& first = methods_[group.front()];
+      if (!first.in_class || first.defined_here) continue;
+      (is_merged(group) ? merged_ : declared_).insert(first.name);
+    }
+  }
+
+  bool is_merged(const std::vector<size_t>& group) const {
+    const Method& first = methods_[group.front()];
+    const bool apart = !first.defined_here && apart_.contains(first.name);
+    return group.size() > 1 && !apart && are_same(group);
+  }
+
+  /// Decides about the methods of one signature.
+  void decide(const std::vector<size_t>& group) {
+    if (!is_merged(group)) return tell_apart(group);
+    for (const size_t m : group) {
+      if (m != group.front()) dropped_.insert(m);
+    }
   }
 
   void tell_apart(const std::vector<size_t>& group) {
     const size_t first = group.front();
     const bool counts = std::any_of(group.begin(), group.end(), [&](size_t m) {
       const Method& method = methods_[m];
-      return method.defined_here && !method.space.empty() && !method.constructor;
+      return method.in_class && !method.space.empty() && !method.constructor;
     });
     if (counts) names_that_count_.insert(methods_[first].name);
     std::set<std::string> spaces;
@@ -212,24 +237,30 @@ class Rewriter {
       if (counts && !method.constructor) restricted_.insert(method.close);
       if (!spaces.insert(method.space).second && !method.in_class) {
         dropped_.insert(m);
-      } else if (!method.in_class && group.size() > 1 && !method.space.empty()) {
-        text_.error(text_.at(method.begin),
-                    "methods that differ by their address space alone must be defined in their "
-                    "class; definitions outside of it are not supported yet",
-                    true);
-      } else if (method.defined_here && !method.space.empty() && !method.constructor) {
+      } else if (method.space.empty() || method.constructor) {
+        continue;
+      } else if (method.in_class && (method.defined_here || !merged_.contains(method.name))) {
         marked_.insert(m);
         if (m != first) moved_[methods_[first].begin].push_back(m);
+      } else if (!method.in_class && declared_.contains(method.name) &&
+                 !merged_.contains(method.name)) {
+        marked_.insert(m);
       }
     }
   }
 
   void write_member(std::vector<clang::Token>& out, size_t m) {
     const Method& method = methods_[m];
-    text_.append(
-        out, "__attribute__((annotate(\"" + std::string(kSpaceAnnotation) + method.space + "\")))",
-        text_.at(method.begin));
-    for (size_t i = method.begin; i < method.end; ++i) write_token(out, i);
+    size_t place = method.begin;  // after `template <...>`
+    while (text_.is(place, tok::kw_template)) place = text_.after_angles(place + 1);
+    const auto mark = method.in_class ? kSpaceAnnotation : kDefinitionAnnotation;
+    for (size_t i = method.begin; i < method.end; ++i) {
+      if (i == place) {
+        text_.append(out, "__attribute__((annotate(\"" + std::string(mark) + method.space + "\")))",
+                     text_.at(i));
+      }
+      write_token(out, i);
+    }
   }
 
   void write_token(std::vector<clang::Token>& out, size_t i) {
@@ -269,7 +300,11 @@ class Rewriter {
   std::vector<Method> methods_;
   size_t scope_of_last_ = 0;
   std::set<size_t> qualifiers_, dropped_, marked_, restricted_;
+  std::vector<std::vector<size_t>> groups_;  ///< methods of one signature in one scope
   std::set<Name> names_that_count_;
+  std::set<Name> apart_;     ///< defined outside, differently by space
+  std::set<Name> declared_;  ///< in the class without a body, each space by itself
+  std::set<Name> merged_;    ///< likewise, but one for all spaces
   std::map<size_t, std::vector<size_t>> moved_;
   bool coming_ = false;  ///< a class is being named
   std::string coming_name_;

@@ -249,4 +249,9 @@ void TokenText::error(const Token& place, std::string message, bool unsupported)
                    std::move(message), unsupported);
 }
 
+void TokenText::warning(const Token& place, std::string message) const {
+  diagnostics_.add(preprocessor_.getSourceManager(), place.getLocation(), Severity::warning,
+                   std::move(message));
+}
+
 }  // namespace anymetal::language

@@ -57,6 +57,7 @@ class TokenText {
   [[nodiscard]] std::string place_key(const clang::Token& token) const;
 
   void error(const clang::Token& place, std::string message, bool unsupported = false) const;
+  void warning(const clang::Token& place, std::string message) const;
 
   std::vector<clang::Token> tokens;
 

@@ -1,0 +1,3 @@
+// A part of <simd/simd.h>: vectors.
+#pragma once
+#include <simd/simd.h>
