@@ -35,7 +35,9 @@
 #include "simt/transform/guard_accesses.h"
 #include "simt/transform/hoist_checks.h"
 #include "simt/transform/join_neighbours.h"
+#include "simt/transform/narrow_comparisons.h"
 #include "simt/transform/repair_dominance.h"
+#include "simt/transform/scratch.h"
 #include "simt/transform/separate_full_branches.h"
 #include "simt/transform/separate_full_turns.h"
 #include "simt/transform/separate_inside.h"
@@ -411,6 +413,7 @@ Result<Report> vectorize(llvm::Function& entry, const Options& options) {
   fold_branches(entry);
   shape_control_flow(entry, passes);
   fold_branches(entry);
+  narrow_comparisons(entry, make_geometry(options, 1));
   flatten_branches(entry, make_geometry(options, 1));
   const Geometry geometry = make_geometry(options, choose_together(entry, options));
   const bool has_full_branches = separate_full_branches(entry, geometry);
@@ -434,6 +437,7 @@ Result<Report> vectorize(llvm::Function& entry, const Options& options) {
   ANYMETAL_ASSIGN_OR_RETURN(report.regions, split_regions(function, geometry));
   ANYMETAL_RETURN_IF_ERROR(verify(*function, "split-regions"));
   passes.run(*function, llvm::SROAPass(llvm::SROAOptions::ModifyCFG));
+  join_slots(*function);
   report.scratch_bytes = move_to_scratch(*function);
   return report;
 }

@@ -26,6 +26,7 @@
 #include "simt/threadgroup_frame.h"
 #include "simt/transform/order_steps.h"
 #include "simt/transform/repair_dominance.h"
+#include "simt/transform/scratch.h"
 
 namespace anymetal::simt {
 namespace {
@@ -282,6 +283,7 @@ class RegionSplitter {
     llvm::IRBuilder<> builder(entry_->getTerminator());
     llvm::Type* stored = one_for_all ? type : llvm::ArrayType::get(type, geometry_.steps());
     llvm::AllocaInst* memory = builder.CreateAlloca(stored, nullptr, name);
+    if (!one_for_all) memory->setMetadata(kSlot, llvm::MDNode::get(context_, {}));
     return {memory, one_for_all};
   }
 
@@ -379,7 +381,7 @@ class RegionSplitter {
     const bool is_shared = shared_with_.count(value) != 0;
     if (elsewhere.empty() && !is_shared) return;
     if (!is_shared && !is_phi_load_.contains(value) &&
-        (is_cheap(value, 0) || is_cheap_question(*value))) {
+        (is_cheap(value, 0) || is_better_made_again(*value))) {
       for (auto& [head, uses] : elsewhere) {
         llvm::Value* again = compute_again(value, *head);
         for (llvm::Use* use : uses) use->set(again);
@@ -437,10 +439,31 @@ class RegionSplitter {
     });
   }
 
-  /// Whether a comparison is better made again than kept: masks are costly to store and to load,
-  /// and mostly wanted where lanes part alone. What all steps share may be among its operands.
-  [[nodiscard]] bool is_cheap_question(const llvm::Instruction& value) const {
-    return value.getType()->isIntOrIntVectorTy(1) && is_cheap(&value, 0, /*asks=*/true);
+  /// Whether it is better made again than kept, though what all steps share is among its operands:
+  /// masks are costly to store and to load, and mostly wanted where lanes part alone; lanes'
+  /// positions are an addition or two, and a whole register in each step's slots.
+  [[nodiscard]] bool is_better_made_again(const llvm::Instruction& value) const {
+    constexpr unsigned kFewOperations = 4;
+    const llvm::Type* type = value.getType();
+    if (!type->isIntOrIntVectorTy(1) &&
+        !(type->isVectorTy() && type->isIntOrIntVectorTy() &&
+          count_operations(&value) <= kFewOperations))
+      return false;
+    return is_cheap(&value, 0, /*asks=*/true);
+  }
+
+  /// Of what is_cheap follows, without what becomes part of other instructions.
+  [[nodiscard]] unsigned count_operations(const llvm::Value* value) const {
+    const auto* made = llvm::dyn_cast<llvm::Instruction>(value);
+    if (!made || made->getParent() == entry_ || is_shared_by_steps(made)) return 0;
+    unsigned count = llvm::isa<llvm::InsertElementInst, llvm::ShuffleVectorInst>(made) ? 0 : 1;
+    constexpr unsigned kMany = 100;
+    for (const llvm::Use& operand : made->operands()) {
+      if (llvm::isa<llvm::PHINode, llvm::LoadInst, llvm::CallInst>(made) || count > kMany)
+        return kMany;
+      count += count_operations(operand);
+    }
+    return count;
   }
 
   /// One slot for all steps, if any.
@@ -707,32 +730,6 @@ Result<uint32_t> split_regions(llvm::Function*& function, const Geometry& geomet
   }
   function = drop_step(*function);
   return regions;
-}
-
-uint64_t move_to_scratch(llvm::Function& function) {
-  constexpr uint64_t kLarge = 2048;
-  const llvm::DataLayout& layout = function.getDataLayout();
-  std::vector<llvm::AllocaInst*> large;
-  for (llvm::Instruction& instruction : function.getEntryBlock()) {
-    auto* variable = llvm::dyn_cast<llvm::AllocaInst>(&instruction);
-    if (variable && layout.getTypeAllocSize(variable->getAllocatedType()) >= kLarge)
-      large.push_back(variable);
-  }
-  if (large.empty()) return 0;
-  llvm::IRBuilder<> builder(&*function.getEntryBlock().getFirstInsertionPt());
-  llvm::Value* scratch =
-      builder.CreateLoad(builder.getPtrTy(),
-                         builder.CreateConstInBoundsGEP1_64(builder.getInt8Ty(), function.getArg(0),
-                                                            offsetof(ThreadgroupFrame, scratch)),
-                         "scratch");
-  uint64_t bytes = 0;
-  for (llvm::AllocaInst* variable : large) {
-    variable->replaceAllUsesWith(
-        builder.CreateConstInBoundsGEP1_64(builder.getInt8Ty(), scratch, bytes));
-    bytes += llvm::alignTo(layout.getTypeAllocSize(variable->getAllocatedType()), 64);
-    variable->eraseFromParent();
-  }
-  return bytes;
 }
 
 }  // namespace anymetal::simt

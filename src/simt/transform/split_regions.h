@@ -15,7 +15,4 @@ inline constexpr const char* kPrivateVariable = "am.private";
 /// unsupported if steps may come to different barriers.
 [[nodiscard]] Result<uint32_t> split_regions(llvm::Function*& function, const Geometry& geometry);
 
-/// Moves large variables out of the stack into ThreadgroupFrame::scratch; returns its bytes.
-[[nodiscard]] uint64_t move_to_scratch(llvm::Function& function);
-
 }  // namespace anymetal::simt

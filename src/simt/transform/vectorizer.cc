@@ -158,6 +158,10 @@ void Vectorizer::load_phis(llvm::BasicBlock& block) {
 /// Blends of lanes that come to a block by different ways begin with zeros in each turn of a loop.
 /// What lanes had there in the turn before would else be kept for those that don't come.
 void Vectorizer::clear_phis(llvm::BasicBlock& block) {
+  for (const llvm::BasicBlock* masked : cleared_masks_.lookup(&block)) {
+    for (llvm::AllocaInst* slot : mask_slots_[masked])
+      builder_.CreateStore(llvm::Constant::getNullValue(slot->getAllocatedType()), slot);
+  }
   const auto cleared = cleared_.find(&block);
   if (cleared == cleared_.end()) return;
   for (const llvm::PHINode* phi : cleared->second) {
@@ -175,6 +179,9 @@ void Vectorizer::find_cleared_phis() {
     if (!loop || loop->getHeader() == block || !node || !node->getIDom()) continue;
     const llvm::BasicBlock* before = node->getIDom()->getBlock();
     if (flow_.loop_of(before) != loop) continue;
+    // Empty already, as nobody could tell where a way goes around the block.
+    if (flow_.is_masked(block) && flow_.leader(block) == block)
+      cleared_masks_[before].push_back(block);
     for (llvm::PHINode& phi : block->phis()) {
       if (shapes_.of(&phi).is_varying()) cleared_[before].push_back(&phi);
     }

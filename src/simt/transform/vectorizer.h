@@ -235,6 +235,8 @@ class Vectorizer {
   llvm::DenseMap<const llvm::PHINode*, PhiSlots> phi_slots_;
   llvm::DenseMap<const llvm::BasicBlock*, llvm::SmallVector<llvm::AllocaInst*, 8>> mask_slots_;
   llvm::DenseMap<const llvm::BasicBlock*, llvm::SmallVector<const llvm::PHINode*, 4>> cleared_;
+  llvm::DenseMap<const llvm::BasicBlock*, llvm::SmallVector<const llvm::BasicBlock*, 2>>
+      cleared_masks_;
   llvm::DenseMap<const llvm::BasicBlock*, Pending> pending_;
   llvm::DenseMap<const llvm::BasicBlock*, llvm::SmallVector<llvm::BasicBlock*, 2>> led_;
   std::map<std::pair<size_t, llvm::Type*>, llvm::Value*> frame_values_;
