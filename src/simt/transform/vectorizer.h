@@ -122,6 +122,12 @@ class Vectorizer {
   [[nodiscard]] bool is_relaxed(const llvm::Instruction& access) const;
   void as_relaxed(llvm::Instruction& access, llvm::function_ref<void()> emit);
   void emit_atomic(llvm::Instruction& instruction);
+  [[nodiscard]] bool may_load_again(const llvm::LoadInst& load,
+                                    const llvm::Instruction& user) const;
+  llvm::Value* lane_address(const llvm::GetElementPtrInst& address, unsigned chunk, unsigned lane,
+                            const llvm::Instruction& user, unsigned depth);
+  llvm::Value* lane_by_scalars(const llvm::Value* value, unsigned chunk, unsigned lane,
+                               const llvm::Instruction& user, unsigned depth);
   bool emit_reduced_atomic(llvm::AtomicRMWInst& atomic);
   llvm::Value* safe_pointer(llvm::Value* pointer, llvm::Value* any, bool writes);
   /// The lanes of a chunk for which an access may happen. `inside`: of strip_guard.

@@ -164,6 +164,96 @@ void Vectorizer::as_relaxed(llvm::Instruction& access, llvm::function_ref<void()
   builder_.CollectMetadataToCopy(&access, {kind});
 }
 
+/// Whether it reads the same right before `user`: both stand in one block, without a mask, and what
+/// is written in between is threadgroup memory.
+bool Vectorizer::may_load_again(const llvm::LoadInst& load, const llvm::Instruction& user) const {
+  if (has_mask() || load.getParent() != user.getParent() || !load.isSimple() ||
+      accesses_.is_absorbed(&load) || strip_guard(load.getPointerOperand()).inside)
+    return false;
+  const unsigned space = load.getPointerAddressSpace();
+  if (space != kDeviceSpace && space != kConstantSpace) return false;
+  for (const llvm::Instruction* at = load.getNextNode(); at && at != &user;
+       at = at->getNextNode()) {
+    if (!at->mayWriteToMemory()) continue;
+    const llvm::Value* to = llvm::isa<llvm::StoreInst, llvm::AtomicRMWInst>(at)
+                                ? at->getOperand(llvm::isa<llvm::StoreInst>(at) ? 1 : 0)
+                                : nullptr;
+    if (!to || to->getType()->getPointerAddressSpace() != kThreadgroupSpace) return false;
+  }
+  return true;
+}
+
+/// One lane's value as scalars from memory on: a load, a bit or two, an address. Null if that would
+/// take more than a lane of a vector takes, two instructions or three.
+llvm::Value* Vectorizer::lane_by_scalars(const llvm::Value* value, unsigned chunk, unsigned lane,
+                                         const llvm::Instruction& user, unsigned depth) {
+  const Shape shape = shapes_.of(value);
+  if (shape.has_base()) {
+    llvm::Value* base = scalar(value, chunk);
+    if (shape.offset(lane) == 0) return base;
+    if (value->getType()->isPointerTy())
+      return builder_.CreateConstGEP1_64(builder_.getInt8Ty(), base, uint64_t(shape.offset(lane)));
+    return builder_.CreateAdd(
+        base, llvm::ConstantInt::get(base->getType(), uint64_t(shape.offset(lane)), true));
+  }
+  const auto* made = llvm::dyn_cast<llvm::Instruction>(value);
+  constexpr unsigned kDeepest = 4;
+  if (!made || depth > kDeepest) return nullptr;
+  // An element of a thread's own vector, too.
+  const auto* element = llvm::dyn_cast<llvm::ExtractElementInst>(made);
+  const auto* index =
+      element ? llvm::dyn_cast<llvm::ConstantInt>(element->getIndexOperand()) : nullptr;
+  const llvm::Value* whole = index ? element->getVectorOperand() : made;
+  if (const auto* load = llvm::dyn_cast<llvm::LoadInst>(whole)) {
+    if (!made->getType()->isIntegerTy() || !shapes_.of(load->getPointerOperand()).has_base() ||
+        shapes_.scale(load->getPointerOperand()) != 1 || !may_load_again(*load, user))
+      return nullptr;
+    llvm::Value* from = lane_by_scalars(load->getPointerOperand(), chunk, lane, user, depth + 1);
+    const uint64_t distance =
+        index ? index->getZExtValue() * layout_.getTypeStoreSize(made->getType()) : 0;
+    if (distance != 0) from = builder_.CreateConstGEP1_64(builder_.getInt8Ty(), from, distance);
+    return builder_.CreateAlignedLoad(made->getType(), from,
+                                      llvm::commonAlignment(load->getAlign(), distance));
+  }
+  if (const auto* address = llvm::dyn_cast<llvm::GetElementPtrInst>(made))
+    return lane_address(*address, chunk, lane, user, depth);
+  if (!llvm::isa<llvm::BinaryOperator, llvm::ZExtInst, llvm::SExtInst, llvm::TruncInst>(made) ||
+      made->isIntDivRem() || made->getType()->isFloatingPointTy())
+    return nullptr;
+  llvm::SmallVector<llvm::Value*, 4> operands;
+  for (const llvm::Use& operand : made->operands()) {
+    llvm::Value* one = lane_by_scalars(operand, chunk, lane, user, depth + 1);
+    if (!one) return nullptr;
+    operands.push_back(one);
+  }
+  llvm::Instruction* copy = made->clone();
+  for (unsigned i = 0; i < operands.size(); ++i) copy->setOperand(i, operands[i]);
+  return builder_.Insert(copy);
+}
+
+/// In threadgroup memory, in words: rows and columns that were taken out of one number come
+/// together again.
+llvm::Value* Vectorizer::lane_address(const llvm::GetElementPtrInst& address, unsigned chunk,
+                                      unsigned lane, const llvm::Instruction& user,
+                                      unsigned depth) {
+  const llvm::Value* base = address.getPointerOperand();
+  llvm::MapVector<llvm::Value*, llvm::APInt> variables;
+  llvm::APInt constant(64, 0);
+  if (address.getAddressSpace() != kThreadgroupSpace || !shapes_.of(base).is_flat() ||
+      !address.collectOffset(layout_, 64, variables, constant))
+    return nullptr;
+  llvm::Value* offset = builder_.getInt32(uint32_t(constant.getZExtValue()));
+  for (const auto& [index, size] : variables) {
+    llvm::Value* part = lane_by_scalars(index, chunk, lane, user, depth + 1);
+    if (!part) return nullptr;
+    part = builder_.CreateSExtOrTrunc(part, builder_.getInt32Ty());
+    offset = builder_.CreateAdd(
+        offset, builder_.CreateMul(part, builder_.getInt32(uint32_t(size.getZExtValue()))));
+  }
+  return builder_.CreateGEP(builder_.getInt8Ty(), scalar(base, chunk),
+                            builder_.CreateSExt(offset, builder_.getInt64Ty()));
+}
+
 void Vectorizer::emit_atomic(llvm::Instruction& instruction) {
   auto* operation = llvm::dyn_cast<llvm::AtomicRMWInst>(&instruction);
   if (operation && emit_reduced_atomic(*operation)) return;
@@ -196,6 +286,12 @@ void Vectorizer::emit_atomic(llvm::Instruction& instruction) {
         shapes_.of(pointer).has_base() ? NarrowPointers() : narrow_pointers(pointer, chunk);
     const auto lane_of = [&](unsigned operand, llvm::Value* lane) -> llvm::Value* {
       const llvm::Value* value = instruction.getOperand(operand);
+      if (const auto* number = llvm::dyn_cast<llvm::ConstantInt>(lane);
+          number && in_threadgroup && operand == pointer_operand && !inside) {
+        if (llvm::Value* at =
+                lane_by_scalars(pointer, chunk, unsigned(number->getZExtValue()), instruction, 0))
+          return at;
+      }
       if (operand == pointer_operand && narrow.base) {
         llvm::Value* offset = builder_.CreateExtractElement(narrow.offsets, lane);
         return builder_.CreateGEP(builder_.getInt8Ty(), narrow.base,
