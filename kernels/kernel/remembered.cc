@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "mlx/mlx.h"
+#include "support/cache_folder.h"
 
 namespace anymetal::kernels {
 namespace {
@@ -23,12 +24,8 @@ std::string variable(const char* name) {
 }
 
 fs::path folder() {
-  if (auto own = variable("ANYMETAL_CACHE_DIR"); !own.empty()) return fs::path(own) / "kernels";
-  if (auto cache = variable("XDG_CACHE_HOME"); !cache.empty())
-    return fs::path(cache) / "anymetal" / "kernels";
-  if (auto home = variable("HOME"); !home.empty())
-    return fs::path(home) / ".cache" / "anymetal" / "kernels";
-  return {};
+  const std::string all = cache_folder(variable);
+  return all.empty() ? fs::path() : fs::path(all) / "kernels";
 }
 
 /// All that decides about speed: the device, its threads, and the settings that change its code.

@@ -164,6 +164,7 @@ void add_measure(nb::module_& module) {
   module.def("machine", &machine);
   module.def("remember", &measure::remember, "key"_a, "name"_a, "text"_a);
   module.def("remembered", &measure::remembered, "key"_a);
+  module.def("cache_folder", &measure::cache_folder);
   module.def("run_body", &run_body, "body"_a);
 }
 

@@ -129,6 +129,8 @@ ANYMETAL_PRIVATE_API void remember(const std::vector<std::string>& key, const st
                                    const std::string& text);
 /// Empty: nothing is remembered.
 [[nodiscard]] ANYMETAL_PRIVATE_API std::string remembered(const std::vector<std::string>& key);
+/// Of the environment as it is now; empty: nothing is kept on disk.
+[[nodiscard]] ANYMETAL_PRIVATE_API std::string cache_folder();
 
 /// "anymetal (cpu on AMD EPYC)", and what the environment chose.
 struct Machine {

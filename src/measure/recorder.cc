@@ -142,6 +142,11 @@ void remember(const std::vector<std::string>& key, const std::string& name,
   runtime::remember_tuning(runtime::Device::system().settings(), key_of_words(key), name, text);
 }
 
+std::string cache_folder() {
+  const auto settings = runtime::Settings::from_environment();
+  return settings.cache_limit_bytes == 0 ? "" : settings.cache_directory;
+}
+
 std::string remembered(const std::vector<std::string>& key) {
   return runtime::remembered_tuning(runtime::Device::system().settings(), key_of_words(key))
       .value_or("");

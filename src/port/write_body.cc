@@ -86,9 +86,12 @@ class BodyWriter {
   BodyWriter(const KernelFacts& facts, const FileText& file, Span inner, std::string_view header,
              Kernel& kernel)
       : facts_(facts), file_(file), inner_(inner), header_(header), kernel_(kernel) {
-    for (const RawToken& token : file_.tokens()) {
-      if (token.begin < inner.begin || token.begin >= inner.end) continue;
-      if (token.kind == tok::raw_identifier) words_.insert(std::string(file_.spelling(token)));
+    const auto& tokens = file_.tokens();
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      if (tokens[i].begin < inner.begin || tokens[i].begin >= inner.end) continue;
+      if (tokens[i].kind != tok::raw_identifier) continue;
+      words_.insert(std::string(file_.spelling(tokens[i])));
+      if (!is_member(i)) names_.insert(std::string(file_.spelling(tokens[i])));
     }
   }
 
@@ -194,7 +197,7 @@ class BodyWriter {
     for (const std::string word : {"shape", "strides", "ndim"}) {
       for (const std::string& base : {input.kernel_name, input.name}) {
         const std::string name = base + "_" + word;
-        const bool named = words_.contains(name) ||
+        const bool named = names_.contains(name) ||
                            std::any_of(kernel_.arguments.begin(), kernel_.arguments.end(),
                                        [&](const auto& each) { return each.kernel_name == name; });
         if (named) renames_[name] = fresh(word + "_of_" + base);
@@ -206,7 +209,7 @@ class BodyWriter {
   void rename_taken_words() {
     for (const auto& input : language::input_attributes()) {
       const std::string name(input.name);
-      if (words_.contains(name) && !own_attributes_.contains(name))
+      if (names_.contains(name) && !own_attributes_.contains(name))
         renames_[name] = fresh(name + "_");
     }
   }
@@ -219,6 +222,13 @@ class BodyWriter {
                        [&](const auto* each) { return each->getNameAsString() == name; });
   }
 
+  /// `params->x_shape` names no parameter, and MLX's of that name beside it does no harm.
+  [[nodiscard]] bool is_member(size_t i) const {
+    if (i == 0) return false;
+    const auto before = file_.tokens()[i - 1].kind;
+    return before == tok::period || before == tok::arrow || before == tok::coloncolon;
+  }
+
   void rename(const std::string& from, const std::string& to) {
     if (is_own(from) ? has_word_in_macros(header_, from) : has_word(header_, from))
       return refuse(
@@ -229,10 +239,7 @@ class BodyWriter {
     for (size_t i = 0; i < tokens.size(); ++i) {
       if (tokens[i].begin < inner_.begin || tokens[i].begin >= inner_.end) continue;
       if (file_.spelling(tokens[i]) != from) continue;
-      const bool is_member =
-          i > 0 && (tokens[i - 1].kind == tok::period || tokens[i - 1].kind == tok::arrow ||
-                    tokens[i - 1].kind == tok::coloncolon);
-      if (!is_member) file_.change({tokens[i].begin, tokens[i].end}, to);
+      if (!is_member(i)) file_.change({tokens[i].begin, tokens[i].end}, to);
     }
     for (size_t at = 0; (at = prologue_.find(from, at)) != std::string::npos; at += to.size()) {
       const bool begins = at == 0 || !is_word(prologue_[at - 1]);
@@ -482,6 +489,7 @@ class BodyWriter {
   Kernel& kernel_;
   std::string prologue_;
   std::set<std::string> words_;  ///< of the author's text
+  std::set<std::string> names_;  ///< of those, what stands somewhere as no member
   std::set<std::string> own_attributes_;
   std::map<std::string, std::string> renames_;
   std::set<const clang::VarDecl*> declared_auto_;

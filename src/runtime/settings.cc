@@ -8,6 +8,8 @@
 #include <initializer_list>
 #include <string_view>
 
+#include "support/cache_folder.h"
+
 namespace anymetal::runtime {
 
 namespace {
@@ -109,16 +111,6 @@ void read_executor(Reader& in, Settings& settings) {
   }
 }
 
-std::string find_cache_directory(const Reader& in) {
-  std::string own = in.text("ANYMETAL_CACHE_DIR");
-  if (!own.empty()) return own;
-  std::string xdg = in.text("XDG_CACHE_HOME");
-  if (!xdg.empty() && xdg.front() == '/')
-    return xdg + "/anymetal";  // the XDG rule: relative is ignored
-  std::string home = in.text("HOME");
-  return home.empty() ? "" : home + "/.cache/anymetal";
-}
-
 }  // namespace
 
 Settings Settings::from_environment(const Lookup& get) {
@@ -138,7 +130,7 @@ Settings Settings::from_environment(const Lookup& get) {
   if (settings.warn_coverage && settings.bounds == backend::Bounds::off)
     in.refuse("ANYMETAL_WARN", warn, "coverage with ANYMETAL_BOUNDS=robust or error");
   settings.architecture = in.text("ANYMETAL_ARCHITECTURE", settings.architecture);
-  settings.cache_directory = find_cache_directory(in);
+  settings.cache_directory = cache_folder([&](const char* name) { return in.text(name); });
   settings.cache_limit_bytes =
       read_size(in, "ANYMETAL_CACHE_SIZE", "no cache on disk", settings.cache_limit_bytes);
   std::string messages = in.choice("ANYMETAL_MESSAGES", {"on", "threads", "off"});

@@ -176,6 +176,21 @@ def test_kernels_are_asked_once_and_remembered_on_disk(tmp_path, monkeypatch):
     assert kernel_cache.remembered(finder)({**finder.requests[0], "threadgroup": [64, 1, 1]}) and len(finder.requests) == 3
 
 
+def test_where_they_are_remembered_is_where_kernels_are(monkeypatch):
+    for name in ("ANYMETAL_CACHE_DIR", "ANYMETAL_CACHE_SIZE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/h")
+    assert str(kernel_cache.folder()) == "/h/.cache/anymetal/lint"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert str(kernel_cache.folder()) == "/h/.cache/anymetal/lint"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    assert str(kernel_cache.folder()) == "/x/anymetal/lint"
+    monkeypatch.setenv("ANYMETAL_CACHE_DIR", "/own")
+    assert str(kernel_cache.folder()) == "/own/lint"
+    monkeypatch.setenv("ANYMETAL_CACHE_SIZE", "0")
+    assert kernel_cache.folder() is None
+
+
 def test_other_lines_that_a_message_names(monkeypatch):
     text = kernel('"""\n  uint i = 0;\n  thread int needle = 1;\n"""', header='"""// one\n// two\n"""')
 

@@ -21,11 +21,12 @@ MOST_ENTRIES = 20_000
 
 def folder() -> Path | None:
     """Where entries are kept; None: nowhere."""
-    if os.environ.get("ANYMETAL_CACHE_SIZE", "").strip() == "0":
+    try:
+        from .. import _native
+    except ImportError:
         return None
-    named = os.environ.get("ANYMETAL_CACHE_DIR")
-    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "anymetal"
-    return base / "lint"
+    named = _native.cache_folder()
+    return Path(named) / "lint" if named else None
 
 
 def _stamp() -> str:
