@@ -59,7 +59,7 @@ def main(words: list[str]) -> int:
     # Sizes with which an original leaves its buffers prove nothing, so it must say when it does.
     os.environ.setdefault("ANYMETAL_BOUNDS", "error")
     made = parser()
-    options = made.parse_args(words)
+    options = made.parse_intermixed_args(words)
     options.all_words, options.valid = words, None
     files = [each for each in options.words if _is_file(each)]
     kernels = [each for each in options.words if not _is_file(each)]

@@ -77,9 +77,10 @@ bool is_generic(const clang::ParmVarDecl* parameter) {
                                             ->getAs<clang::TemplateTypeParmType>();
 }
 
+/// `auto`, but not `constant auto*`, which names a space.
 bool is_auto(const clang::VarDecl* variable) {
   return variable && variable->getTypeSourceInfo() &&
-         variable->getTypeSourceInfo()->getType()->getContainedDeducedType() != nullptr;
+         variable->getTypeSourceInfo()->getType()->getAs<clang::DeducedType>() != nullptr;
 }
 
 bool mentions_variable(const clang::Stmt& statement, const clang::VarDecl& variable) {
@@ -200,18 +201,30 @@ class Assigner {
     const bool bound = needs_own_space(facts_, i);
     if (p.is_reference && is_scalar && !(bound && p.space == AddressSpace::device)) {
       argument.role = Role::scalar;
-    } else if (p.is_reference) {
+    } else if (p.is_reference || is_one_struct(i, p)) {
       assign_packed(i, p, argument);
     } else {
       argument.role = Role::input;
       const bool is_view = !is_scalar || p.type == "void";
       argument.needs_constant = bound && p.space == AddressSpace::constant;
       argument.needs_device = !argument.needs_constant && (bound || is_view);
+      if (argument.needs_constant && argument.per_unit > 7)
+        refuse(i, fmt::format("'{}' is an array of {} that is handed on in constant memory, where "
+                              "metal_kernel puts fewer than 8 elements: hand its members on",
+                              p.name, p.type));
     }
+  }
+
+  /// `constant Params* params`, which the text uses as it would a reference.
+  [[nodiscard]] bool is_one_struct(size_t i, const Parameter& p) const {
+    return p.space == AddressSpace::constant && !p.fields.empty() &&
+           std::all_of(mentions(i).begin(), mentions(i).end(),
+                       [](const Mention& each) { return each.is_first; });
   }
 
   void assign_packed(size_t i, const Parameter& p, Argument& argument) {
     argument.role = Role::packed;
+    argument.members.clear();
     const bool is_constant = p.space == AddressSpace::constant;
     argument.words = is_constant && p.size > 28 && p.size <= 56 ? "ulong" : "uint";
     const uint32_t size = argument.words == "ulong" ? 8 : 4;

@@ -126,8 +126,9 @@ std::string contents_of_comment(std::string_view comment) {
   const size_t first = out.find_first_not_of('\n'), last = out.find_last_not_of('\n');
   if (first == std::string::npos) return {};
   out = out.substr(first, last - first + 1);
-  // Lines of dashes, and licences, say nothing about a kernel.
+  // Lines of dashes, and words to tools, say nothing about a kernel.
   if (out.find_first_not_of("-=~*#/ \n") == std::string::npos) return {};
+  if (out.starts_with("clang-format")) return {};
   return out;
 }
 

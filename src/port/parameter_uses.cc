@@ -112,7 +112,14 @@ class Visitor : public clang::RecursiveASTVisitor<Visitor> {
     if (const auto* unary = llvm::dyn_cast<clang::UnaryOperator>(parent);
         unary && unary->getOpcode() == clang::UO_Deref) {
       mention.kind = Mention::Kind::element;
+      mention.is_first = true;
       fill_access(mention, parent, level + 1);
+      return mention;
+    }
+    if (llvm::isa<clang::MemberExpr>(parent)) {
+      mention.kind = Mention::Kind::element;
+      mention.is_first = true;
+      fill_access(mention, self, level);
       return mention;
     }
     if (const auto* binary = llvm::dyn_cast<clang::BinaryOperator>(parent);
@@ -179,7 +186,10 @@ class Visitor : public clang::RecursiveASTVisitor<Visitor> {
       if (!parent) return;
       if (const auto* cast = llvm::dyn_cast<clang::ImplicitCastExpr>(parent)) {
         if (cast->getCastKind() == clang::CK_LValueToRValue) mention.reads = true;
-        if (cast->getCastKind() != clang::CK_NoOp &&
+        const bool is_row = cast->getCastKind() == clang::CK_ArrayToPointerDecay &&
+                            above(level + 2) &&
+                            llvm::isa<clang::ArraySubscriptExpr>(above(level + 2));
+        if (!is_row && cast->getCastKind() != clang::CK_NoOp &&
             cast->getCastKind() != clang::CK_AddressSpaceConversion) {
           if (!mention.reads) mention.reads = mention.writes = true;
           return;

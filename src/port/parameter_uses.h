@@ -15,7 +15,7 @@ namespace anymetal::port {
 struct Mention {
   enum class Kind : uint8_t {
     value,       ///< of a scalar or a reference: read
-    element,     ///< x[i], *x, *(x + i): `index` is i, or null
+    element,     ///< x[i], *x, *(x + i), x->y: `index` is i, or null
     arithmetic,  ///< x + i, which is assigned to a new variable: `variable`
     passed,      ///< to a function's parameter: `callee`
     changed,     ///< x = ..., ++x; of a reference: written
@@ -29,6 +29,7 @@ struct Mention {
   bool reads = false;      ///< of an element
   bool writes = false;     ///< of an element
   bool is_member = false;  ///< of an element: x[i].y
+  bool is_first = false;   ///< of an element: *x, x->y
 };
 
 struct Uses {

@@ -281,15 +281,11 @@ class BodyWriter {
     return fmt::format("{0}* {1} = ({0}*){2};", type, name, from);
   }
 
-  static void declare_packed_in(std::string& out, const Parameter& p, const Argument& argument) {
-    const char* space = argument.needs_device ? "device" : "constant";
-    out = fmt::format("const {0} {1}& {2} = *(const {0} {1}*){3};", space, p.type, argument.name,
-                      argument.kernel_name);
-  }
   void declare_packed(const Parameter& p, const Argument& argument) {
-    std::string text;
-    declare_packed_in(text, p, argument);
-    line(text);
+    const char* space = argument.needs_device ? "device" : "constant";
+    line(fmt::format("const {0} {1}{2} {3} = {4}(const {0} {1}*){5};", space, p.type,
+                     p.is_reference ? "&" : "*", argument.name, p.is_reference ? "*" : "",
+                     argument.kernel_name));
   }
 
   void declare_attribute(const Parameter& p) {

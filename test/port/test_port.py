@@ -172,6 +172,15 @@ def test_headers_of_mlx_run(family, tmp_path):
     assert len(re.findall("elements equal", done.stderr)) == len(mlx_kernels.FAMILIES[family][1])
 
 
+@pytest.mark.parametrize("name", mlx_kernels.SIZED if os.environ.get("ANYMETAL_PORT_ALL") else ["gemm_added", "qmm_t"])
+def test_products_and_attention_of_mlx_run(name, tmp_path):
+    text, words = mlx_kernels.sized(name)
+    (tmp_path / f"{name}.metal").write_text(text)
+    done = run(tmp_path / f"{name}.metal", "-I", WHEEL, "-o", tmp_path / f"{name}.py", *words, **REFERENCE)
+    assert done.returncode == 0, done.stderr
+    assert re.search(rf"{name}: \d runs beside the original, [\d,]+ elements equal", done.stderr), done.stderr
+
+
 def test_bad_input_is_told_and_the_rest_done(tmp_path):
     (tmp_path / "binary.metal").write_bytes(b"MTLB\0\1\2\3")
     (tmp_path / "picture.metal").write_bytes(b"\x89PNG\xff\xfe")
@@ -202,7 +211,7 @@ def test_names_of_kernels(tmp_path):
     assert "def negate_even(" in done.stdout and "def axpy(" not in done.stdout
     done = run(path, "nothing_like_it", "--no-proof")
     assert done.returncode == 2 and "it has: axpy, negate_even, prefix_rows, scale4" in done.stderr and not done.stdout
-    done = run(path, "axpy", "--no-proof")
+    done = run(path, "--no-proof", "axpy")  # options stand anywhere
     assert done.returncode == 0 and not done.stderr
 
 

@@ -69,7 +69,7 @@ def _names(text: str) -> list[str]:
 
 
 def main(words: list[str], program: str = "anymetal lint") -> int:
-    options = parser(program).parse_args(words)
+    options = parser(program).parse_intermixed_args(words)
     try:
         if options.explain:
             return _explain(options.explain)
