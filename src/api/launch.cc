@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "api/mlx_prefix.h"
 
@@ -74,11 +75,45 @@ Error needs_mlx(const Signature& signature, const std::string& name, Error error
 /// Messages from below name the kernel's function; people know their own name.
 Error renamed(const Signature& signature, Error error) {
   const std::string& from = signature.kernel_name;
-  for (size_t at = 0; (at = error.message.find(from, at)) != std::string::npos;) {
-    error.message.replace(at, from.size(), signature.name);
-    at += signature.name.size();
-  }
+  const auto rename = [&](std::string& message) {
+    for (size_t at = 0; (at = message.find(from, at)) != std::string::npos;) {
+      message.replace(at, from.size(), signature.name);
+      at += signature.name.size();
+    }
+  };
+  rename(error.message);
+  for (Diagnostic& diagnostic : error.diagnostics) rename(diagnostic.message);
   return error;
+}
+
+/// The name that the body uses and nobody has declared, if nothing else explains it; else "". What
+/// looks like a function isn't meant, but for T(x).
+std::string undeclared_name(const Diagnostic& error) {
+  const bool unknown = error.message.starts_with("use of undeclared identifier '") ||
+                       error.message.starts_with("unknown type name '");
+  if (!unknown || !error.fix.empty() || !error.file.ends_with(".source")) return "";
+  const size_t begin = error.message.find('\'') + 1;
+  const std::string name = error.message.substr(begin, error.message.find('\'', begin) - begin);
+  const size_t end = error.column - 1 + name.size();
+  const bool call = end < error.text.size() && error.text[end] == '(';
+  return !call || std::isupper(static_cast<unsigned char>(name[0])) != 0 ? name : "";
+}
+
+/// Says once what names there are, below the last of the first name's errors.
+void add_names(const Signature& signature, std::vector<Diagnostic>& diagnostics) {
+  std::string first;
+  size_t after = 0;
+  for (size_t i = 0; i < diagnostics.size(); ++i) {
+    if (i + 1 < diagnostics.size() && diagnostics[i + 1].severity == Severity::note) continue;
+    const std::string name = undeclared_name(diagnostics[i]);
+    if (name.empty() || (!first.empty() && name != first)) continue;
+    first = name;
+    after = i + 1;
+  }
+  if (first.empty()) return;
+  diagnostics.insert(diagnostics.begin() + static_cast<ptrdiff_t>(after),
+                     {.severity = Severity::note,
+                      .message = fmt::format("no {} is called '{}'", signature.names, first)});
 }
 
 /// The compiler's error as an error of this kernel, with what may explain it.
@@ -92,6 +127,7 @@ Error explained(const Signature& signature, const Prefix& prefix, Error error) {
   error.message =
       fmt::format("[metal_kernel] `{}` doesn't compile: {}", signature.name, error.message);
   if (!signature.hint.empty()) error.message += "\nnote: " + signature.hint;
+  add_names(signature, error.diagnostics);
   return error;
 }
 

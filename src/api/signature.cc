@@ -180,6 +180,24 @@ std::string name_hint(const KernelDefinition& definition, const std::string& ker
       kernel_name, definition.name);
 }
 
+std::string listed(const std::string& kind, const std::vector<std::string>& names) {
+  std::string text = kind;
+  for (const std::string& name : names) {
+    text += fmt::format("{}'{}'", text.size() == kind.size() ? " (" : ", ", name);
+  }
+  return names.empty() ? text : text + ")";
+}
+
+std::string names_of(const KernelDefinition& definition, const TemplateArguments* templates) {
+  std::vector<std::string> of_template;
+  if (templates) {
+    for (const auto& [name, value] : *templates) of_template.push_back(name);
+  }
+  return listed("input", definition.input_names) + ", " +
+         listed("output", definition.output_names) + " or " +
+         listed("template argument", of_template);
+}
+
 }  // namespace
 
 std::string_view metal_type(Dtype dtype) {
@@ -251,7 +269,8 @@ Signature write_signature(const KernelDefinition& definition, const BodyFacts& f
                       .kernel_name = kernel_name(definition, types, templates),
                       .inputs = facts.inputs,
                       .math_mode = definition.math_mode,
-                      .hint = header_hint(definition)};
+                      .hint = header_hint(definition),
+                      .names = names_of(definition, types.template_arguments)};
   const std::string hint = name_hint(definition, signature.kernel_name);
   if (!hint.empty()) signature.hint = hint;
   std::string& text = signature.text;

@@ -90,6 +90,8 @@ struct Signature {
   std::string fault;
   /// What may explain an error, should there be one.
   std::string hint;
+  /// What the body can name, for errors: "input ('x'), output ('y') or template argument".
+  std::string names;
 };
 
 /// `types` has one entry for each name of the definition; `facts` is read_body of it.

@@ -15,6 +15,11 @@ struct Entry {
 };
 
 constexpr Entry kNames[] = {
+    // Metal's own, without what stands before them
+    {"mem_none", "write mem_flags::mem_none"},
+    {"mem_device", "write mem_flags::mem_device"},
+    {"mem_threadgroup", "write mem_flags::mem_threadgroup"},
+    {"mem_texture", "write mem_flags::mem_texture"},
     // CUDA
     {"__syncthreads", "in Metal it is threadgroup_barrier(mem_flags::mem_threadgroup)"},
     {"__syncwarp", "in Metal it is simdgroup_barrier(mem_flags::mem_threadgroup)"},
@@ -254,6 +259,16 @@ std::string how_to_get(std::string_view attribute) {
          " id [[" + std::string(attribute) + "]]'";
 }
 
+/// "thread_position_in_gird". Short names are like too much.
+std::string hint_for_misspelt_attribute(std::string_view name) {
+  if (name.size() < 8) return {};
+  std::vector<std::string_view> names;
+  for (const auto& attribute : input_attributes()) names.push_back(attribute.name);
+  const auto close = nearest(name, names);
+  return close.empty() ? std::string()
+                       : "did you mean '" + std::string(close) + "'? " + how_to_get(close);
+}
+
 }  // namespace
 
 std::string hint_for_name(std::string_view name) {
@@ -271,7 +286,7 @@ std::string hint_for_name(std::string_view name) {
   }
   if (is_c_function(name))
     return "in Metal it is '" + std::string(name.substr(0, name.size() - 1)) + "', for every type";
-  return {};
+  return hint_for_misspelt_attribute(name);
 }
 
 std::string hint_for_call(std::string_view function) {

@@ -160,6 +160,14 @@ std::string hint_for(const clang::Diagnostic& error, const std::string& message,
       return message.find("operator[]") != std::string::npos
                  ? "an index is one number: v.x"
                  : operand_hint(quoted(message), quoted(message, 1), line);
+    case diag::err_typecheck_member_reference_struct_union:
+      return line.find(".shape") == std::string::npos
+                 ? ""
+                 : "an array's sizes are x_shape[0], x_shape[1], ... in a metal_kernel body";
+    case diag::err_function_definition_not_allowed:
+      return "functions stand before the kernel; those of a metal_kernel in its header";
+    case diag::ext_return_has_expr:
+      return "results go to a buffer: y[i] = value; 'return;' ends the thread";
     case diag::err_typecheck_subscript_value:
       return "it is a single value, and written without [...]";
     case diag::err_typecheck_subscript_not_integer:

@@ -61,8 +61,34 @@ class Call:
     loops: list[ast.AST]
 
 
+def _unpacked(follower: Any, node: ast.Call, scope: Scope) -> dict[str, tuple[ast.AST, Value]]:
+    """What `**name` gives, if the name is given once, here, as dict(...) or {...}, and not changed."""
+    pairs: list[tuple[str, ast.AST]] = []
+    for name in [each.value for each in node.keywords if each.arg is None]:
+        if not isinstance(name, ast.Name) or name.id not in scope.env or _is_changed(name.id, scope.node):
+            continue
+        made = scope.definition(name.id)
+        if isinstance(made, ast.Dict):
+            pairs += [(key.value, item) for key, item in zip(made.keys, made.values) if isinstance(key, ast.Constant) and isinstance(key.value, str)]
+        elif isinstance(made, ast.Call) and isinstance(made.func, ast.Name) and made.func.id == "dict":
+            pairs += [(each.arg, each.value) for each in made.keywords if each.arg]
+    follower.silent += 1  # each was evaluated before, and told of, where it stands
+    given = {name: (item, follower.evaluate(item, scope)) for name, item in pairs}
+    follower.silent -= 1
+    return given
+
+
+def _is_changed(name: str, function: ast.AST) -> bool:
+    """name["grid"] = ..., name |= ..., name.update(...)"""
+    for each in ast.walk(function):
+        if isinstance(each, (ast.Subscript, ast.Attribute)) and isinstance(each.value, ast.Name) and each.value.id == name:
+            if isinstance(each, ast.Attribute) or not isinstance(each.ctx, ast.Load):
+                return True
+    return False
+
+
 def definition(follower: Any, node: ast.Call, arguments: list, named: dict, scope: Scope) -> Definition:
-    given = dict(zip(PARAMETERS, arguments)) | {name: pair for name, pair in named.items() if name}
+    given = dict(zip(PARAMETERS, arguments)) | _unpacked(follower, node, scope) | {name: pair for name, pair in named.items() if name}
     value = lambda name: given[name][1] if name in given else None
     options = value("compile_options")
     mode = dict(options.known).get("math_mode") if isinstance(options, Mapping) else None
@@ -106,7 +132,7 @@ def _is_keyed(follower: Any, scope: Scope) -> bool:
 def call(follower: Any, node: ast.Call, made: Definition | None, arguments: list, named: dict, scope: Scope) -> Call | None:
     if made is None:
         return None
-    given = dict(zip(CALL_PARAMETERS, arguments)) | {name: pair for name, pair in named.items() if name}
+    given = dict(zip(CALL_PARAMETERS, arguments)) | _unpacked(follower, node, scope) | {name: pair for name, pair in named.items() if name}
     value = lambda name: given[name][1] if name in given else UNKNOWN
     node_of = lambda name: given[name][0] if name in given else None
     inputs = value("inputs")

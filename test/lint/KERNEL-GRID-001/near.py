@@ -29,3 +29,12 @@ k = mx.fast.metal_kernel(name="k", input_names=["a"], output_names=["out"], sour
 
 def f(a: mx.array, n, heads):
     return k(inputs=[a], grid=(n // heads, heads, 1), threadgroup=(32, 1, 1), output_shapes=[a.shape], output_dtypes=[a.dtype])
+# case: unpacked from a dictionary that is changed before
+import mlx.core as mx
+
+k = mx.fast.metal_kernel(name="k", input_names=["a"], output_names=["out"], source="uint i = thread_position_in_grid.x; out[i] = a[i];")
+
+def f(a: mx.array, n):
+    call = {"grid": ((n + 255) // 256, 1, 1), "threadgroup": (256, 1, 1)}
+    call["grid"] = (n, 1, 1)
+    return k(inputs=[a], output_shapes=[a.shape], output_dtypes=[a.dtype], **call)

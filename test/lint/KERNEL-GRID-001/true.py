@@ -39,3 +39,12 @@ k = mx.fast.metal_kernel(name="k", input_names=["a"], output_names=["out"], sour
 def f(a: mx.array, n, group):
     return k(inputs=[a], threadgroup=(group, 1, 1), output_shapes=[a.shape], output_dtypes=[a.dtype],
              grid=(math.ceil(n / group), 1, 1))  # finds
+# case: unpacked from a dictionary
+import mlx.core as mx
+
+k = mx.fast.metal_kernel(name="k", input_names=["a"], output_names=["out"], source="uint i = thread_position_in_grid.x; out[i] = a[i];")
+
+def f(a: mx.array, n):
+    call = dict(output_shapes=[a.shape], output_dtypes=[a.dtype], threadgroup=(256, 1, 1),
+                grid=((n + 255) // 256, 1, 1))  # finds
+    return k(inputs=[a], **call)
