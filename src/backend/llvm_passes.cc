@@ -8,10 +8,21 @@
 #include <cstdlib>
 #include <string>
 
+#include "backend/space_alias.h"
+
 namespace anymetal::backend {
 
 LlvmPasses::LlvmPasses(llvm::TargetMachine* machine) {
   llvm::PassBuilder builder(machine);
+  if (machine) {
+    // Whoever registers first is asked.
+    functions_.registerPass([] { return SpaceAliasAnalysis(); });
+    functions_.registerPass([&] {
+      llvm::AAManager aliases = builder.buildDefaultAAPipeline();
+      aliases.registerFunctionAnalysis<SpaceAliasAnalysis>();
+      return aliases;
+    });
+  }
   builder.registerModuleAnalyses(modules_);
   builder.registerCGSCCAnalyses(cgscc_);
   builder.registerFunctionAnalyses(functions_);

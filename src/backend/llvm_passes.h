@@ -19,7 +19,7 @@ namespace anymetal::backend {
 
 class LlvmPasses {
  public:
-  /// With a machine, passes know what its instructions cost.
+  /// With a machine, passes know what its instructions cost, and that address spaces lie apart.
   explicit LlvmPasses(llvm::TargetMachine* machine = nullptr);
 
   template <class... Pass>

@@ -38,6 +38,7 @@
 #include "simt/transform/narrow_comparisons.h"
 #include "simt/transform/repair_dominance.h"
 #include "simt/transform/scratch.h"
+#include "simt/transform/separate_apart.h"
 #include "simt/transform/separate_full_branches.h"
 #include "simt/transform/separate_full_turns.h"
 #include "simt/transform/separate_inside.h"
@@ -425,6 +426,7 @@ Result<Report> vectorize(llvm::Function& entry, const Options& options) {
       passes.run(entry, llvm::DCEPass(), llvm::LoopSimplifyPass(), llvm::LCSSAPass());
     separate_inside(entry, geometry);
   }
+  separate_apart(entry, geometry);
   Report report;
   ANYMETAL_ASSIGN_OR_RETURN(report.function,
                             vectorize_step(entry, options, geometry, passes, report.remarks));

@@ -462,6 +462,46 @@ home:
 }
 )";
 
+/// Four elements of each thread, 64 bytes from thread to thread, one after the other.
+std::string copy_of_four() {
+  std::string text = R"(
+declare i32 @am.thread_position_in_grid.x() memory(none)
+define void @k(ptr addrspace(1) %x, ptr addrspace(1) %y) {
+  %t = call i32 @am.thread_position_in_grid.x()
+  %first = shl i32 %t, 4
+  %i = zext i32 %first to i64
+)";
+  for (int j = 0; j < 4; ++j) {
+    const std::string n = std::to_string(j);
+    text += "  %i" + n + " = add i64 %i, " + n + "\n";
+    text += "  %p" + n + " = getelementptr i32, ptr addrspace(1) %x, i64 %i" + n + "\n";
+    text += "  %q" + n + " = getelementptr i32, ptr addrspace(1) %y, i64 %i" + n + "\n";
+    text += "  %v" + n + " = load i32, ptr addrspace(1) %p" + n + "\n";
+    text += "  store i32 %v" + n + ", ptr addrspace(1) %q" + n + "\n";
+  }
+  return text + "  ret void\n}\n";
+}
+
+TEST(CpuBackend, BuffersThatOverlapAreReadInOrder) {
+  const auto kernel = compile(cpu_backend(), copy_of_four(), {{"x", "int"}, {"y", "int"}}, {64});
+  ASSERT_TRUE(kernel);
+  constexpr int kThreads = 192, kMargin = 16;
+  for (int shift = -8; shift <= 8; ++shift) {
+    std::vector<int32_t> memory(kThreads * 16 + 2 * kMargin), expected;
+    std::iota(memory.begin(), memory.end(), 1);
+    expected = memory;
+    for (int t = 0; t < kThreads; ++t) {
+      for (int j = 0; j < 4; ++j)
+        expected[kMargin + 16 * t + j + shift] = expected[kMargin + 16 * t + j];
+    }
+    const size_t bytes = kThreads * 16 * sizeof(int32_t);
+    ASSERT_TRUE(reference::run(*kernel, {kThreads}, {64},
+                               {{&memory[kMargin], bytes}, {&memory[kMargin + shift], bytes}})
+                    .ok());
+    EXPECT_EQ(memory, expected) << shift;
+  }
+}
+
 TEST(CpuBackend, IndicesTakenApartTwice) {
   constexpr uint32_t n = 700, grid = 777;
   std::vector<uint32_t> x(grid);

@@ -11,6 +11,7 @@
 #include <llvm/Transforms/Scalar/GVN.h>
 #include <llvm/Transforms/Scalar/IndVarSimplify.h>
 #include <llvm/Transforms/Scalar/InferAddressSpaces.h>
+#include <llvm/Transforms/Scalar/JumpThreading.h>
 #include <llvm/Transforms/Scalar/LICM.h>
 #include <llvm/Transforms/Scalar/LoopDeletion.h>
 #include <llvm/Transforms/Scalar/LoopPassManager.h>
@@ -55,6 +56,11 @@ void optimise_thread(llvm::Function& entry, LlvmPasses& passes) {
   all.addPass(llvm::SCCPPass());
   // Knows from the positions' limits which numbers are small or not negative.
   all.addPass(llvm::CorrelatedValuePropagationPass());
+  // Clang leaves loops by a switch of which each way in knows its way out: lanes would keep what
+  // they had by selects. Blocks of hardly more than such a switch: no code is worth a copy here,
+  // and calls that concern several threads are never copied.
+  constexpr int kMostCopied = 2;
+  all.addPass(llvm::JumpThreadingPass(kMostCopied));
   all.addPass(llvm::SimplifyCFGPass());
   all.addPass(llvm::InstCombinePass());
   all.addPass(loop_passes(/*memory_ssa=*/true, llvm::LoopRotatePass(),

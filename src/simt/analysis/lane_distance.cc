@@ -13,6 +13,8 @@ Distance times(Distance distance, int64_t factor) {
   return distance ? Distance(*distance * factor) : std::nullopt;
 }
 
+constexpr int kDepth = 6;
+
 /// A sum of values times constants.
 struct Sum {
   llvm::MapVector<const llvm::Value*, int64_t> terms;
@@ -51,7 +53,6 @@ void add(Sum& sum, const llvm::Value* value, int64_t factor, int depth) {
 }
 
 Sum address_sum(const llvm::Value* pointer, const llvm::DataLayout& layout) {
-  constexpr int kDepth = 6;
   Sum sum;
   while (const auto* address = llvm::dyn_cast<llvm::GEPOperator>(pointer)) {
     const unsigned bits = layout.getIndexTypeSizeInBits(address->getType());
@@ -68,18 +69,28 @@ Sum address_sum(const llvm::Value* pointer, const llvm::DataLayout& layout) {
   return sum;
 }
 
+Distance difference(const Sum& a, Sum b) {
+  for (const auto& [value, factor] : a.terms) b.terms[value] -= factor;
+  for (const auto& [value, factor] : b.terms) {
+    if (factor != 0) return std::nullopt;
+  }
+  return b.constant - a.constant;
+}
+
 }  // namespace
 
 Distance LaneDistance::between_pointers(const llvm::Value* a, const llvm::Value* b,
                                         const llvm::DataLayout& layout) {
   if (a->getType() != b->getType()) return std::nullopt;
-  const Sum first = address_sum(a, layout);
-  Sum second = address_sum(b, layout);
-  for (const auto& [value, factor] : first.terms) second.terms[value] -= factor;
-  for (const auto& [value, factor] : second.terms) {
-    if (factor != 0) return std::nullopt;
-  }
-  return second.constant - first.constant;
+  return difference(address_sum(a, layout), address_sum(b, layout));
+}
+
+Distance LaneDistance::between_values(const llvm::Value* a, const llvm::Value* b) {
+  if (a->getType() != b->getType() || !a->getType()->isIntegerTy()) return std::nullopt;
+  Sum first, second;
+  add(first, a, 1, kDepth);
+  add(second, b, 1, kDepth);
+  return difference(first, second);
 }
 
 Distance LaneDistance::between_lanes(const llvm::Value* value, unsigned from, unsigned to) {

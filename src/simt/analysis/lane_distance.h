@@ -26,6 +26,10 @@ class LaneDistance {
                                                                const llvm::Value* b,
                                                                const llvm::DataLayout& layout);
 
+  /// The same for integers: sums of the same things.
+  [[nodiscard]] static std::optional<int64_t> between_values(const llvm::Value* a,
+                                                             const llvm::Value* b);
+
  private:
   std::optional<int64_t> derive(const llvm::Instruction& instruction, unsigned from, unsigned to);
   std::optional<int64_t> of_join(const llvm::PHINode& phi, unsigned from, unsigned to);

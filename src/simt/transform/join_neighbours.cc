@@ -88,6 +88,10 @@ class Joiner {
     if (space != other_space && space != kThreadSpace && other_space != kThreadSpace) return false;
     const llvm::Value *object = llvm::getUnderlyingObject(one, 0),
                       *other_object = llvm::getUnderlyingObject(other, 0);
+    // A thread's own variable is in no other space, whatever the other pointer came from.
+    if ((llvm::isa<llvm::AllocaInst>(object) && other_space != kThreadSpace) ||
+        (llvm::isa<llvm::AllocaInst>(other_object) && space != kThreadSpace))
+      return false;
     const auto is_variable = [](const llvm::Value* value) {
       return llvm::isa<llvm::AllocaInst, llvm::GlobalVariable>(value);
     };

@@ -125,6 +125,17 @@ TEST(JoinNeighbours, NotOverWhatMayTouchThem) {
   EXPECT_EQ(groups(load(0) + near + load(1)), Groups{});
 }
 
+TEST(JoinNeighbours, OverAVariableOfTheThreads) {
+  EXPECT_EQ(groups(R"(
+  %own = alloca [4 x float]
+  %c = icmp eq i32 %n, 0
+  %either = select i1 %c, ptr addrspace(1) %x, ptr addrspace(1) %y
+  %e = getelementptr float, ptr addrspace(1) %either, i64 %i
+)" + load(0, "e") + "  store float %e0, ptr %own\n" +
+                   load(1, "e")),
+            Groups{"2 of 4 by 4"});
+}
+
 TEST(JoinNeighbours, NotWhereAnAddressDependsOnMemory) {
   EXPECT_EQ(groups(load(0) + R"(
   %k = load i32, ptr addrspace(1) %y

@@ -71,6 +71,7 @@ class Separated {
             find_questions(llvm::cast<llvm::CallInst>(branch->getCondition())->getArgOperand(0))
                 .size();
       }
+      unsigned here = 0;
       for (const llvm::Instruction& instruction : block) {
         const llvm::Value* pointer = llvm::getLoadStorePointerOperand(&instruction);
         if (const auto* change = llvm::dyn_cast<llvm::AtomicRMWInst>(&instruction))
@@ -78,12 +79,13 @@ class Separated {
         if (!pointer) continue;
         const bool is_checked = callee_name(pointer).starts_with(kGuarded);
         (flow.is_masked(&block) || is_checked ? masked : whole) += 1;
+        most_in_a_block = std::max(most_in_a_block, ++here);
       }
     }
   }
 
   bool branches = false;
-  unsigned asked = 0, whole = 0, masked = 0;
+  unsigned asked = 0, whole = 0, masked = 0, most_in_a_block = 0;
   size_t questions = 0;  ///< in those that are asked
 
  private:
@@ -126,6 +128,50 @@ TEST(SeparateFullBranches, NotAroundBarriersOrWithoutAccesses) {
                                                "\n  call void @am.threadgroup_barrier(i32 2)"))
                    .branches);
   EXPECT_FALSE(Separated(kernel(condition, "")).branches);
+}
+
+/// Eight elements of each thread, each behind a condition.
+std::string row_of_conditions(const std::string& limit_of_last) {
+  std::string text = R"(
+declare i32 @am.thread_index_in_threadgroup() memory(none)
+define void @k(ptr addrspace(1) %x, i32 %n, i32 %m) {
+entry:
+  %t = call i32 @am.thread_index_in_threadgroup()
+  %t0 = shl i32 %t, 3
+  %w0 = zext i32 %t0 to i64
+  %base = getelementptr float, ptr addrspace(1) %x, i64 %w0
+  br label %b0
+b0:
+)";
+  std::string sum = "0.0", before = "entry";
+  for (int j = 0; j < 8; ++j) {
+    const std::string at = std::to_string(j), next = std::to_string(j + 1);
+    text += "  %i" + at + " = or disjoint i32 %t0, " + at + "\n  %c" + at + " = icmp slt i32 %i" +
+            at + ", " + (j == 7 ? limit_of_last : "%n") + "\n  br i1 %c" + at + ", label %in" + at +
+            ", label %b" + next + "\nin" + at + ":\n  %p" + at +
+            " = getelementptr i8, ptr addrspace(1) %base, i64 " + std::to_string(4 * j) + "\n  %v" +
+            at + " = load float, ptr addrspace(1) %p" + at + "\n  br label %b" + next + "\nb" +
+            next + ":\n  %e" + next + " = phi float [ %v" + at + ", %in" + at + " ], [ 2.0, %b" +
+            at + " ]\n  %s" + next + " = fadd float %e" + next + ", " + sum + "\n";
+    sum = "%s" + next;
+  }
+  text += "  %o = fmul float %e3, " + sum;
+  return text + "\n  store float %o, ptr addrspace(1) %base\n  ret void\n}\n";
+}
+
+TEST(SeparateFullBranches, ARowOfThemIsOneQuestion) {
+  const Separated made(row_of_conditions("%n"));
+  EXPECT_EQ(made.asked, 1u);
+  EXPECT_EQ(made.whole, 9u);
+  EXPECT_EQ(made.masked, 8u);
+  EXPECT_EQ(made.most_in_a_block, 8u);
+}
+
+TEST(SeparateFullBranches, AnotherLimitIsAnotherQuestion) {
+  const Separated made(row_of_conditions("%m"));
+  EXPECT_EQ(made.asked, 2u);
+  EXPECT_EQ(made.whole, 9u);
+  EXPECT_EQ(made.most_in_a_block, 7u);
 }
 
 /// A checked load and store of neighbours.

@@ -428,7 +428,8 @@ class RegionSplitter {
     if (asks && depth > 0 && is_shared_by_steps(made)) return true;
     if (depth > 6) return false;
     if (!llvm::isa<llvm::BinaryOperator, llvm::CastInst, llvm::GetElementPtrInst,
-                   llvm::InsertElementInst, llvm::ShuffleVectorInst, llvm::ICmpInst>(made))
+                   llvm::InsertElementInst, llvm::ShuffleVectorInst, llvm::ICmpInst,
+                   llvm::FreezeInst>(made))
       return false;
     const auto* operation = llvm::dyn_cast<llvm::BinaryOperator>(made);
     if (operation && operation->isIntDivRem() &&
