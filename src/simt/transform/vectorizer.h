@@ -166,6 +166,7 @@ class Vectorizer {
   void emit_neighbours(const Neighbours& group);
   [[nodiscard]] Values load_neighbours(const Neighbours& group, unsigned chunk);
   void store_neighbours(const Neighbours& group, unsigned chunk);
+  void fetch_ahead(const Neighbours& group, llvm::Value* place);
   void take_apart(llvm::ArrayRef<llvm::Value*> registers, unsigned step, unsigned offset,
                   llvm::MutableArrayRef<llvm::Value*> parts,
                   llvm::function_ref<bool(unsigned)> is_wanted);

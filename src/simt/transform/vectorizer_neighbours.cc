@@ -125,6 +125,7 @@ Values Vectorizer::load_neighbours(const Neighbours& group, unsigned chunk) {
   for (unsigned i = 0; i < factor; ++i) {
     llvm::Value* from = pointer_of_lane(group.members[group.first].pointer, chunk, 0,
                                         int64_t{i} * width_ * group.unit);
+    fetch_ahead(group, from);
     if ((i + 1) * width_ <= end) {
       llvm::LoadInst* load = builder_.CreateAlignedLoad(type, from, align);
       if (is_constant)
@@ -172,6 +173,23 @@ Values Vectorizer::load_neighbours(const Neighbours& group, unsigned chunk) {
     }
   }
   return values;
+}
+
+/// Between barriers all steps read and write, and compute little: permutations that wait for memory
+/// fill the processor's queues, so that it doesn't see the next step's accesses in time. Behind the
+/// last step's memory is mostly what the next threadgroup begins with.
+void Vectorizer::fetch_ahead(const Neighbours& group, llvm::Value* place) {
+  constexpr unsigned kAhead = 4096;  // bytes, four to eight steps; 2,048 and 8,192 were slower
+  const llvm::Instruction& access = *group.members[0].access;
+  if (!flow_.has_barriers() || flow_.loop_of(access.getParent()) ||
+      place->getType()->getPointerAddressSpace() != kDeviceSpace)
+    return;
+  const bool writes = llvm::isa<llvm::StoreInst>(access);
+  constexpr unsigned kIntoAllCaches = 3, kData = 1;
+  llvm::Value* ahead = builder_.CreateConstGEP1_64(builder_.getInt8Ty(), place, kAhead);
+  builder_.CreateIntrinsic(llvm::Intrinsic::prefetch, {ahead->getType()},
+                           {ahead, builder_.getInt32(writes), builder_.getInt32(kIntoAllCaches),
+                            builder_.getInt32(kData)});
 }
 
 /// Element `place` of each lane, for places that are wanted; `step` and `offset` say which places
@@ -246,10 +264,10 @@ void Vectorizer::store_neighbours(const Neighbours& group, unsigned chunk) {
     split(builder_.CreateShuffleVector(whole, order), registers);
   }
   for (unsigned i = 0; i < factor; ++i) {
-    builder_.CreateAlignedStore(registers[i],
-                                pointer_of_lane(group.members[group.first].pointer, chunk, 0,
-                                                int64_t{i} * width_ * group.unit),
-                                llvm::Align(1));
+    llvm::Value* to = pointer_of_lane(group.members[group.first].pointer, chunk, 0,
+                                      int64_t{i} * width_ * group.unit);
+    fetch_ahead(group, to);
+    builder_.CreateAlignedStore(registers[i], to, llvm::Align(1));
   }
 }
 
