@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "backend/cpu/pipeline.h"
@@ -69,9 +70,11 @@ Result<std::vector<std::string>> remark_lines(const KernelChoice& choice) {
                             engine.backend->compile(std::move(ir), options_of(choice)));
   std::vector<std::string> lines;
   for (const backend::Remark& remark : code->remarks()) {
-    lines.push_back(remark.line == 0
-                        ? remark.text
-                        : fmt::format("{}:{}: {}", remark.file, remark.line, remark.text));
+    std::string line = remark.line == 0
+                           ? remark.text
+                           : fmt::format("{}:{}: {}", remark.file, remark.line, remark.text);
+    // A line that is made in several forms is said once.
+    if (std::ranges::find(lines, line) == lines.end()) lines.push_back(std::move(line));
   }
   return lines;
 }

@@ -56,3 +56,30 @@ def test_the_cache_is_listed_and_cleared_with_what_lint_keeps(tmp_path):
     assert "results of lint: 1 (" in with_cache("cache", "list").stdout
     assert ", results of lint: 1" in with_cache("cache", "clear").stdout
     assert "lint" not in with_cache("cache", "list").stdout.replace(str(tmp_path), "")
+
+
+def test_why_names_lines_of_the_text(tmp_path):
+    body = tmp_path / "bins.metal"
+    body.write_text("""//! --input x:float32[1024] --output y:float32[16384]
+uint i = thread_position_in_grid.x;
+float bins[4] = {0, 0, 0, 0};
+for (uint k = 0; k < 64; ++k) {
+    float v = x[(i + k) % 1024];
+    bins[int(v)] += v;
+}
+y[i] = bins[0] + bins[1] + bins[2] + bins[3];
+""")
+    whole = tmp_path / "whole.metal"
+    whole.write_text("""#include <metal_stdlib>
+using namespace metal;
+kernel void gather(device const float* x, device float* y, uint i [[thread_position_in_grid]]) {
+  int at = int(x[i]);
+  y[i] = x[at & 1023];
+}
+""")
+    for file, place in ((body, "bins.source:6: "), (whole, f"{whole}:5: ")):
+        done = run("compile", file, "--emit=asm", "--why")
+        assert done.returncode == 0, done.stderr
+        lines = done.stdout.splitlines()
+        assert any(line.startswith(place) for line in lines), done.stdout
+        assert len(set(lines)) == len(lines)

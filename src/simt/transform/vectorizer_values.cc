@@ -160,9 +160,12 @@ void Vectorizer::fail(const llvm::Instruction& instruction, const std::string& w
 }
 
 void Vectorizer::remark(const llvm::Instruction& instruction, std::string text) {
+  // Calls are inlined: the innermost place that is the user's, since the outermost is the kernel's
+  // first line for everything.
   const llvm::DILocation* location = instruction.getDebugLoc().get();
+  while (location && location->getInlinedAt() && location->getFilename().starts_with("/anymetal"))
+    location = location->getInlinedAt();
   if (!location) return;
-  while (location->getInlinedAt()) location = location->getInlinedAt();
   remarks_.push_back({location->getFilename().str(), location->getLine(), std::move(text)});
 }
 
