@@ -121,6 +121,7 @@ lint::Request request_of(const nb::dict& from) {
                              !template_arguments(from).empty(),
           .ensure_row_contiguous = flag(from, "ensure_row_contiguous", true),
           .atomic_outputs = flag(from, "atomic_outputs", false),
+          .has_initial_value = flag(from, "has_initial_value", false),
           .math_mode = math_mode(from),
           .inputs = arrays(from, "inputs"),
           .outputs = outputs(from),

@@ -272,6 +272,7 @@ class Reading {
     find_uninitialised(kernel);
     find_partial_sums(kernel);
     find_wrong_indices(kernel);
+    find_unfilled_outputs(kernel);
     find_strides(kernel);
     find_contended_atomics(kernel);
   }

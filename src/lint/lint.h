@@ -63,6 +63,7 @@ struct Request {
   bool knows_templates = true;  ///< else there may be more of them
   bool ensure_row_contiguous = true;
   bool atomic_outputs = false;
+  bool has_initial_value = false;  ///< what isn't written is defined
   MathMode math_mode = MathMode::safe;
   std::vector<ArrayFacts> inputs;   ///< one for each name, or empty
   std::vector<ArrayFacts> outputs;  ///< likewise

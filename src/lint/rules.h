@@ -37,6 +37,8 @@ void find_wrong_indices(const KernelReading& kernel);
 /// Whether threads of such a threadgroup stay inside of the arrays that they share: else the kernel
 /// is written for another.
 [[nodiscard]] bool fits(const KernelReading& kernel, const Size& threadgroup);
+/// Outputs of more elements than all threads can write.
+void find_unfilled_outputs(const KernelReading& kernel);
 void find_missing_guards(const KernelReading& kernel);
 /// Arithmetic that is slow or loses precision.
 void find_costly_arithmetic(const KernelReading& kernel);

@@ -141,6 +141,7 @@ def _said(follower: Follower, made: kernels.Definition) -> set[str]:
 
 def _knowledge(request: dict[str, Any]) -> int:
     return sum(each["dtype"] is not None for each in request["inputs"]) + 2 * (request["threadgroup"] is not None) + (request["grid"] is not None) \
+        + sum(each["shape"] is not None for each in request.get("outputs") or []) \
         + sum(value is not None for _, value in request["template_args"])
 
 

@@ -52,6 +52,7 @@ class Call:
     inputs: list[Value] | None
     input_nodes: list[ast.AST]
     output_shapes: list[ast.AST] | None
+    extents: list[list[int] | None]  # of output_shapes, as far as they are constants
     output_dtypes: list[str | None] | None
     template: list[tuple[str, Any]] | None  # None: not known
     grid: tuple[list[Any], list[ast.AST]] | None
@@ -143,6 +144,7 @@ def call(follower: Any, node: ast.Call, made: Definition | None, arguments: list
         made, node, scope, list(inputs.items) if isinstance(inputs, Items) and inputs.items is not None else None,
         list(inputs_node.elts) if isinstance(inputs_node, (ast.List, ast.Tuple)) else [],
         list(shapes_node.elts) if isinstance(shapes_node, (ast.List, ast.Tuple)) else None,
+        [_extents(follower, each, scope) for each in shapes_node.elts] if isinstance(shapes_node, (ast.List, ast.Tuple)) else [],
         [each.name if isinstance(each, Dtype) else None for each in dtypes.items] if isinstance(dtypes, Items) and dtypes.items is not None else None,
         _template(value("template")) if "template" in given else [], sizes.triple(follower, node_of("grid"), scope),
         sizes.triple(follower, node_of("threadgroup"), scope), {name: pair[0] for name, pair in given.items()}, scope.function,
@@ -150,6 +152,17 @@ def call(follower: Any, node: ast.Call, made: Definition | None, arguments: list
     if not follower.silent:
         made.calls[:] = [each for each in made.calls if each.node is not node] + [called]
     return called
+
+
+def _extents(follower: Any, node: ast.AST, scope: Scope) -> list[int] | None:
+    """Of `(64, n)` with a known n, and of `x.shape`."""
+    node = sizes.resolved(node, scope) or node
+    if isinstance(node, (ast.Tuple, ast.List)):
+        found = sizes.constants([sizes.term(follower, each, scope) for each in node.elts])
+        return found if found is not None and all(each >= 0 for each in found) else None
+    if isinstance(node, ast.Attribute) and node.attr == "shape":
+        return _shape(follower.quietly(node.value, scope))
+    return None
 
 
 def _constant(value: Value | None) -> str | None:
@@ -205,7 +218,19 @@ def request(made: Definition, called: Call | None, path: str) -> dict[str, Any] 
             "output_names": made.output_names, "template_args": [list(pair) for pair in template],
             "ensure_row_contiguous": made.ensure_row_contiguous is not False, "atomic_outputs": bool(made.atomic_outputs),
             "math_mode": made.math_mode, "inputs": inputs, "output_dtypes": called.output_dtypes if called is not None else None,
+            "outputs": _outputs(made, called), "has_initial_value": called is not None and "init_value" in called.nodes,
             "threadgroup": threadgroup, "grid": grid, "is_guessed": is_guessed}
+
+
+def _outputs(made: Definition, called: Call | None) -> list[dict[str, Any]] | None:
+    """Types and shapes that the call gives its outputs, as far as they are constants."""
+    if called is None or made.output_names is None or (called.output_shapes is None and called.output_dtypes is None):
+        return None
+    found: list[dict[str, Any]] = []
+    for number, _ in enumerate(made.output_names):
+        dtype = called.output_dtypes[number] if called.output_dtypes is not None and number < len(called.output_dtypes) else None
+        found.append({"dtype": dtype, "shape": called.extents[number] if number < len(called.extents) else None})
+    return found
 
 
 def _template_of(made: Definition, called: Call | None, header: str) -> tuple[list[tuple[str, Any]], bool]:
