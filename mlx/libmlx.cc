@@ -46,6 +46,8 @@ F* original_as(const char* symbol) {
 constexpr const char* kRelease = "_ZN3mlx4core5array7releaseESt10shared_ptrINS1_9ArrayDescEE";
 constexpr const char* kDestructor = "_ZN3mlx4core5arrayD1Ev";
 constexpr const char* kSetData = "_ZN3mlx4core5array8set_dataENS0_9allocator4DataE";
+constexpr const char* kShareBuffer =
+    "_ZN3mlx4core5array18copy_shared_bufferERKS1_RKNS0_11SmallVectorIlLm10ESaIlEEENS1_5FlagsEml";
 constexpr const char* kSetBuffer =
     "_ZN3mlx4core5array8set_dataENS0_9allocator6BufferESt8functionIFvS3_EE";
 
@@ -84,21 +86,55 @@ bool streams_carry_errors() {
   return carried;
 }
 
+namespace {
+
+// MLX's memory begins 8 bytes behind what malloc gives, so that each vector of 64 bytes would lie
+// in two lines of the cache. Larger outputs get as much more as it takes to begin at a line.
+constexpr size_t kLine = 64;
+constexpr size_t kWorthAligning = 4096;
+
+using ShareBuffer = void(mx::array*, const mx::array&, const mx::Strides&, mx::array::Flags, size_t,
+                         int64_t);
+
+ShareBuffer* share_buffer() {
+  static auto* const found = original_as<ShareBuffer>(kShareBuffer);
+  return found;
+}
+
+size_t bytes_of(const mx::array& output) {
+  const size_t bytes = output.nbytes();
+  return bytes >= kWorthAligning && share_buffer() ? bytes + kLine : bytes;
+}
+
+void align(mx::array& output) {
+  if (bytes_of(output) == output.nbytes()) return;
+  const auto place = reinterpret_cast<uintptr_t>(output.data<char>());
+  const size_t off = (kLine - place % kLine) % kLine;
+  if (off == 0 || off % output.itemsize() != 0) return;
+  const auto strides = output.strides();
+  share_buffer()(&output, output, strides, output.flags(), output.data_size(),
+                 static_cast<int64_t>(off / output.itemsize()));
+}
+
+}  // namespace
+
 void allocate(mx::array& output) {
   auto& allocator = mx::allocator::allocator();
   // From 0.32.4 on an array takes a Data that knows its allocator; before, a buffer and its
   // deleter.
   static auto* const set_data = original_as<void(mx::array*, mx::allocator::Data)>(kSetData);
   if (set_data) {
-    set_data(&output, mx::allocator::malloc(output.nbytes()));
+    set_data(&output, mx::allocator::malloc(bytes_of(output)));
+    align(output);
     return;
   }
   using Deleter = std::function<void(mx::allocator::Buffer)>;
   static auto* const set_buffer =
       original_as<void(mx::array*, mx::allocator::Buffer, Deleter)>(kSetBuffer);
   if (!set_buffer) throw std::runtime_error("[anymetal] MLX " + version() + " is not known.");
-  set_buffer(&output, allocator.malloc(output.nbytes()),
+  set_buffer(&output, allocator.malloc(bytes_of(output)),
              [](mx::allocator::Buffer buffer) { mx::allocator::allocator().free(buffer); });
+  align(output);
 }
 
 void enqueue(mx::Stream stream, std::function<void()> work) {

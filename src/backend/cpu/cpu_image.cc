@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint32_t kMagic = 0x43464d41;         // "AMFC"
 constexpr uint32_t kVariantMagic = 0x56464d41;  // "AMFV"
-constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersion = 4;
 
 void write_extent(ImageWriter& out, const Extent& extent) {
   for (unsigned axis = 0; axis < 3; ++axis) out.number(along(extent, axis));
@@ -54,6 +54,8 @@ void write_code(ImageWriter& out, const VariantImage& code) {
     out.number(each.argument);
     out.number<uint8_t>(uint8_t(each.what));
   }
+  out.number<uint64_t>(code.streamed.size());
+  for (const uint32_t argument : code.streamed) out.number(argument);
   out.text(code.object);
 }
 
@@ -72,6 +74,8 @@ void read_code(ImageReader& in, VariantImage& code) {
     each.argument = in.number<uint32_t>();
     each.what = Accumulation(in.number<uint8_t>());
   }
+  code.streamed.resize(in.length());
+  for (uint32_t& argument : code.streamed) argument = in.number<uint32_t>();
   code.object = in.text();
 }
 
@@ -113,6 +117,7 @@ std::string serialize(const VariantImage& image) {
   write_extent(out, image.variant.dispatch);
   write_extent(out, image.variant.threadgroup);
   out.number<uint8_t>(image.variant.is_partial ? 1 : 0);
+  out.number<uint8_t>(image.variant.streams ? 1 : 0);
   out.number<uint8_t>(uint8_t(image.variant.bounds));
   write_code(out, image);
   return out.seal(kVariantMagic, kVersion);
@@ -124,6 +129,7 @@ Result<VariantImage> parse_variant_image(std::string_view bytes, const Variant& 
   read_extent(in, image.variant.dispatch);
   read_extent(in, image.variant.threadgroup);
   image.variant.is_partial = in.number<uint8_t>() != 0;
+  image.variant.streams = in.number<uint8_t>() != 0;
   image.variant.bounds = Bounds(in.number<uint8_t>());
   read_code(in, image);
   if (!in.ok() || !in.at_end()) return internal_error("a variant of a kernel is truncated");

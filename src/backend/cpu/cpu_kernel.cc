@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "backend/cpu/host_symbols.h"
+#include "backend/cpu/stream_stores.h"
 #include "backend/float_environment.h"
 #include "backend/fork_guard.h"
 #include "backend/thread_function.h"
@@ -27,6 +28,7 @@ Result<VariantCode> link(const VariantImage& image) {
 /// Of a variant among those of one kernel.
 std::string name_of(const Variant& variant) {
   std::string name = variant.is_partial ? "partial" : "whole";
+  if (variant.streams) name += ",streams";
   for (unsigned axis = 0; axis < 3; ++axis)
     name += "," + std::to_string(along(variant.threadgroup, axis));
   return name;
@@ -56,10 +58,12 @@ class CpuKernel final : public CompiledKernel {
                             "compiled for");
     if (dispatch.grid.volume() == 0) return {};
     const GridShape shape(dispatch);
+    const bool streams =
+        is_small_enough_to_stream() && is_worth_streaming(image_.code.streamed, dispatch.arguments);
     Parts parts;
     for (unsigned cut = 0; cut < parts.size(); ++cut) {
       if (!shape.exists[cut]) continue;
-      auto part = find_part(dispatch, shape, cut);
+      auto part = find_part(dispatch, shape, cut, streams);
       if (!part.ok()) {
         if (part.error().kind != ErrorKind::unsupported) return std::move(part).error();
         // What has a vector form in one size may have none in another.
@@ -102,9 +106,11 @@ class CpuKernel final : public CompiledKernel {
   /// The code for threadgroups that are cut along these axes. Along the last one it is enough to
   /// say how many threads there are; else those that exist aren't the first ones, and it is another
   /// size.
-  Result<Part> find_part(const Dispatch& dispatch, const GridShape& shape, unsigned cut) {
-    if (cut == 0) return Part{&full_, uint32_t(dispatch.threadgroup.volume())};
+  Result<Part> find_part(const Dispatch& dispatch, const GridShape& shape, unsigned cut,
+                         bool streams) {
+    if (cut == 0 && !streams) return Part{&full_, uint32_t(dispatch.threadgroup.volume())};
     Variant variant = image_.full;
+    variant.streams = streams;
     const unsigned last = last_axis(variant.dispatch);
     for (unsigned axis = 0; axis < 3; ++axis) {
       if ((cut >> axis & 1) != 0 && axis != last)
@@ -117,6 +123,13 @@ class CpuKernel final : public CompiledKernel {
     }
     ANYMETAL_ASSIGN_OR_RETURN(const VariantCode* code, find_code(variant));
     return Part{code, uint32_t(threads)};
+  }
+
+  /// The variant that streams is made while somebody waits; what writes much and computes little is
+  /// short.
+  [[nodiscard]] bool is_small_enough_to_stream() const {
+    constexpr size_t kMostBytes = size_t{128} << 10;
+    return object_.size() <= kMostBytes;
   }
 
   struct Made {

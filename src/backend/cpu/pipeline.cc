@@ -17,6 +17,7 @@
 #include "backend/cpu/poll_stop.h"
 #include "backend/cpu/scalar_passes.h"
 #include "backend/cpu/simplify_extrema.h"
+#include "backend/cpu/stream_stores.h"
 #include "backend/cpu/widen_narrow_floats.h"
 #include "backend/debug_places.h"
 #include "backend/define_behaviour.h"
@@ -42,7 +43,8 @@ struct Compilation {
   llvm::Module& module;
   llvm::Function* function;  ///< the entry, then am_threadgroup
   VariantImage image;
-  std::vector<bool> is_const;  ///< of the entry's parameters: whether kernels mayn't write there
+  std::vector<bool> is_const;     ///< of the entry's parameters: whether kernels mayn't write there
+  std::vector<uint32_t> written;  ///< of the entry's parameters: buffers that are only stored to
   LlvmPasses passes;
 };
 
@@ -62,6 +64,7 @@ Result<void> plain(Compilation& compilation) {
 Result<void> vectorize(Compilation& c) {
   const Variant& variant = c.image.variant;
   c.image.accumulators = find_accumulators(*c.function);
+  c.written = find_written(*c.function);
   simt::Options options;
   for (unsigned axis = 0; axis < 3; ++axis) {
     options.threadgroup[axis] = along(variant.threadgroup, axis);
@@ -161,6 +164,12 @@ constexpr Pass kPasses[] = {
      plain<[](Compilation& c) {
        order_chunks(*c.function, vector_register_bytes() == 64 ? 32 : 16);
      }>},
+    // Stores have their final form; what asks for their place belongs to no computation.
+    {"stream-stores", "makes stores of whole lines go past the caches, where much is written",
+     plain<[](Compilation& c) {
+       c.image.streamed = find_streamed(*c.function, c.written);
+       if (c.image.variant.streams) stream_stores(*c.function, c.image.streamed);
+     }>},
     // Last: loops have their final form, and nothing has to keep the polling.
     {"poll-stop", "lets loops that may never end look whether they are to stop",
      plain<[](Compilation& c) { poll_stop(*c.function, c.passes); }>},
@@ -179,6 +188,7 @@ Result<VariantImage> transform(ThreadIr& ir, const Variant& variant, std::string
                           .function = entry,
                           .image = {.variant = variant},
                           .is_const = {},
+                          .written = {},
                           .passes = LlvmPasses(machine.get())};
   for (const Parameter* parameter : entry_parameters(ir.interface)) {
     compilation.is_const.push_back(

@@ -23,6 +23,7 @@ struct VariantImage {
   std::vector<Remark> remarks;
   std::vector<MessageSite> messages;      ///< the same in all variants of a kernel
   std::vector<Accumulator> accumulators;  ///< likewise
+  std::vector<uint32_t> streamed;  ///< arguments that it stores whole lines to, and nothing loads
   std::string object;  ///< an object file for the host, with the function am_threadgroup
 };
 

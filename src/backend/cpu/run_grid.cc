@@ -12,6 +12,7 @@
 #include "backend/cpu/arena.h"
 #include "backend/cpu/lane_messages.h"
 #include "backend/cpu/shares.h"
+#include "backend/cpu/stream_stores.h"
 #include "backend/float_environment.h"
 #include "backend/thread_pool.h"
 
@@ -214,6 +215,7 @@ class GridRun final : public ThreadPool::Job {
       between(end - begin);
     }
     add_accumulators(memory);
+    finish_streamed_stores();
     return true;
   }
 

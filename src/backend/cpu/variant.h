@@ -14,6 +14,8 @@ struct Variant {
   /// Of these, only the first threads exist, in the order of their index: the last axis is cut.
   bool is_partial = false;
   Bounds bounds = Bounds::off;  ///< robust or off
+  /// For dispatches that write more than the caches hold (stream_stores.h).
+  bool streams = false;
 
   bool operator==(const Variant&) const = default;
 };
