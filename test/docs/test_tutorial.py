@@ -89,6 +89,13 @@ def test_links_lead_to_files(page):
     assert not [link for link in links if "://" not in link and not (page.parent / link).exists()]
 
 
+def test_the_index_starts_a_shell_as_the_front_page_does():
+    front = (ROOT / "README.md").read_text().splitlines()
+    shown = re.search(r"^```\n(.*?)^```$", INDEX.read_text(), re.M | re.S)[1].splitlines()
+    assert len(shown) == 3
+    assert shown[1:] == [line for line in front if line in shown[1:]]
+
+
 def test_pictures_are_those_that_the_program_draws():
     sys.path.insert(0, str(TUTORIAL))
     try:
