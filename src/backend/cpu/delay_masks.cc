@@ -11,6 +11,7 @@
 #include <llvm/Analysis/PostDominators.h>
 #include <llvm/IR/Dominators.h>
 #include <llvm/IR/Instructions.h>
+#include <llvm/Transforms/Scalar/DivRemPairs.h>
 #include <llvm/Transforms/Scalar/Sink.h>
 
 namespace anymetal::backend::cpu {
@@ -105,6 +106,8 @@ void delay_masks(llvm::Function& threadgroup, LlvmPasses& passes) {
   passes.clear();
   // And what they are made of, as far as one place wants it.
   passes.run(threadgroup, llvm::SinkingPass());
+  // But no quotient away from its remainder, which comes from the same instruction.
+  passes.run(threadgroup, llvm::DivRemPairsPass());
 }
 
 }  // namespace anymetal::backend::cpu

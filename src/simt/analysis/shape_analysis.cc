@@ -59,6 +59,12 @@ Shape combine(const Shape& a, const Shape& b, unsigned chunk, unsigned zeros, Fu
   return Shape::pattern(std::move(offsets), zeros, std::move(chunks));
 }
 
+/// One number for all lanes of a step, whether LLVM knows it or not.
+bool is_shared(const Shape& shape) {
+  return shape.is_flat() && shape.knows_chunks() &&
+         llvm::all_of(shape.chunk_offsets(), [](int64_t offset) { return offset == 0; });
+}
+
 bool is_position_in_threadgroup(const llvm::Value* value) {
   const llvm::StringRef name = callee_name(value);
   return name.starts_with("am.thread_position_in_threadgroup.") ||
@@ -159,6 +165,14 @@ Shape ShapeAnalysis::derive(const llvm::Instruction& instruction) const {
     shape = Shape::affine(geometry_.chunk, 0);
   }
   if (uniform) return Shape::uniform(shape.zeros());
+  // What is computed from numbers that all chunks share is shared itself, as of whole quotients.
+  const bool computes = llvm::isa<llvm::BinaryOperator>(instruction) ||
+                        llvm::isa<llvm::ZExtInst, llvm::SExtInst>(instruction);
+  if (computes && shape.is_flat() && !shape.knows_chunks() &&
+      llvm::all_of(instruction.operands(),
+                   [&](const llvm::Use& operand) { return is_shared(of(operand)); }))
+    return Shape::pattern(Offsets(geometry_.chunk, 0), shape.zeros(),
+                          Offsets(geometry_.chunks(), 0));
   // What LLVM calls divergent may differ between chunks, even if its shape has no offsets.
   if (shape.is_uniform()) return Shape::affine(geometry_.chunk, 0, shape.zeros());
   return shape;

@@ -12,8 +12,11 @@
 
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/IntrinsicInst.h>
+#include <llvm/IR/PatternMatch.h>
 #include <llvm/Transforms/Utils/Cloning.h>
 #include <llvm/Transforms/Utils/ValueMapper.h>
+
+#include <algorithm>
 
 #include "simt/analysis/control_flow.h"
 #include "simt/analysis/guards.h"
@@ -26,6 +29,7 @@ namespace {
 
 constexpr unsigned kMostInstructions = 400;
 constexpr unsigned kMostAccesses = 24;
+constexpr uint64_t kMostFactor = 1024;  // bytes of an element
 
 /// Checked accesses of a block that can be asked for at one place.
 struct Piece {
@@ -170,6 +174,34 @@ class Separation {
     return {offset, bytes};
   }
 
+  /// Indices of 32 bits some elements apart, as elements of one array: base + `elements`.
+  struct Index {
+    llvm::Value* base = nullptr;  ///< null: the offset is another
+    int64_t elements = 0, factor = 1;
+  };
+  static Index find_index(llvm::Value* offset) {
+    using namespace llvm::PatternMatch;
+    llvm::Value *index = nullptr, *base = nullptr;
+    llvm::ConstantInt *factor = nullptr, *more = nullptr;
+    Index found;
+    if (match(offset, m_Mul(m_Value(index), m_ConstantInt(factor))) &&
+        factor->getValue().isStrictlyPositive() && factor->getValue().ult(kMostFactor))
+      found.factor = factor->getSExtValue();
+    else if (match(offset, m_Shl(m_Value(index), m_ConstantInt(factor))) &&
+             factor->getValue().ult(8))
+      found.factor = int64_t{1} << factor->getZExtValue();
+    else
+      index = offset;
+    if (!match(index, m_ZExtOrSExt(m_Value(base))) || !base->getType()->isIntegerTy(32)) return {};
+    found.base = base;
+    if (match(base, m_Add(m_Value(index), m_ConstantInt(more))) &&
+        more->getValue().getSignificantBits() <= 16) {
+      found.base = index;
+      found.elements = more->getSExtValue();
+    }
+    return found;
+  }
+
   /// Whether two values are computed alike.
   static bool are_equal(const llvm::Value* a, const llvm::Value* b, int depth = 0) {
     constexpr int kDeepest = 6;
@@ -177,7 +209,8 @@ class Separation {
     const auto* one = llvm::dyn_cast<llvm::Instruction>(a);
     const auto* other = llvm::dyn_cast<llvm::Instruction>(b);
     if (!one || !other || depth == kDeepest ||
-        !llvm::isa<llvm::BinaryOperator, llvm::CastInst>(a) || !one->isSameOperationAs(other))
+        !llvm::isa<llvm::BinaryOperator, llvm::CastInst, llvm::IntrinsicInst>(a) ||
+        one->mayReadOrWriteMemory() || !one->isSameOperationAs(other))
       return false;
     for (unsigned i = 0; i < one->getNumOperands(); ++i) {
       if (!are_equal(one->getOperand(i), other->getOperand(i), depth + 1)) return false;
@@ -185,49 +218,77 @@ class Separation {
     return true;
   }
 
-  /// That all accesses are inside. Those that are some bytes from each other are asked at once: the
-  /// lowest one is as far from its end as the farthest needs.
+  struct Part {
+    llvm::CallInst* inside;
+    llvm::Value* base;  ///< the offset but for `bytes`
+    int64_t bytes;
+    Index index;  ///< of the base
+  };
+  using Parts = llvm::SmallVector<Part, 4>;
+
+  /// That all accesses are inside. Those that are some bytes from each other are asked at once.
   static llvm::Value* all_inside(llvm::IRBuilder<>& builder, const Piece& piece) {
-    struct Part {
-      llvm::CallInst* inside;
-      llvm::Value* base;
-      int64_t bytes;
-    };
-    llvm::SmallVector<llvm::SmallVector<Part, 4>, 8> groups;
+    llvm::SmallVector<Parts, 8> groups;
     for (const llvm::CallInst* guard : piece.guards) {
       auto* inside = llvm::cast<llvm::CallInst>(guard->getArgOperand(1));
       const auto [base, bytes] = split(inside->getArgOperand(0));
-      auto* group = llvm::find_if(groups, [base = base](llvm::ArrayRef<Part> parts) {
-        return are_equal(parts[0].base, base);
+      const Part part{inside, base, bytes, find_index(base)};
+      auto* group = llvm::find_if(groups, [&](const Parts& parts) {
+        const Part& other = parts[0];
+        if (part.index.base && other.index.base && part.index.factor == other.index.factor)
+          return are_equal(part.index.base, other.index.base);
+        return are_equal(part.base, other.base);
       });
       if (group == groups.end()) group = &groups.emplace_back();
-      group->push_back({inside, base, bytes});
+      group->push_back(part);
     }
     llvm::Value* condition = nullptr;
-    for (llvm::ArrayRef<Part> parts : groups) {
-      const Part& lowest =
-          *llvm::min_element(parts, [](const Part& a, const Part& b) { return a.bytes < b.bytes; });
-      llvm::Value* holds = lowest.inside;
-      if (parts.size() > 1) {
-        llvm::Value* limit = nullptr;
-        llvm::SmallVector<std::pair<llvm::Value*, int64_t>, 4> seen;
-        for (const Part& part : parts) {
-          const std::pair each(part.inside->getArgOperand(1), part.bytes);
-          if (llvm::is_contained(seen, each)) continue;
-          seen.push_back(each);
-          llvm::Value* room = each.first;
-          if (part.bytes != lowest.bytes)
-            room = builder.CreateBinaryIntrinsic(
-                llvm::Intrinsic::usub_sat, room,
-                builder.getInt64(uint64_t(part.bytes - lowest.bytes)));
-          limit = limit ? builder.CreateBinaryIntrinsic(llvm::Intrinsic::umin, limit, room) : room;
-        }
-        holds = builder.CreateCall(lowest.inside->getCalledFunction(),
-                                   {lowest.inside->getArgOperand(0), limit});
-      }
+    for (const Parts& parts : groups) {
+      llvm::Value* holds = parts.size() == 1 ? parts[0].inside : all_inside(builder, parts);
       condition = condition ? builder.CreateAnd(condition, holds) : holds;
     }
     return condition;
+  }
+
+  /// The lowest one is as far from its end as the farthest needs. Indices that differ are so by
+  /// their elements while the highest one is below 2^31.
+  static llvm::Value* all_inside(llvm::IRBuilder<>& builder, const Parts& parts) {
+    const auto& [low, high] =
+        std::minmax_element(parts.begin(), parts.end(), [](const Part& a, const Part& b) {
+          return std::pair(a.index.elements, a.bytes) < std::pair(b.index.elements, b.bytes);
+        });
+    const int64_t elements = high->index.elements - low->index.elements;
+    // Of one index, the lowest offset is asked for; else the lowest index.
+    const int64_t start = elements == 0 ? low->bytes : 0;
+    const auto distance = [&](const Part& part) {
+      return (part.index.elements - low->index.elements) * part.index.factor + part.bytes - start;
+    };
+    llvm::Value* limit = nullptr;
+    if (elements != 0)
+      limit = builder.getInt64(uint64_t(((int64_t{1} << 31) - elements) * low->index.factor));
+    llvm::SmallVector<std::pair<llvm::Value*, int64_t>, 4> seen;
+    for (const Part& part : parts) {
+      llvm::Value* room = part.inside->getArgOperand(1);
+      const int64_t bytes = distance(part);
+      if (bytes < 0) return each_inside(builder, parts);
+      if (llvm::any_of(seen, [&](const auto& other) {
+            return other.second == bytes && are_equal(other.first, room);
+          }))
+        continue;
+      seen.emplace_back(room, bytes);
+      if (bytes != 0)
+        room = builder.CreateBinaryIntrinsic(llvm::Intrinsic::usub_sat, room,
+                                             builder.getInt64(uint64_t(bytes)));
+      limit = limit ? builder.CreateBinaryIntrinsic(llvm::Intrinsic::umin, limit, room) : room;
+    }
+    llvm::Value* offset = elements == 0 ? low->inside->getArgOperand(0) : low->base;
+    return builder.CreateCall(low->inside->getCalledFunction(), {offset, limit});
+  }
+
+  static llvm::Value* each_inside(llvm::IRBuilder<>& builder, const Parts& parts) {
+    llvm::Value* all = parts[0].inside;
+    for (const Part& part : llvm::drop_begin(parts)) all = builder.CreateAnd(all, part.inside);
+    return all;
   }
 
   /// What the piece has made and others use comes from one of the two.

@@ -1,0 +1,235 @@
+// Under Bounds::robust reads outside give 0 and writes outside are dropped, exactly so, however
+// checks are put together: before loops, several at once, behind whole divisions. Each kernel runs
+// with buffers of many sizes; plain C++ says what comes out.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <numeric>
+
+#include "backend/reference/test_kernel.h"
+
+namespace anymetal::backend::cpu {
+namespace {
+
+constexpr uint32_t kThreads = 64, kGroups = 5, kGrid = kThreads * kGroups;
+
+/// Words of which the kernel gets the first `bytes`.
+class Memory {
+ public:
+  Memory(size_t words, uint64_t bytes, uint32_t first) : words_(words), bytes_(bytes) {
+    std::iota(words_.begin(), words_.end(), first);
+    for (uint64_t at = bytes; at < words * 4; ++at)
+      std::memset(reinterpret_cast<char*>(words_.data()) + at, 0xab, 1);
+  }
+
+  [[nodiscard]] uint32_t read(uint32_t index) const {
+    const uint64_t at = uint64_t{index} * 4;
+    return at + 4 <= bytes_ ? words_[index] : 0;
+  }
+  void write(uint32_t index, uint32_t value) {
+    if (uint64_t{index} * 4 + 4 <= bytes_) words_[index] = value;
+  }
+  Argument argument() { return {words_.data(), bytes_}; }
+  [[nodiscard]] const std::vector<uint32_t>& words() const { return words_; }
+
+ private:
+  std::vector<uint32_t> words_;
+  uint64_t bytes_;
+};
+
+const char* const kPositions = R"(
+declare i32 @am.thread_position_in_grid.x() memory(none)
+declare i32 @am.threadgroup_position_in_grid.x() memory(none)
+declare i32 @am.thread_position_in_threadgroup.x() memory(none)
+declare i32 @llvm.umax.i32(i32, i32)
+)";
+
+// Threads of a threadgroup go over its row together: y[row * n + j + shift] += x[the same], and
+// its neighbour; then each adds up every `step`th of x.
+const char* const kLoops = R"(
+define void @k(ptr addrspace(1) %x, ptr addrspace(1) %y, ptr addrspace(1) %sizes) {
+entry:
+  %row = call i32 @am.threadgroup_position_in_grid.x()
+  %local = call i32 @am.thread_position_in_threadgroup.x()
+  %id = call i32 @am.thread_position_in_grid.x()
+  %p1 = getelementptr i32, ptr addrspace(1) %sizes, i64 1
+  %p2 = getelementptr i32, ptr addrspace(1) %sizes, i64 2
+  %n = load i32, ptr addrspace(1) %sizes
+  %shift = load i32, ptr addrspace(1) %p1
+  %step = load i32, ptr addrspace(1) %p2
+  %rn = mul i32 %row, %n
+  %base = add i32 %rn, %shift
+  br label %head
+head:
+  %j = phi i32 [ %local, %entry ], [ %next, %body ]
+  %in = icmp ult i32 %j, %n
+  br i1 %in, label %body, label %second
+body:
+  %i = add i32 %base, %j
+  %i1 = add i32 %i, 1
+  %w = zext i32 %i to i64
+  %w1 = zext i32 %i1 to i64
+  %f = getelementptr i32, ptr addrspace(1) %x, i64 %w
+  %f1 = getelementptr i32, ptr addrspace(1) %x, i64 %w1
+  %t = getelementptr i32, ptr addrspace(1) %y, i64 %w
+  %a = load i32, ptr addrspace(1) %f
+  %b = load i32, ptr addrspace(1) %f1
+  %old = load i32, ptr addrspace(1) %t
+  %ab = mul i32 %b, 3
+  %s = add i32 %a, %ab
+  %new = add i32 %s, %old
+  store i32 %new, ptr addrspace(1) %t
+  %next = add i32 %j, 64
+  br label %head
+second:
+  %more = icmp ne i32 %n, 0
+  br i1 %more, label %loop, label %end
+loop:
+  %k = phi i32 [ 0, %second ], [ %k1, %loop ]
+  %sum = phi i32 [ 0, %second ], [ %sum1, %loop ]
+  %ks = mul i32 %k, %step
+  %at0 = add i32 %base, %ks
+  %at = add i32 %at0, %local
+  %aw = zext i32 %at to i64
+  %from = getelementptr i32, ptr addrspace(1) %x, i64 %aw
+  %v = load i32, ptr addrspace(1) %from
+  %sum3 = mul i32 %sum, 3
+  %sum1 = add i32 %sum3, %v
+  %k1 = add nuw i32 %k, 1
+  %on = icmp ult i32 %k1, %n
+  br i1 %on, label %loop, label %end
+end:
+  %total = phi i32 [ 0, %second ], [ %sum1, %loop ]
+  %place = add i32 %id, 3000
+  %pw = zext i32 %place to i64
+  %to = getelementptr i32, ptr addrspace(1) %y, i64 %pw
+  store i32 %total, ptr addrspace(1) %to
+  ret void
+}
+)";
+
+void run_loops(const Memory& x, Memory& y, uint32_t n, uint32_t shift, uint32_t step) {
+  for (uint32_t row = 0; row < kGroups; ++row) {
+    for (uint32_t j = 0; j < n; ++j) {
+      const uint32_t i = row * n + shift + j;
+      y.write(i, x.read(i) + 3 * x.read(i + 1) + y.read(i));
+    }
+    for (uint32_t local = 0; local < kThreads; ++local) {
+      uint32_t sum = 0;
+      for (uint32_t k = 0; k < n; ++k) sum = sum * 3 + x.read(row * n + shift + k * step + local);
+      y.write(row * kThreads + local + 3000, sum);
+    }
+  }
+}
+
+std::unique_ptr<CompiledKernel> compile(const std::string& text) {
+  auto kernel = cpu_backend().compile(
+      reference::make_ir(kPositions + text, {{"x", "uint"}, {"y", "uint"}, {"sizes", "uint"}}),
+      {.bounds = Bounds::robust, .threadgroup = {kThreads}});
+  EXPECT_TRUE(kernel.ok()) << kernel.error().text();
+  if (!kernel.ok()) return nullptr;
+  EXPECT_TRUE((*kernel)->remarks().empty() || (*kernel)->remarks()[0].line != 0);
+  return std::move(kernel).value();
+}
+
+constexpr size_t kWords = 4096;
+
+TEST(Robust, LoopsOverBuffersOfAllSizes) {
+  const auto kernel = compile(kLoops);
+  ASSERT_TRUE(kernel);
+  const uint64_t bytes[] = {0,    3,    4,    5,    255,  256,  260,  800,  1023,  1024,
+                            1280, 2000, 2560, 3996, 4000, 5276, 5280, 8192, 12400, 16384};
+  const uint32_t shifts[] = {0, 1, 7, uint32_t(-3), uint32_t(-200), 1u << 30, 1u << 31, 500};
+  for (const uint32_t n : {1u, 63u, 64u, 65u, 128u, 200u, 256u}) {
+    for (const uint64_t size : bytes) {
+      for (const uint32_t shift : shifts) {
+        const uint32_t step = n % 3 == 0 ? uint32_t(-1) : n % 3 * 4;
+        Memory x(kWords, size, 77), y(kWords, bytes[(n + shift) % std::size(bytes)], 5);
+        Memory expected = y;
+        run_loops(x, expected, n, shift, step);
+        std::vector<uint32_t> sizes = {n, shift, step};
+        const auto result = reference::run(
+            *kernel, {kGrid}, {kThreads}, {x.argument(), y.argument(), reference::argument(sizes)});
+        ASSERT_TRUE(result.ok()) << result.error().text();
+        ASSERT_EQ(y.words(), expected.words())
+            << n << " a row, from " << shift << ", " << size << " bytes";
+      }
+    }
+  }
+}
+
+// A convolution of three: y[i] = x[i - 1] + 5 x[i] + 7 x[i + 1] in rows of n, times w[3 * row ...].
+const char* const kThree = R"(
+define void @k(ptr addrspace(1) %x, ptr addrspace(1) %y, ptr addrspace(1) %sizes) {
+entry:
+  %i = call i32 @am.thread_position_in_grid.x()
+  %p1 = getelementptr i32, ptr addrspace(1) %sizes, i64 1
+  %all = load i32, ptr addrspace(1) %p1
+  %n0 = load i32, ptr addrspace(1) %sizes
+  %in = icmp ult i32 %i, %all
+  br i1 %in, label %body, label %end
+body:
+  %n = call i32 @llvm.umax.i32(i32 %n0, i32 1)
+  %row = udiv i32 %i, %n
+  %at = urem i32 %i, %n
+  %first = mul i32 %row, %n
+  %middle = add i32 %first, %at
+  %left = icmp ne i32 %at, 0
+  br i1 %left, label %read, label %go
+read:
+  %before = add i32 %middle, -1
+  %bw = zext i32 %before to i64
+  %bp = getelementptr i32, ptr addrspace(1) %x, i64 %bw
+  %bv = load i32, ptr addrspace(1) %bp
+  br label %go
+go:
+  %l = phi i32 [ 0, %body ], [ %bv, %read ]
+  %w = zext i32 %middle to i64
+  %p = getelementptr i32, ptr addrspace(1) %x, i64 %w
+  %v = load i32, ptr addrspace(1) %p
+  %after = add i32 %middle, 1
+  %aw = zext i32 %after to i64
+  %ap = getelementptr i32, ptr addrspace(1) %x, i64 %aw
+  %r = load i32, ptr addrspace(1) %ap
+  %k = mul i32 %row, 3
+  %k1 = add i32 %k, 1
+  %kw = zext i32 %k1 to i64
+  %kp = getelementptr i32, ptr addrspace(1) %x, i64 %kw
+  %c = load i32, ptr addrspace(1) %kp
+  %v5 = mul i32 %v, 5
+  %r7 = mul i32 %r, 7
+  %s = add i32 %l, %v5
+  %s1 = add i32 %s, %r7
+  %s2 = mul i32 %s1, %c
+  %yw = zext i32 %i to i64
+  %yp = getelementptr i32, ptr addrspace(1) %y, i64 %yw
+  store i32 %s2, ptr addrspace(1) %yp
+  br label %end
+end:
+  ret void
+}
+)";
+
+TEST(Robust, RowsByDivision) {
+  const auto kernel = compile(kThree);
+  ASSERT_TRUE(kernel);
+  for (const uint32_t n : {1u, 5u, 16u, 32u, 33u, 64u, 100u, 160u, 320u}) {
+    for (const uint64_t size : {0u, 4u, 64u, 127u, 128u, 600u, 640u, 1276u, 1279u, 1280u, 1284u}) {
+      for (const uint32_t all : {kGrid, 300u}) {
+        Memory x(kWords, size, 3), y(kWords, size + n, 9), expected = y;
+        for (uint32_t i = 0; i < all; ++i) {
+          const uint32_t sum = (i % n != 0 ? x.read(i - 1) : 0) + 5 * x.read(i) + 7 * x.read(i + 1);
+          expected.write(i, sum * x.read(i / n * 3 + 1));
+        }
+        std::vector<uint32_t> sizes = {n, all};
+        const auto result = reference::run(
+            *kernel, {kGrid}, {kThreads}, {x.argument(), y.argument(), reference::argument(sizes)});
+        ASSERT_TRUE(result.ok()) << result.error().text();
+        ASSERT_EQ(y.words(), expected.words()) << n << " a row, " << size << " bytes, " << all;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace anymetal::backend::cpu
