@@ -36,6 +36,7 @@
 #include "simt/transform/hoist_checks.h"
 #include "simt/transform/join_neighbours.h"
 #include "simt/transform/narrow_comparisons.h"
+#include "simt/transform/promote_slots.h"
 #include "simt/transform/repair_dominance.h"
 #include "simt/transform/scratch.h"
 #include "simt/transform/separate_apart.h"
@@ -434,6 +435,7 @@ Result<Report> vectorize(llvm::Function& entry, const Options& options) {
   llvm::Function*& function = report.function;
   repair_dominance(*function);
   ANYMETAL_RETURN_IF_ERROR(verify(*function, "vectorize"));
+  promote_slots(*function);
   passes.run(*function, llvm::SROAPass(llvm::SROAOptions::ModifyCFG), llvm::EarlyCSEPass(true),
              llvm::InstCombinePass(), llvm::SimplifyCFGPass(), llvm::LoopSimplifyPass());
   ANYMETAL_ASSIGN_OR_RETURN(report.regions, split_regions(function, geometry));

@@ -1,6 +1,7 @@
 #include "backend/cpu/host_symbols.h"
 
 #include "backend/cpu/lane_messages.h"
+#include "backend/cpu/reached_memory.h"
 #include "backend/host_functions.h"
 #include "backend/reference/math_functions.h"
 #include "backend/reference/texture_functions.h"
@@ -14,6 +15,7 @@ const RuntimeSymbols& host_symbols() {
     auto* all = new RuntimeSymbols(reference::math_functions());
     add_host_functions(*all);
     add_message_functions(*all);
+    add_memory_functions(*all);
     const RuntimeSymbols textures = reference::texture_functions();
     all->insert(all->end(), textures.begin(), textures.end());
     return all;

@@ -11,6 +11,7 @@
 
 #include "backend/cpu/arena.h"
 #include "backend/cpu/lane_messages.h"
+#include "backend/cpu/reached_memory.h"
 #include "backend/cpu/shares.h"
 #include "backend/cpu/stream_stores.h"
 #include "backend/float_environment.h"
@@ -202,6 +203,7 @@ class GridRun final : public ThreadPool::Job {
     const DefaultFloatEnvironment environment;
     uint8_t* memory = Arena::of_this_thread().reserve(layout_.bytes);
     if (!memory) return false;
+    const ReachedMemory reached(dispatch_);
     std::optional<LaneMessages> messages;
     if (messages_) messages.emplace(*messages_, dispatch_.threadgroup.volume());
     place_arguments(memory);

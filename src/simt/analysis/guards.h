@@ -14,6 +14,12 @@ inline constexpr const char* kGuarded = "simt.guarded";
 /// `i64 simt.argument_bytes(i32)`: of the entry's parameter with that number.
 inline constexpr const char* kArgumentBytes = "simt.argument_bytes";
 
+/// `i64 simt.memory_base(i64 address)` and `i64 simt.memory_bytes(i64 address)`: where the memory
+/// that a loaded pointer points into begins and how large it is; 0 if it points into none. The
+/// executor gives them.
+inline constexpr const char* kMemoryBase = "simt.memory_base";
+inline constexpr const char* kMemoryBytes = "simt.memory_bytes";
+
 /// `i1 simt.all_lanes(i1)`: whether all lanes of the step are here and the bool holds for each. May
 /// be false though it does. The same in the whole step.
 inline constexpr const char* kAllLanes = "simt.all_lanes";

@@ -358,7 +358,7 @@ Shape ShapeAnalysis::of_call(const llvm::CallInst& call) const {
   const llvm::StringRef name = callee_name(&call);
   if (name.starts_with(kGuarded)) return of(call.getArgOperand(0));
   if (name == kAllLanes) return Shape::uniform();
-  if (name == kInside || name == kArgumentBytes) {
+  if (name == kInside || name == kArgumentBytes || name == kMemoryBase || name == kMemoryBytes) {
     return of(call.getArgOperand(0)).is_flat() ? Shape::affine(geometry_.chunk, 0)
                                                : Shape::varying();
   }

@@ -15,6 +15,7 @@
 #include <map>
 #include <string>
 
+#include "ir/thread_ir.h"
 #include "simt/analysis/control_flow.h"
 
 namespace anymetal::simt {
@@ -75,7 +76,9 @@ class Guard {
     for (const Access& access : find_accesses(function_)) guard(access);
     if (!unknown_) return {};
     return unsupported_error(
-        "no form in vectors for checked accesses through a pointer that was loaded from memory");
+        "no form in vectors for checked accesses through a pointer that may lead to a variable of "
+        "the "
+        "kernel and was loaded from memory");
   }
 
  private:
@@ -123,6 +126,42 @@ class Guard {
     const bool is_const = argument.getArgNo() < is_const_.size() && is_const_[argument.getArgNo()];
     return {builder.CreatePtrToInt(&argument, builder.getInt64Ty()), bytes,
             is_const ? builder.getInt64(0) : bytes};
+  }
+
+  llvm::Function* of_memory(const char* name) {
+    auto* word = llvm::Type::getInt64Ty(module_.getContext());
+    auto* function =
+        llvm::cast<llvm::Function>(module_.getOrInsertFunction(name, word, word).getCallee());
+    function->setDoesNotAccessMemory();
+    function->setDoesNotThrow();
+    function->setWillReturn();
+    return function;
+  }
+
+  /// A pointer that the host wrote, or that comes from one of those: no variable of the kernel lies
+  /// in device memory, and a constant table can only be meant where pointers aren't loaded from
+  /// buffers.
+  bool is_from_outside(llvm::Value* root) {
+    if (!isa<llvm::Instruction>(root)) return false;
+    const unsigned space = root->getType()->getPointerAddressSpace();
+    if (space == kDeviceSpace) return true;
+    if (space != kConstantSpace) return false;
+    for (auto* load = dyn_cast<llvm::LoadInst>(root); load;) {
+      llvm::Value* from = find_single(find_path(load->getPointerOperand()).root);
+      if (from && isa<llvm::Argument>(from)) return true;
+      load = dyn_cast_or_null<llvm::LoadInst>(from);
+    }
+    return false;
+  }
+
+  /// The executor looks up where it points to, once for each time that the pointer is loaded.
+  Origin of_outside(llvm::Instruction& root) {
+    const auto next = root.getInsertionPointAfterDef();
+    if (!next) return nowhere();
+    llvm::IRBuilder<> builder(root.getParent(), *next);
+    llvm::Value* address = builder.CreatePtrToInt(&root, builder.getInt64Ty());
+    llvm::Value* bytes = builder.CreateCall(of_memory(kMemoryBytes), {address});
+    return {builder.CreateCall(of_memory(kMemoryBase), {address}), bytes, bytes};
   }
 
   Origin nowhere() {
@@ -197,6 +236,8 @@ class Guard {
       origin = of_phi(*phi);
     } else if (auto* select = dyn_cast<llvm::SelectInst>(root)) {
       origin = of_select(*select);
+    } else if (is_from_outside(root)) {
+      origin = of_outside(*llvm::cast<llvm::Instruction>(root));
     } else {
       unknown_ |= !isa<llvm::ConstantPointerNull, llvm::UndefValue>(root);
       origin = nowhere();

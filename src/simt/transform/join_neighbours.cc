@@ -211,7 +211,8 @@ class Joiner {
     if (llvm::is_contained(found, made)) return true;
     const auto* call = llvm::dyn_cast<llvm::CallBase>(made);
     const llvm::StringRef name = callee_name(made);
-    const bool is_own = name.starts_with(kGuarded) || name == kInside || name == kArgumentBytes;
+    const bool is_own = name.starts_with(kGuarded) || name == kInside || name == kArgumentBytes ||
+                        name == kMemoryBase || name == kMemoryBytes;
     if (made->mayReadOrWriteMemory() || llvm::isa<llvm::PHINode>(made) ||
         (call && call->isConvergent() && !is_own))
       return false;

@@ -541,7 +541,10 @@ void Vectorizer::emit_call(llvm::CallInst& call) {
     bytes->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(context_, {}));
     return define(call, {bytes});
   }
-  if (!name.starts_with("am.")) return emit_lane_calls(call);
+  const bool asks_memory = name == kMemoryBase || name == kMemoryBytes;
+  if (!name.starts_with("am.") && !(asks_memory && shapes_.of(&call).is_flat()))
+    return emit_lane_calls(call);
+  if (asks_memory) return define(call, {clone_scalar(call, 0)});
   const auto reference = builtins::find(name.str());
   if (!reference) return fail(call, "'" + name.str() + "'");
   using builtins::Group;

@@ -1,0 +1,46 @@
+#include "backend/cpu/reached_memory.h"
+
+#include <utility>
+
+#include "simt/analysis/guards.h"
+
+namespace anymetal::backend::cpu {
+namespace {
+
+/// Compiled code knows of none: a thread of the operating system runs one dispatch at a time.
+thread_local const Dispatch* current = nullptr;
+
+/// The arguments are searched as well, since host code may put a buffer that is bound into another.
+Argument memory_around(uint64_t address) {
+  if (!current) return {};
+  for (const auto all : {current->resident, current->arguments}) {
+    for (const Argument& memory : all) {
+      if (address - reinterpret_cast<uint64_t>(memory.data) < memory.size) return memory;
+    }
+  }
+  return {};
+}
+
+uint64_t memory_base(uint64_t address) {
+  return reinterpret_cast<uint64_t>(memory_around(address).data);
+}
+
+uint64_t memory_bytes(uint64_t address) {
+  return memory_around(address).size;
+}
+
+}  // namespace
+
+ReachedMemory::ReachedMemory(const Dispatch& dispatch)
+    : outer_(std::exchange(current, &dispatch)) {}
+
+ReachedMemory::~ReachedMemory() {
+  current = outer_;
+}
+
+void add_memory_functions(RuntimeSymbols& symbols) {
+  symbols.emplace_back(simt::kMemoryBase, reinterpret_cast<void*>(&memory_base));
+  symbols.emplace_back(simt::kMemoryBytes, reinterpret_cast<void*>(&memory_bytes));
+}
+
+}  // namespace anymetal::backend::cpu

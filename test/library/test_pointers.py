@@ -1,0 +1,74 @@
+"""Pointers that kernels load from their buffers: right, inside of what they point into, and as vectors."""
+
+import pathlib
+import subprocess
+
+import numpy as np
+import pytest
+
+import anymetal
+
+ANYMETAL = pathlib.Path(anymetal.__file__).absolute().parents[2] / "tools" / "anymetal"
+TEXT = """#include <metal_stdlib>
+using namespace metal;
+struct Node { device const float* x; device float* y; constant int* table; int n; };
+struct Rows { device float* rows[4]; };
+kernel void members(constant Node& a, uint i [[thread_position_in_grid]]) {
+  a.y[i] = a.x[i] * 2 + a.table[i % 3] + a.n;
+}
+kernel void outside(constant Node& a, uint i [[thread_position_in_grid]]) { a.y[i * 2] = a.x[int(i) * 2 - 4]; }
+kernel void rows(constant Rows& r, uint2 p [[thread_position_in_grid]]) { r.rows[p.y][p.x] += p.y * 100 + p.x; }
+kernel void by_lane(device float* constant* r, device float* out, uint i [[thread_position_in_grid]]) {
+  out[i] = r[i & 1][i / 2];
+}
+kernel void own_list(constant Rows& r, device float* out, uint i [[thread_position_in_grid]]) {
+  device float* mine[2] = {r.rows[0], out};
+  mine[i & 1][i] = i;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def library():
+    return anymetal.Library(TEXT, name="pointers.metal")
+
+
+def node():
+    return {"x": np.arange(50, dtype=np.float32), "y": np.zeros(50, np.float32), "table": np.array([1, 2, 3], np.int32), "n": 7}
+
+
+def test_members(library):
+    a = node()
+    library.kernel("members")(a, grid=50)
+    np.testing.assert_array_equal(a["y"], a["x"] * 2 + a["table"][np.arange(50) % 3] + 7)
+
+
+def test_outside(library):
+    a = node()
+    library.kernel("outside")(a, grid=60)
+    want = np.zeros(50, np.float32)
+    want[4::2] = a["x"][np.arange(0, 46, 2)]
+    np.testing.assert_array_equal(a["y"], want)
+
+
+def test_lists(library):
+    rows = [np.zeros(20, np.float32) for _ in range(4)]
+    library.kernel("rows")({"rows": rows}, grid=(30, 4))
+    for k, row in enumerate(rows):
+        np.testing.assert_array_equal(row, k * 100 + np.arange(20))
+    out = np.zeros(40, np.float32)
+    library.kernel("by_lane")(rows[:2], out, grid=40)
+    np.testing.assert_array_equal(out, [rows[i & 1][i // 2] for i in range(40)])
+    out[:] = -1
+    library.kernel("own_list")({"rows": rows}, out, grid=16)
+    np.testing.assert_array_equal(out[:16], [i if i & 1 else -1 for i in range(16)])
+    np.testing.assert_array_equal(rows[0][:16:2], np.arange(0, 16, 2))
+
+
+@pytest.mark.parametrize("kernel", ["members", "outside", "rows", "by_lane", "own_list"])
+def test_have_vectors(kernel, tmp_path):
+    """Not the reference executor's, which would be right as well."""
+    (tmp_path / "pointers.metal").write_text(TEXT)
+    done = subprocess.run([ANYMETAL, "compile", tmp_path / "pointers.metal", "--emit=simt", "--kernel", kernel, "--threadgroup", "64"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
