@@ -43,6 +43,7 @@ struct Text {
   TextNames names;
   bool made_up = false;          ///< types or template arguments weren't known
   bool made_up_numbers = false;  ///< template arguments that are numbers weren't known
+  bool made_up_ranks = false;    ///< whether an input is 0-d wasn't known
 };
 
 std::optional<Dtype> dtype_of(std::string_view name) {
@@ -67,14 +68,14 @@ bool is_indexed(const std::string& text, const std::string& name) {
 }
 
 /// Few elements: MLX hands those over in constant memory.
-api::InputType input_type(const Request& request, size_t i, const Guess& guess, bool& made_up) {
+api::InputType input_type(const Request& request, size_t i, const Guess& guess, Text& text) {
   api::InputType type{.dtype = guess.dtype, .ndim = 1, .size = 1 << 20};
   const ArrayFacts facts = i < request.inputs.size() ? request.inputs[i] : ArrayFacts();
   const std::string& name = request.input_names[i];
   if (const auto dtype = dtype_of(facts.dtype)) {
     type.dtype = *dtype;
   } else {
-    made_up = true;
+    text.made_up = true;
     static const std::regex size_like(
         "(n|m|k|.*shape|.*size|.*len.*|.*dims?|.*params?|.*count|.*strides?|.*num.*|.*idx|.*ind.*|"
         ".*offsets?|.*flags?|.*seed.*)",
@@ -86,9 +87,9 @@ api::InputType input_type(const Request& request, size_t i, const Guess& guess, 
     type.ndim = facts.shape->size();
     type.size = 1;
     for (const int64_t extent : *facts.shape) type.size *= static_cast<uint64_t>(extent);
-  } else if (guess.scalars && !is_indexed(request.text, name)) {
-    type.ndim = 0;
-    type.size = 1;
+  } else if (!is_indexed(request.text, name)) {
+    text.made_up_ranks = true;
+    if (guess.scalars) type.ndim = 0, type.size = 1;
   }
   return type;
 }
@@ -137,7 +138,7 @@ Result<Text> make_body(const Request& request, const Guess& guess) {
                                    .math_mode = request.math_mode};
   std::vector<api::InputType> inputs;
   for (size_t i = 0; i < request.input_names.size(); ++i)
-    inputs.push_back(input_type(request, i, guess, text.made_up));
+    inputs.push_back(input_type(request, i, guess, text));
   std::vector<Dtype> outputs;
   for (size_t i = 0; i < request.output_names.size(); ++i) {
     const auto known =
@@ -239,7 +240,7 @@ class Reading {
       if (ir.error().kind == ErrorKind::user) add_errors(ir.error(), findings_);
       return;
     }
-    auto code = ThreadCode::make(std::move(*ir));
+    auto code = ThreadCode::make(std::move(*ir), request_.threadgroup);
     if (!code || (*code)->function().getInstructionCount() > kMostInstructions) return;
     KernelReading kernel{.request = request_,
                          .code = **code,
@@ -333,7 +334,7 @@ std::vector<Finding> lint_kernel(const Request& request) {
                first->diagnostics.front().message != error->diagnostics.front().message) {
       made_up_decides = true;
     }
-    if (!text.made_up) break;
+    if (!text.made_up && !text.made_up_ranks) break;
   }
   return said && !made_up_decides ? said->take(request) : std::vector<Finding>();
 }

@@ -87,8 +87,10 @@ llvm::StringRef builtin_name(const llvm::Value* value) {
   return callee->getName().drop_front(3);
 }
 
-Result<std::unique_ptr<ThreadCode>> ThreadCode::make(ThreadIr ir) {
+Result<std::unique_ptr<ThreadCode>> ThreadCode::make(ThreadIr ir,
+                                                     const std::optional<Size>& threadgroup) {
   std::unique_ptr<ThreadCode> code(new ThreadCode);
+  code->threadgroup_ = threadgroup;
   code->ir_ = std::move(ir);
   llvm::Function* entry = code->ir_.module->getFunction(code->ir_.entry);
   if (!entry) return internal_error("a kernel without an entry");
@@ -125,9 +127,12 @@ void ThreadCode::analyse() {
     const llvm::StringRef name = builtin_name(&instruction);
     if (instruction.use_empty()) continue;
     uses_grid_axis_ |= name.starts_with("thread_position_in_grid.") && !name.ends_with(".x");
-    if (!name.starts_with("thread_position_in_threadgroup.")) continue;
-    if (name.ends_with(".y")) uses_axis_[1] = true;
-    if (name.ends_with(".z")) uses_axis_[2] = true;
+    const unsigned axis = name.ends_with(".y") ? 1 : name.ends_with(".z") ? 2 : 0;
+    // Positions in the grid differ within a threadgroup that is known to be so deep.
+    const bool deep = threadgroup_ && (*threadgroup_)[axis] > 1;
+    if (name.starts_with("thread_position_in_threadgroup.") ||
+        (deep && name.starts_with("thread_position_in_grid.")))
+      uses_axis_[axis] = true;
   }
   for (const bool in_simdgroup : {false, true}) {
     auto& uniformity = in_simdgroup ? in_simdgroup_ : in_threadgroup_;

@@ -9,10 +9,12 @@
 #include <llvm/IR/Instructions.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "ir/thread_ir.h"
+#include "lint/lint.h"
 #include "simt/analysis/uniformity.h"
 #include "support/result.h"
 
@@ -38,7 +40,9 @@ struct Condition {
 
 class ThreadCode {
  public:
-  [[nodiscard]] static Result<std::unique_ptr<ThreadCode>> make(ThreadIr ir);
+  /// `threadgroup`: its size, if it is known.
+  [[nodiscard]] static Result<std::unique_ptr<ThreadCode>> make(
+      ThreadIr ir, const std::optional<Size>& threadgroup);
 
   [[nodiscard]] llvm::Function& function() const { return *function_; }
   [[nodiscard]] const KernelInterface& interface() const { return ir_.interface; }
@@ -75,6 +79,7 @@ class ThreadCode {
   void find_accesses();
 
   ThreadIr ir_;
+  std::optional<Size> threadgroup_;
   llvm::Function* function_ = nullptr;
   llvm::DominatorTree dominators_;
   llvm::PostDominatorTree post_dominators_;

@@ -23,3 +23,10 @@ if (thread_index_in_simdgroup == 0) y[group] = sum;
 //! --input x:float32[4096] --output y:float32[4096] --threadgroup 256 --grid 4096
 float sum = simd_sum(x[thread_position_in_grid.x]);
 if (thread_index_in_simdgroup == 0) atomic_fetch_add_explicit((device atomic_float*)y, sum, memory_order_relaxed);
+// case: rows along the grid's y, a simdgroup for each
+//! --input x:float32[64,1000] --output y:float32[64] --threadgroup 32,8 --grid 32,64
+uint row = thread_position_in_grid.y, lane = thread_index_in_simdgroup, columns = x_shape[1];
+float sum = 0;
+for (uint c = lane; c < columns; c += 32) sum += x[row * columns + c];
+sum = simd_sum(sum);
+if (lane == 0) y[row] = sum;
