@@ -147,7 +147,9 @@ class Guard {
     if (space == kDeviceSpace) return true;
     if (space != kConstantSpace) return false;
     for (auto* load = dyn_cast<llvm::LoadInst>(root); load;) {
-      llvm::Value* from = find_single(find_path(load->getPointerOperand()).root);
+      // The load may have its guard by now.
+      auto* address = const_cast<llvm::Value*>(strip_guard(load->getPointerOperand()).pointer);
+      llvm::Value* from = find_single(find_path(address).root);
       if (from && isa<llvm::Argument>(from)) return true;
       load = dyn_cast_or_null<llvm::LoadInst>(from);
     }
