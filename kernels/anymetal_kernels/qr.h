@@ -25,8 +25,8 @@ struct QrOptions {
 /// columns that depend on those before them give columns of zeros in Q and zeros in R.
 /// Differentiable for full rank of the first k columns, not complete (Walter, Lehmann, "Algorithmic
 /// differentiation of linear algebra functions", 2012).
-/// Backward error: |QR - a| <= c m n 2^-24 |a| with c = 1, and |Q^T Q - I| <= c m n 2^-24 (norms of
-/// Frobenius; Higham, "Accuracy and Stability of Numerical Algorithms", theorem 19.4; for
+/// Backward error: |QR - a| <= c k 2^-24 |a|, |Q^T Q - I| <= c k 2^-24, k = max(m, n), c = 4 (norms
+/// of Frobenius; Higham, "Accuracy and Stability of Numerical Algorithms", theorem 19.4; for
 /// gram_schmidt: Giraud, Langou, Rozloznik, van den Eshof, 2005, as long as a's condition is below
 /// 1e7). Throws std::invalid_argument for other types and ranks, and for what a method doesn't
 /// have.

@@ -70,6 +70,14 @@ def test_infinities_stay_where_they_are():
     np.testing.assert_array_equal(np.isinf(out), [i in (3, 4, 5) for i in range(9)])
 
 
+def test_nan_and_denormals():
+    x, w = np.full((1, 1, 9), 1e-40, np.float32), np.ones((1, 3), np.float32)
+    x[0, 0, 4] = np.nan
+    out = np.array(kernels.depthwise_conv(mx.array(x), mx.array(w)))[0, 0]
+    np.testing.assert_array_equal(np.isnan(out), [i in (3, 4, 5) for i in range(9)])
+    np.testing.assert_allclose(out[[1, 7]].astype(np.float64), 3 * float(np.float32(1e-40)), rtol=0, atol=3e-45)
+
+
 def test_views_are_read_as_they_are():
     x = mx.array(rng().standard_normal((4, 33, 6)).astype(np.float32))
     w = mx.array(rng(1).standard_normal((3, 6)).astype(np.float32))

@@ -18,7 +18,7 @@ mx::array forward(const mx::array& a, const mx::StreamOrDevice& stream) {
   std::array<int, 3> grid = {round_up(static_cast<int>(low & INT32_MAX), kThreads), 1, 1};
   if (is_large) grid = {kRow, static_cast<int>((count + kRow - 1) / kRow), 1};
   return call_kernel("exp_elementwise",
-                     {.inputs = {mx::flatten(a, stream), numbers({low, high})},
+                     {.inputs = {mx::atleast_1d(a, stream), numbers({low, high})},
                       .shapes = {a.shape()},
                       .dtypes = {a.dtype()},
                       .grid = grid,

@@ -95,6 +95,24 @@ def test_what_is_not_finite_stays_in_its_column():
     assert np.all(np.isfinite(x[:, 0])) and np.all(np.isnan(x[:, 1]))
 
 
+@pytest.mark.on_reference
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_matrix_that_is_not_finite(value):
+    a = rng(10).standard_normal((6, 3)).astype(np.float32)
+    a[2, 1] = value
+    try:
+        assert not np.all(np.isfinite(np.array(kernels.lstsq(mx.array(a), mx.ones((6, 1))))))
+    except ValueError as error:
+        assert "full rank is wanted" in str(error)
+
+
+@pytest.mark.on_reference
+def test_right_sides_of_denormals():
+    a = rng(11).standard_normal((6, 3)).astype(np.float32)
+    b = (rng(12).standard_normal((6, 1)) * 1e-40).astype(np.float32)
+    np.testing.assert_allclose(as_double(kernels.lstsq(mx.array(a), mx.array(b))), np.linalg.lstsq(a.astype(float), b.astype(float), rcond=None)[0], atol=1e-43)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 4), st.integers(0, 2**31))
 def test_any_system(m, n, k, seed):

@@ -3,6 +3,8 @@
 import mlx.core as mx
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from judged import DTYPES, as_double, check_gradient, launches_of, rng
 
 from anymetal import kernels
@@ -178,6 +180,40 @@ def test_gradient_of_a_sequence():
     inputs[:2] = [mx.abs(each) + 0.5 for each in inputs[:2]]  # |n . q| stays away from 0, where h has poles and kinks
     state = [mx.array(rng(i).standard_normal(each.shape).astype(np.float32)) for i, each in enumerate(zeros((2,), 5, 3))]
     check_gradient(lambda *all: flat(kernels.mlstm_sequence(*all[:6], tuple(all[6:]), chunk=32)), [*inputs, *state], rng(8), step=4e-3)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 20), st.integers(1, 20), st.integers(-60, 60), st.integers(0, 2**31))
+def test_what_all_exponents_share_changes_nothing(steps, d, e, shift, seed):
+    """C exp(m) and n exp(m) are what counts: a state whose m is lower by as much as log i, with the divisor's exp(-m) out of play, gives the same h."""
+    inputs = made(np.random.default_rng(seed), (1,), steps, d, e)
+    inputs[0], inputs[1] = mx.abs(inputs[0]) + 1, mx.abs(inputs[1]) + 1  # n . q is large
+    inputs[4] = inputs[4] + 30
+    state = (mx.zeros((1, e, d)), mx.zeros((1, d)), mx.array([-np.inf]))
+    plain_h, _ = kernels.mlstm_sequence(*inputs, state, chunk=32)
+    inputs[4] = inputs[4] + max(shift, -20)
+    moved, _ = kernels.mlstm_sequence(*inputs, state, chunk=32)
+    np.testing.assert_allclose(as_double(moved), as_double(plain_h), rtol=1e-3, atol=1e-4 * np.abs(as_double(plain_h)).max())
+
+
+@pytest.mark.on_reference
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_stays_in_its_head(value):
+    inputs = made(rng(11), (2,), None, 6, 5)
+    v = np.array(inputs[2])
+    v[0, 3] = value
+    inputs[2] = mx.array(v)
+    h, (c, n, m) = kernels.mlstm_step(*inputs)
+    assert not np.isfinite(np.array(h)[0, 3]) and np.all(np.isfinite(np.delete(np.array(h)[0], 3))) and np.all(np.isfinite(np.array(h)[1]))
+    assert np.all(np.isfinite(np.array(n))) and np.all(np.isfinite(np.array(m))) and not np.any(np.isfinite(np.array(c)[0, 3]))
+
+
+@pytest.mark.on_reference
+def test_denormals():
+    inputs = made(rng(12), (1,), None, 4, 3)
+    inputs[2] = inputs[2] * 1e-40
+    exact, _, size = plain_step(*[as_double(each) for each in inputs], zeros((1,), 4, 3))
+    assert np.all(np.abs(as_double(kernels.mlstm_step(*inputs)[0]) - exact) <= 14 * EPS * size + 2e-44)
 
 
 ONE = [mx.zeros((2, 4)), mx.zeros((2, 4)), mx.zeros((2, 3)), mx.zeros((2, 3)), mx.zeros(2), mx.zeros(2)]

@@ -3,6 +3,8 @@
 import mlx.core as mx
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from judged import DTYPES, as_double, rng
 
 from anymetal import kernels
@@ -120,6 +122,32 @@ def test_names_with_a_prefix():
     u = mx.array(rng().standard_normal((1, 8, 4)).astype(np.float32))
     named = {"layer.0." + name: each for name, each in weights.items()} | {"layer.1.mlp.weight": mx.zeros(3)}
     np.testing.assert_array_equal(np.array(kernels.monarch_mixer(u, named, prefix="layer.0.")), np.array(kernels.monarch_mixer(u, weights)))
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 9), st.booleans(), st.integers(0, 2**31))
+def test_what_comes_later_is_seen_by_both_directions_alone(length, width, bidirectional, seed):
+    """Without a filter for what comes later the mixer is causal."""
+    weights = kernels.monarch_mixer_weights(width, length, order=4, emb_dim=3, bidirectional=bidirectional, seed=seed % 1000)
+    u = np.random.default_rng(seed).standard_normal((1, length, width)).astype(np.float32)
+    half = length // 2
+    changed = u.copy()
+    changed[:, half:] += 1
+    before, after = (as_double(kernels.monarch_mixer(mx.array(each), weights)) for each in (u, changed))
+    off = np.abs(before - after)[:, :half]
+    if not bidirectional:
+        assert np.max(off, initial=0) <= 2e-5 * np.abs(before).max()
+    assert np.max(np.abs(before - plain(u.astype(np.float64), doubled(weights)))) <= 3e-5 * max(np.abs(before).max(), 1e-3)
+
+
+@pytest.mark.on_reference
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_stays_in_its_sequence(value):
+    weights = kernels.monarch_mixer_weights(4, 8, order=4, emb_dim=3)
+    u = rng(3).standard_normal((2, 8, 4)).astype(np.float32)
+    u[0, 3, 1] = value
+    out = np.array(kernels.monarch_mixer(mx.array(u), weights))
+    assert not np.all(np.isfinite(out[0])) and np.all(np.isfinite(out[1]))
 
 
 @pytest.mark.on_reference

@@ -3,6 +3,8 @@
 import mlx.core as mx
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from judged import as_double, norm, orthogonal, rng
 
 from anymetal import kernels
@@ -87,3 +89,9 @@ def test_other_types_are_refused():
 def test_gradients_are_refused():
     with pytest.raises(Exception, match="subspace_svd"):
         mx.grad(lambda a: mx.sum(kernels.subspace_svd(a, 1)[1]))(mx.array(decaying(6, 5, 0.5, rng(5))))
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(5, 40), st.integers(5, 40), st.integers(1, 5), st.integers(0, 2**31))
+def test_any_decaying_matrix(m, n, rank, seed):
+    check(decaying(m, n, 0.6, rng(seed)), rank)

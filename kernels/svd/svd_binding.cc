@@ -19,7 +19,8 @@ Returns:
 Raises:
     ValueError: other types and sizes.
 
-|U S Vt - A| <= 20 k eps |A|, |U^T U - 1| and |V^T V - 1| <= 20 k eps (norms of Frobenius, eps = 2^-24). Source: Hestenes 1958; Golub, Van
+|U S Vt - A| <= 20 k eps |A|, |U^T U - 1| and |V^T V - 1| <= 20 k eps (norms of Frobenius, eps = 2^-24); S is off by at most
+10 sqrt(k) eps |A|. Source: Hestenes 1958; Golub, Van
 Loan, Matrix Computations, 8.6.3; gradients: Townsend 2016.
 )";
 
@@ -37,7 +38,7 @@ Returns:
 Raises:
     ValueError: other types and sizes.
 
-|A V - V W| <= 20 n eps |A|, |V^T V - 1| <= 20 n eps (norms of Frobenius, eps = 2^-24). Source: Jacobi 1846; Golub, Van Loan, Matrix
+|A V - V W| <= 20 n eps |A|, |V^T V - 1| <= 20 n eps (norms of Frobenius, eps = 2^-24); W is off by at most 10 sqrt(n) eps |A|. Source: Jacobi 1846; Golub, Van Loan, Matrix
 Computations, 8.5.
 )";
 

@@ -192,3 +192,16 @@ def test_bad_input(call, words):
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**31), st.integers(-30, 30))
 def test_any_matrix(m, n, seed, exponent):
     check_svd((rng(seed).standard_normal((m, n)) * 10.0**exponent).astype(np.float32))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 12), st.integers(0, 2**31), st.integers(-30, 30))
+def test_any_symmetric_matrix(n, seed, exponent):
+    check_eigh((rng(seed).standard_normal((n, n)) * 10.0**exponent).astype(np.float32))
+
+
+@pytest.mark.on_reference
+def test_eigh_of_denormals():
+    w, v = (as_double(each) for each in kernels.eigh(mx.array(np.diag([3e-41, -1e-41, 0]).astype(np.float32))))
+    np.testing.assert_allclose(w, [-1e-41, 0, 3e-41], atol=3e-45)
+    near_identity(v.T @ v, 3)

@@ -159,6 +159,16 @@ def run_covered(command, environment):
     return done.stdout
 
 
+def try_kernels_in_cpp(folder):
+    """A C++ program with the kernel library is compiled against the wheel and MLX alone, then runs where no compiler is."""
+    environment = folder / "environment"
+    flags = output(environment / "bin/python3", "-P", "-m", "anymetal.kernels", "--cflags", "--libs").split()
+    if wrong := [flag for flag in flags if str(ROOT) in flag]:
+        raise Stop(f"the wheel tells compilers of the checkout: {' '.join(wrong)}")
+    call(["clang++-19", "-std=c++20", folder / "examples/cpp/least_squares.cc", *flags, "-o", folder / "least_squares"])
+    print(f"{'cpp/least_squares.cc':<22}{run_covered(str(folder / 'least_squares'), environment).strip()}", flush=True)
+
+
 def try_out(folder):
     """Runs the examples and the command; copies lie beside the environment, since the checkout is covered."""
     environment = folder / "environment"
@@ -172,6 +182,7 @@ def try_out(folder):
             raise Stop(f"{example.name} printed no result:\n{text}")
         for row in rows:
             print(f"{example.name:<22}{row['what']:<52}{row['error']:>10}{row['time']:>12} ms", flush=True)
+    try_kernels_in_cpp(folder)
     kernel = folder / "halve.metal"
     kernel.write_text("#include <metal_stdlib>\nusing namespace metal;\nkernel void halve(device float* values "
                       "[[buffer(0)]], uint i [[thread_position_in_grid]]) {\n  values[i] *= 0.5f;\n}\n")
