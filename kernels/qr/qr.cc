@@ -197,7 +197,8 @@ std::vector<mx::array> backward(const mx::array& a, const std::vector<mx::array>
         "[anymetal.kernels.qr] The columns that complete Q aren't differentiable: ask for "
         "complete=False.");
   const auto &q = outputs[0], &r = outputs[1];
-  const auto of_q = cotangents[0], of_r = mx::triu(cotangents[1], 0, stream);
+  const auto& of_q = cotangents[0];
+  const auto of_r = mx::triu(cotangents[1], 0, stream);
   if (m >= n) return {backward_tall(q, r, of_q, of_r, stream)};
   // a = [x y]: R's right part is Q^T y.
   const auto columns = [&](const mx::array& whole_array, int from, int to) {

@@ -144,8 +144,7 @@ constexpr Entry kNames[] = {
     {"asuint", "in Metal it is as_type<uint>(x)"},
     {"asfloat", "in Metal it is as_type<float>(x)"},
     // C and C++
-    {"std",
-     "Metal has no namespace 'std'; the functions of its library are in 'metal': metal::max"},
+    {"std", "Metal's library isn't in 'std' but in 'metal': metal::max"},
     {"NULL", "write 'nullptr'"},
     {"malloc", "there is no heap in Metal; declare an array whose size is a constant"},
     {"free", "there is no heap in Metal"},

@@ -126,6 +126,8 @@ std::string name_hint(const std::string& message) {
 
 std::string hint_for(const clang::Diagnostic& error, const std::string& message,
                      const std::string& line) {
+  // All that is there is what Clang makes of lists in braces.
+  if (message.find(" in namespace 'std'") != std::string::npos) return hint_for_name("std");
   switch (error.getID()) {
     case diag::err_undeclared_var_use:
     case diag::err_undeclared_var_use_suggest:
