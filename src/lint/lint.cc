@@ -89,7 +89,10 @@ api::InputType input_type(const Request& request, size_t i, const Guess& guess, 
     for (const int64_t extent : *facts.shape) type.size *= static_cast<uint64_t>(extent);
   } else if (!is_indexed(request.text, name)) {
     text.made_up_ranks = true;
-    if (guess.scalars) type.ndim = 0, type.size = 1;
+    if (guess.scalars) {
+      type.ndim = 0;
+      type.size = 1;
+    }
   }
   return type;
 }
