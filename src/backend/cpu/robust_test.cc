@@ -45,7 +45,7 @@ declare i32 @llvm.umax.i32(i32, i32)
 )";
 
 // Threads of a threadgroup go over its row together: y[row * n + j + shift] += x[the same], and
-// its neighbour; then each adds up every `step`th of x.
+// its neighbour; then each adds up every `step`th of x, and all of them a column.
 const char* const kLoops = R"(
 define void @k(ptr addrspace(1) %x, ptr addrspace(1) %y, ptr addrspace(1) %sizes) {
 entry:
@@ -104,6 +104,27 @@ end:
   %pw = zext i32 %place to i64
   %to = getelementptr i32, ptr addrspace(1) %y, i64 %pw
   store i32 %total, ptr addrspace(1) %to
+  br label %columns
+columns:
+  %c = phi i32 [ %local, %end ], [ %c64, %column ]
+  %part = phi i32 [ 0, %end ], [ %part1, %column ]
+  %left = icmp ult i32 %c, %n
+  br i1 %left, label %column, label %last
+column:
+  %cs = mul i32 %c, %step
+  %ca = add i32 %cs, %base
+  %cw = zext i32 %ca to i64
+  %cp = getelementptr i32, ptr addrspace(1) %x, i64 %cw
+  %cv = load i32, ptr addrspace(1) %cp
+  %part5 = mul i32 %part, 5
+  %part1 = add i32 %part5, %cv
+  %c64 = add i32 %c, 64
+  br label %columns
+last:
+  %place2 = add i32 %id, 3400
+  %lw = zext i32 %place2 to i64
+  %lp = getelementptr i32, ptr addrspace(1) %y, i64 %lw
+  store i32 %part, ptr addrspace(1) %lp
   ret void
 }
 )";
@@ -118,6 +139,10 @@ void run_loops(const Memory& x, Memory& y, uint32_t n, uint32_t shift, uint32_t 
       uint32_t sum = 0;
       for (uint32_t k = 0; k < n; ++k) sum = sum * 3 + x.read(row * n + shift + k * step + local);
       y.write(row * kThreads + local + 3000, sum);
+      uint32_t part = 0;
+      for (uint32_t c = local; c < n; c += kThreads)
+        part = part * 5 + x.read(c * step + row * n + shift);
+      y.write(row * kThreads + local + 3400, part);
     }
   }
 }

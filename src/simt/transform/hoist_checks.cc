@@ -292,22 +292,66 @@ class Hoisting {
       last = evolution_.getMinusSCEV(last, evolution_.getOne(last->getType()));
     const llvm::SCEV* distance = evolution_.getMinusSCEV(last, bound->first);
     for (const Check& check : checks) {
+      if (!check.offset.is_narrow) continue;
       const auto* step = llvm::dyn_cast<llvm::SCEVConstant>(check.offset.step);
-      const int64_t bytes = step && check.offset.is_narrow ? step->getAPInt().getSExtValue() : 0;
-      constexpr int64_t kMostSteps = 4;  // times the limit it stays below 2^31
-      const int64_t steps = bytes / bound->step;
-      if (bytes <= 0 || bytes % bound->step != 0 || steps > kMostSteps) continue;
-      const llvm::SCEV* end = evolution_.getAddExpr(
-          check.offset.start,
-          evolution_.getMulExpr(evolution_.getConstant(distance->getType(), uint64_t(steps)),
-                                distance));
-      if (!can_expand(check.offset.start, place) || !can_expand(end, place)) continue;
-      auto* word = builder.getInt64Ty();
-      llvm::Value* ends[2] = {builder.CreateSExt(expand(check.offset.start, place), word),
-                              builder.CreateSExt(expand(end, place), word)};
-      ask(draft, check, ends, place);
+      if (step)
+        ask_up_to(draft, check, step->getAPInt().getSExtValue(), *bound, distance, place);
+      else
+        ask_up_to(draft, check, *bound, last, place);
     }
     return !draft.groups.empty();
+  }
+
+  /// Of an index that grows by a constant.
+  void ask_up_to(Draft& draft, const Check& check, int64_t step, const Bound& bound,
+                 const llvm::SCEV* distance, llvm::Instruction& place) {
+    constexpr int64_t kMostSteps = 4;  // times the limit it stays below 2^31
+    const int64_t steps = step / bound.step;
+    if (step <= 0 || step % bound.step != 0 || steps > kMostSteps) return;
+    const llvm::SCEV* end = evolution_.getAddExpr(
+        check.offset.start,
+        evolution_.getMulExpr(evolution_.getConstant(distance->getType(), uint64_t(steps)),
+                              distance));
+    if (!can_expand(check.offset.start, place) || !can_expand(end, place)) return;
+    llvm::IRBuilder<> builder(&place);
+    auto* word = builder.getInt64Ty();
+    llvm::Value* ends[2] = {builder.CreateSExt(expand(check.offset.start, place), word),
+                            builder.CreateSExt(expand(end, place), word)};
+    ask(draft, check, ends, place);
+  }
+
+  /// What the counter's step is multiplied with; null: the index's isn't seen to be a multiple.
+  const llvm::SCEV* find_pitch(const llvm::SCEV* step, int64_t of_counter) {
+    if (of_counter == 1) return step;
+    const auto* product = llvm::dyn_cast<llvm::SCEVMulExpr>(step);
+    const auto* number =
+        product ? llvm::dyn_cast<llvm::SCEVConstant>(product->getOperand(0)) : nullptr;
+    if (!number || number->getAPInt().srem(of_counter) != 0) return nullptr;
+    llvm::SmallVector<const llvm::SCEV*, 4> factors(product->operands());
+    factors[0] = evolution_.getConstant(number->getAPInt().sdiv(of_counter));
+    return evolution_.getMulExpr(factors);
+  }
+
+  /// Of rest + counter * pitch, as of a column in rows whose length nobody knows here.
+  void ask_up_to(Draft& draft, const Check& check, const Bound& bound, const llvm::SCEV* last,
+                 llvm::Instruction& place) {
+    constexpr int64_t kMostBytes = 8;  // times 2^31 * kMostLimit is less than 2^63
+    const llvm::SCEV* pitch = find_pitch(check.offset.step, bound.step);
+    if (!pitch || check.offset.factor > kMostBytes) return;
+    const llvm::SCEV* rest =
+        evolution_.getMinusSCEV(check.offset.start, evolution_.getMulExpr(pitch, bound.first));
+    for (const llvm::SCEV* each : {pitch, rest, bound.first, last}) {
+      if (!can_expand(each, place)) return;
+    }
+    llvm::IRBuilder<> builder(&place);
+    auto* word = builder.getInt64Ty();
+    const auto widened = [&](const llvm::SCEV* value) {
+      return builder.CreateSExt(expand(value, place), word);
+    };
+    llvm::Value *start = widened(rest), *each = widened(pitch);
+    llvm::Value* ends[2] = {builder.CreateAdd(start, builder.CreateMul(each, widened(bound.first))),
+                            builder.CreateAdd(start, builder.CreateMul(each, widened(last)))};
+    ask(draft, check, ends, place);
   }
 
   /// As often as the loop turns.
