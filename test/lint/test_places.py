@@ -204,3 +204,9 @@ def test_other_lines_that_a_message_names(monkeypatch):
     said = [int(word) for word in finding.message.replace(" and", "").split() if word.isdigit()]
     assert "uint i" in lines[said[0] - 1] and "// two" in lines[said[1] - 1]
     assert f"line {finding.place.line - 2}" in finding.remedy
+
+
+def test_a_cast_says_that_a_template_argument_is_a_type():
+    from anymetal.lint import body_text
+
+    assert body_text.template_names("out[i] = (T)(a * b); float x = float(y[i]) * (N) * 2;", {"out", "a", "b", "y"}, "") == [("T", True), ("N", False)]

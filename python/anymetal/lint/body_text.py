@@ -102,7 +102,9 @@ def template_names(text: str, known: set[str], header: str) -> list[tuple[str, b
             continue
         if before[0].isalpha() and before not in KEYWORDS | {"const", "device", "constant", "threadgroup", "thread", "constexpr", "static", "volatile"}:
             declared.add(word)
-        is_type = after[0].isalpha() or after in ("*", "&", "(") and before not in OPERATORS or before == "<" and after in (">", ",")
+        behind = found[number + 2][0] if number + 2 < len(found) else ";"
+        is_cast = before == "(" and after == ")" and (behind == "(" or behind[0].isalnum() or behind[0] == "_")
+        is_type = after[0].isalpha() or after in ("*", "&", "(") and before not in OPERATORS or before == "<" and after in (">", ",") or is_cast
         types[word] = types.get(word, False) or is_type
     return [(name, is_type) for name, is_type in types.items() if name not in declared]
 

@@ -214,6 +214,8 @@ class Expressions:
         values = [self.evaluate(each, scope) for each in [node.left, *node.comparators]]
         if any(isinstance(op, (ast.Is, ast.IsNot, ast.In, ast.NotIn)) for op in node.ops):
             return Number("bool")
+        if len(values) == 2 and any(isinstance(each, Textual) for each in values):
+            return Number("bool")  # `mask == "causal"` is False for an array, without looking into it
         if len(node.ops) > 1 and any(isinstance(each, Array) for each in values):
             self.tell("truth", scope, node, Array("bool_"))  # a < x < b asks for the truth of a < x
         if any(isinstance(each, Array) for each in values):
