@@ -176,11 +176,28 @@ Text make_file(const Request& request) {
   return text;
 }
 
+/// The first line that includes a file of the user's.
+Place first_include(const std::string& text) {
+  uint32_t line = 0;
+  for (size_t at = 0; at < text.size(); at = std::min(text.find('\n', at), text.size() - 1) + 1) {
+    ++line;
+    const size_t word = text.find_first_not_of(" \t", at);
+    if (word == std::string::npos || !text.substr(word, 9).starts_with("#include ")) continue;
+    const size_t quote = text.find_first_not_of(" \t", word + 9);
+    if (quote != std::string::npos && text[quote] == '"')
+      return {.line = line, .column = uint32_t(quote - at + 1)};
+  }
+  return {};
+}
+
 /// The compiler's errors at places of the user's.
-void add_errors(const Error& error, Findings& findings) {
+void add_errors(const Request& request, const Error& error, Findings& findings) {
   for (const Diagnostic& diagnostic : error.diagnostics) {
     if (diagnostic.severity != Severity::error) continue;
-    const Place place = findings.place_in(diagnostic.file, diagnostic.line, diagnostic.column);
+    Place place = findings.place_in(diagnostic.file, diagnostic.line, diagnostic.column);
+    // Files that include each other: an error of theirs, but nothing of this one is read for it.
+    if (!place.ok() && diagnostic.message.starts_with("#include nested too deeply"))
+      place = first_include(request.text);
     const bool is_double = diagnostic.message.starts_with("'double' is not supported");
     std::string remedy = diagnostic.fix;
     if (is_double) {
@@ -203,6 +220,11 @@ bool lacks_header(const Error& error) {
     return each.message.starts_with("header '") &&
            each.message.find("not found") != std::string::npos;
   });
+}
+
+/// "expected ';'": no name that is missing would mend that.
+bool is_of_grammar(const Error& error) {
+  return !error.diagnostics.empty() && error.diagnostics.front().message.starts_with("expected ");
 }
 
 /// Threadgroups that a kernel may have been written for, if nobody says.
@@ -240,7 +262,7 @@ class Reading {
   void read_kernel(const std::string& name) {
     auto ir = library_->emit(name);
     if (!ir) {
-      if (ir.error().kind == ErrorKind::user) add_errors(ir.error(), findings_);
+      if (ir.error().kind == ErrorKind::user) add_errors(request_, ir.error(), findings_);
       return;
     }
     auto code = ThreadCode::make(std::move(*ir), request_.threadgroup);
@@ -326,13 +348,14 @@ std::vector<Finding> lint_kernel(const Request& request) {
     if (!error) return reading.find();
     if (error->kind != ErrorKind::user) return {};
     // Of a call that isn't known nobody knows what template arguments would have declared.
-    if (request.is_body && (!request.knows_templates || text.made_up_numbers)) return {};
+    if (request.is_body && text.made_up_numbers) return {};
+    if (request.is_body && !request.knows_templates && !is_of_grammar(*error)) return {};
     if (lacks_header(*error)) return {};
     if (text.lacks_mlx && !api::mlx_name_in(error->diagnostics).empty()) return {};
     if (!first) {
       first = error;
       said.emplace(reading.findings());
-      add_errors(*error, *said);
+      add_errors(request, *error, *said);
     } else if (first->diagnostics.empty() || error->diagnostics.empty() ||
                first->diagnostics.front().message != error->diagnostics.front().message) {
       made_up_decides = true;

@@ -170,6 +170,26 @@ def test_bad_input_is_a_message_and_the_others_are_done(lint, tmp_path):
     assert "isn't Python" in wrong["broken.py"] and "bytes of 0" in wrong["binary.py"]
 
 
+def test_metal_that_cant_be_read(tmp_path):
+    pytest.importorskip("anymetal._native")
+
+    def lint(*words):
+        done = subprocess.run([sys.executable, "-m", "anymetal.embercoach", *words], capture_output=True, text=True, cwd=tmp_path)
+        return done.returncode, done.stdout
+
+    (tmp_path / "syntax.metal").write_text("kernel void f(device float* x) {\n  x[0] = ;\n}\n")
+    (tmp_path / "a.h").write_text('#include "b.h"\n')
+    (tmp_path / "b.h").write_text('#include "a.h"\n')
+    (tmp_path / "cyclic.metal").write_text('// one\n#include "a.h"\nkernel void f(device float* x) { x[0] = 1; }\n')
+    (tmp_path / "good.py").write_text(WRONG)
+    os.mkfifo(tmp_path / "pipe.py")
+    status, out = lint(".")
+    assert status == 2
+    for text in ("syntax.metal:2:10: error: expected expression", "cyclic.metal:2:10: error: #include nested too deeply", "good.py:", "pipe.py: not read: is a pipe"):
+        assert text in out, out
+    assert lint("--select", "GRAPH-BREAK", "good.py", "--exit-zero", "syntax.metal")[0] == 0
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_unreadable_paths(lint, tmp_path):
     (tmp_path / "a.py").write_text(WRONG)

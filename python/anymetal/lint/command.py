@@ -104,8 +104,8 @@ def _run(options: argparse.Namespace) -> int:
         print(f"mended {mended} finding{'s' * (mended != 1)}", file=sys.stderr)
     if lint_kernel is not None:
         kernel_cache.trim()
-    if troubles:
-        return 2
+    if troubles or any(each.rule == "KERNEL-COMPILE-001" and each.path.endswith(".metal") for each in findings):
+        return 2  # a file that isn't Metal is as unreadable as one that isn't Python
     return 1 if findings and not options.exit_zero else 0
 
 
@@ -122,7 +122,11 @@ def collect(given: list[str], settings: Settings) -> tuple[list[str], list[Troub
                 here = Path(folder)
                 folders[:] = sorted(each for each in folders if not settings.excludes(here / each, path))
                 for each in sorted(files):
-                    if Path(each).suffix.lower() in SUFFIXES and not settings.excludes(here / each, path):
+                    if Path(each).suffix.lower() not in SUFFIXES or settings.excludes(here / each, path):
+                        continue
+                    if (here / each).exists() and not (here / each).is_file():
+                        troubles.append(Trouble(str(here / each), "is a pipe, a socket or a device, not a file"))  # reading it might never end
+                    else:
                         found[str(here / each)] = None
         elif os.path.lexists(path):
             found[name] = None
