@@ -210,3 +210,18 @@ def test_a_cast_says_that_a_template_argument_is_a_type():
     from anymetal.lint import body_text
 
     assert body_text.template_names("out[i] = (T)(a * b); float x = float(y[i]) * (N) * 2;", {"out", "a", "b", "y"}, "") == [("T", True), ("N", False)]
+
+
+def test_pieces_of_texts_in_cpp():
+    def finder(request):
+        return [{"rule": "KERNEL-COMPILE-001", "line": 2, "column": 1, "end_line": 2, "end_column": 2, "where": "text", "message": message, "remedy": "", "fixes": []}
+                for message in ("use of undeclared identifier 'other'",)]
+
+    assert not lint_with('auto k = R"(\nkernel void f(device float* x) { x[0] = other(1); }\n)";\n', "f.cpp", finder)
+    asked = []
+    lint_with('auto k = R"(\n[[kernel]] void f{0}(device {1}* x) {{ x[0] = 1; }}\n)";\n', "f.cpp", lambda request: asked.append(request) or [])
+    assert not asked
+
+
+def lint_with(text, path, finder):
+    return engine.lint_text(path, text, finder)[0]

@@ -1,7 +1,7 @@
 """Kernels outside Python: .metal files, and raw strings in C++.
 
 In C++, what is passed to `metal_kernel(name, {inputs}, {outputs}, source, header, ...)` is a body; a raw string, also one that a variable was
-given before. Any other raw string that declares a kernel is a whole file.
+given before. Any other raw string that declares a kernel is a whole file, or a piece of one: names that it lacks may be in another string.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from .source import SourceFile
 
 _RAW = re.compile(r'R"([^()\\\s]{0,16})\((.*?)\)\1"', re.S)
 _KERNEL = re.compile(r"(?:^|[\s;}>])(?:\[\[\s*kernel\s*\]\]|kernel)\s+void\b|\[\[\s*host_name", re.M)
+_HOLE = re.compile(r"\{\d+\}")  # of a format string, which the program fills
 Request = tuple[dict[str, Any], literals.Text, "literals.Text | None"]
 
 
@@ -95,9 +96,9 @@ def _cpp(source: SourceFile) -> list[Request]:
         found.append((_request("body", source, text, name=(names[0] or [None])[0], input_names=names[1], output_names=names[2],
                                header=head.value if head else "", inputs=[{"dtype": None, "shape": None} for _ in names[1]]), text, head))
     for at, match in raws.items():
-        if at not in taken and _KERNEL.search(match[2]):
+        if at not in taken and _KERNEL.search(match[2]) and not _HOLE.search(match[2]):
             text = literals.of_span(source, match.start(2), match.end(2))
-            found.append((_request("file", source, text), text, None))
+            found.append((_request("file", source, text, is_piece=True), text, None))
     return found
 
 
