@@ -30,8 +30,8 @@ namespace anymetal::backend::cpu {
 /// Makes stores of whole lines to these go past the caches where they begin at a line.
 void stream_stores(llvm::Function& threadgroup, std::span<const uint32_t> streamed);
 
-/// Whether a dispatch writes so much to these that it pays: more than the last cache holds, or
-/// than ANYMETAL_STREAM_BYTES says.
+/// Whether a dispatch writes so much to these that it pays: more than a quarter of the last cache,
+/// or than ANYMETAL_STREAM_BYTES says.
 [[nodiscard]] bool is_worth_streaming(std::span<const uint32_t> streamed,
                                       std::span<const Argument> arguments);
 
