@@ -31,6 +31,7 @@
 #include "simt/analysis/shape_analysis.h"
 #include "simt/simt.h"
 #include "simt/transform/flatten_branches.h"
+#include "simt/transform/form_copies.h"
 #include "simt/transform/form_matrices.h"
 #include "simt/transform/guard_accesses.h"
 #include "simt/transform/hoist_checks.h"
@@ -428,6 +429,7 @@ Result<Report> vectorize(llvm::Function& entry, const Options& options) {
     separate_inside(entry, geometry);
   }
   separate_apart(entry, geometry);
+  form_copies(entry);
   Report report;
   ANYMETAL_ASSIGN_OR_RETURN(report.function,
                             vectorize_step(entry, options, geometry, passes, report.remarks));
