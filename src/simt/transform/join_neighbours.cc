@@ -185,14 +185,26 @@ class Joiner {
     return true;
   }
 
+  /// Loads of words by addresses of which nobody knows how far those of other lanes are.
+  [[nodiscard]] bool lies_anywhere(const llvm::Instruction& access) const {
+    const auto* load = llvm::dyn_cast<llvm::LoadInst>(&access);
+    const llvm::Type* type = type_of(access);
+    const llvm::Value* pointer = pointer_of(access);
+    return load && load->isSimple() && (type->isIntegerTy(32) || type->isFloatTy()) &&
+           shapes_.of(pointer).is_varying() && shapes_.scale(pointer) == 1;
+  }
+
   void begin(llvm::Instruction& access) {
-    const auto stride = stride_of(access);
+    auto stride = stride_of(access);
+    const bool anywhere = !stride && lies_anywhere(access);
+    if (anywhere) stride = int64_t{geometry_.chunk} * bytes_of(access);  // a register for each lane
     if (!stride) return;
     const auto [pointer, inside] = strip_guard(llvm::getLoadStorePointerOperand(&access));
     Group group;
     group.stores = llvm::isa<llvm::StoreInst>(access);
     group.neighbours.members.push_back({&access, pointer, inside, 0});
     group.neighbours.stride = *stride;
+    group.neighbours.anywhere = anywhere;
     group.neighbours.bytes = bytes_of(access);
     // The oldest goes: large blocks would take too long.
     if (open_.size() == kMostOpen) {
@@ -255,7 +267,7 @@ class Joiner {
     int64_t covered = 0;
     for (const Neighbours::Member& member : all.members) covered += bytes_of(*member.access);
     const bool is_whole = all.bytes == all.stride && covered == all.bytes;
-    if (group.stores && !is_whole) return;
+    if ((group.stores || all.anywhere) && !is_whole) return;
     // One element in many is better gathered.
     if (covered * 4 < all.stride) return;
     if (group.stores) {

@@ -23,6 +23,7 @@ struct Neighbours {
   llvm::SmallVector<Member, 8> members;  ///< in the order of the block
   unsigned first = 0;                    ///< the one that lies first in memory
   int64_t stride = 0;                    ///< bytes from a lane's to the next lane's
+  bool anywhere = false;                 ///< lanes' lie anywhere; each has a register's bytes
   unsigned unit = 0;  ///< bytes of the elements that registers are taken apart into
   int64_t bytes = 0;  ///< from the first one's start to the last one's end
 

@@ -136,6 +136,21 @@ TEST(JoinNeighbours, OverAVariableOfTheThreads) {
             Groups{"2 of 4 by 4"});
 }
 
+/// Sixteen words a lane fill a register each, wherever lanes' are; fewer are better gathered.
+TEST(JoinNeighbours, RegistersOfLanesAnywhere) {
+  const std::string somewhere = R"(
+  %k = load i32, ptr addrspace(1) %q
+  %kw = sext i32 %k to i64
+  %a = getelementptr float, ptr addrspace(1) %x, i64 %kw
+)";
+  std::string all = somewhere;
+  for (int k = 0; k < 16; ++k) all += load((k + 3) % 16, "a");
+  EXPECT_EQ(groups(all), Groups{"16 of 16 by 4"});
+  std::string some = somewhere;
+  for (int k = 0; k < 15; ++k) some += load(k, "a");
+  EXPECT_EQ(groups(some), Groups{});
+}
+
 TEST(JoinNeighbours, NotWhereAnAddressDependsOnMemory) {
   EXPECT_EQ(groups(load(0) + R"(
   %k = load i32, ptr addrspace(1) %y

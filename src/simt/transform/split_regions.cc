@@ -446,9 +446,8 @@ class RegionSplitter {
   [[nodiscard]] bool is_better_made_again(const llvm::Instruction& value) const {
     constexpr unsigned kFewOperations = 4;
     const llvm::Type* type = value.getType();
-    if (!type->isIntOrIntVectorTy(1) &&
-        !(type->isVectorTy() && type->isIntOrIntVectorTy() &&
-          count_operations(&value) <= kFewOperations))
+    if (!type->isIntOrIntVectorTy(1) && !(type->isVectorTy() && type->isIntOrIntVectorTy() &&
+                                          count_operations(&value) <= kFewOperations))
       return false;
     return is_cheap(&value, 0, /*asks=*/true);
   }

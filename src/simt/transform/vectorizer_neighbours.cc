@@ -123,8 +123,9 @@ Values Vectorizer::load_neighbours(const Neighbours& group, unsigned chunk) {
   const unsigned end = (width_ - 1) * factor + unsigned(group.bytes) / group.unit;
   Values registers;
   for (unsigned i = 0; i < factor; ++i) {
-    llvm::Value* from = pointer_of_lane(group.members[group.first].pointer, chunk, 0,
-                                        int64_t{i} * width_ * group.unit);
+    llvm::Value* from =
+        pointer_of_lane(group.members[group.first].pointer, chunk, group.anywhere ? i : 0,
+                        group.anywhere ? 0 : int64_t{i} * width_ * group.unit);
     fetch_ahead(group, from);
     if ((i + 1) * width_ <= end) {
       llvm::LoadInst* load = builder_.CreateAlignedLoad(type, from, align);
