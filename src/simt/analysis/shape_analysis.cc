@@ -65,6 +65,15 @@ bool is_shared(const Shape& shape) {
          llvm::all_of(shape.chunk_offsets(), [](int64_t offset) { return offset == 0; });
 }
 
+/// Whether offsets are bits of their own in a number of that type, below its sign if it has one.
+bool stays_within(const Shape& shape, const llvm::Type& type, bool has_sign) {
+  const unsigned bits = type.getIntegerBitWidth() - (has_sign ? 1 : 0);
+  for (unsigned lane = 0; shape.kind() == Shape::Kind::pattern && lane < shape.lanes(); ++lane) {
+    if (bits < 63 && shape.offset(lane) >= int64_t{1} << bits) return false;
+  }
+  return shape.stays_below_zeros();
+}
+
 bool is_position_in_threadgroup(const llvm::Value* value) {
   const llvm::StringRef name = callee_name(value);
   return name.starts_with("am.thread_position_in_threadgroup.") ||
@@ -279,7 +288,8 @@ Shape ShapeAnalysis::of_binary(const llvm::BinaryOperator& operation) const {
       return Shape::varying();
     case llvm::Instruction::LShr:
     case llvm::Instruction::AShr:
-      if (number && a.stays_below_zeros() && number->getZExtValue() < 63) {
+      if (number && number->getZExtValue() < 63 &&
+          stays_within(a, *operation.getType(), operation.getOpcode() == llvm::Instruction::AShr)) {
         const auto amount = number->getZExtValue();
         return map_offsets(a, chunk, a.zeros() > amount ? unsigned(a.zeros() - amount) : 0,
                            [amount](int64_t o) { return o >> amount; });
@@ -318,7 +328,8 @@ Shape ShapeAnalysis::of_cast(const llvm::CastInst& cast) const {
         return shape;
       // Positions in a threadgroup are small; of other chunks nobody knows whether they wrap
       // around.
-      if (shape.is_flat() || shape.stays_below_zeros())
+      if (shape.is_flat() ||
+          stays_within(shape, *cast.getSrcTy(), cast.getOpcode() == llvm::Instruction::SExt))
         return is_position_in_threadgroup(cast.getOperand(0)) ? shape : shape.without_chunks();
       break;
     }

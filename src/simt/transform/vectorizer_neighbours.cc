@@ -126,7 +126,7 @@ Values Vectorizer::load_neighbours(const Neighbours& group, unsigned chunk) {
     llvm::Value* from =
         pointer_of_lane(group.members[group.first].pointer, chunk, group.anywhere ? i : 0,
                         group.anywhere ? 0 : int64_t{i} * width_ * group.unit);
-    fetch_ahead(group, from);
+    if (!group.anywhere) fetch_ahead(group, from);
     if ((i + 1) * width_ <= end) {
       llvm::LoadInst* load = builder_.CreateAlignedLoad(type, from, align);
       if (is_constant)
