@@ -11,9 +11,12 @@
 #include <llvm/IR/Verifier.h>
 #include <llvm/Passes/PassBuilder.h>
 #include <llvm/Support/raw_ostream.h>
+#include <llvm/Transforms/InstCombine/InstCombine.h>
+#include <llvm/Transforms/Scalar/InferAddressSpaces.h>
 #include <llvm/Transforms/Scalar/SROA.h>
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
 #include <llvm/Transforms/Scalar/TailRecursionElimination.h>
+#include <llvm/Transforms/Utils/Cloning.h>
 #include <llvm/Transforms/Utils/Evaluator.h>
 
 #include <set>
@@ -324,7 +327,38 @@ class Finisher {
     }
   }
 
+  /// Constructors, which the evaluator doesn't follow, become stores into the variable.
+  static void put_in_constructors(llvm::Function& function) {
+    constexpr unsigned kMost = 1000;  // an initialiser may call what calls itself
+    for (unsigned count = 0; count < kMost; ++count) {
+      llvm::CallBase* next = nullptr;
+      for (auto& instruction : llvm::instructions(function)) {
+        auto* call = llvm::dyn_cast<llvm::CallBase>(&instruction);
+        if (call && call->getCalledFunction() && !call->getCalledFunction()->isDeclaration())
+          next = call;
+      }
+      llvm::InlineFunctionInfo info;
+      if (!next || !llvm::InlineFunction(*next, info).isSuccess()) break;
+    }
+    llvm::LoopAnalysisManager loops;
+    llvm::FunctionAnalysisManager functions;
+    llvm::CGSCCAnalysisManager cgscc;
+    llvm::ModuleAnalysisManager modules;
+    llvm::PassBuilder builder;
+    builder.registerModuleAnalyses(modules);
+    builder.registerCGSCCAnalyses(cgscc);
+    builder.registerFunctionAnalyses(functions);
+    builder.registerLoopAnalyses(loops);
+    builder.crossRegisterProxies(loops, functions, cgscc, modules);
+    llvm::FunctionPassManager passes;
+    passes.addPass(llvm::SROAPass(llvm::SROAOptions::ModifyCFG));
+    passes.addPass(llvm::InstCombinePass());
+    passes.addPass(llvm::InferAddressSpacesPass(0));
+    passes.run(function, functions);
+  }
+
   void evaluate(llvm::Function& function) {
+    put_in_constructors(function);
     llvm::TargetLibraryInfoImpl implementation;
     llvm::TargetLibraryInfo library(implementation);
     llvm::Evaluator evaluator(module_.getDataLayout(), &library);
