@@ -12,7 +12,7 @@ namespace tok = clang::tok;
 
 const clang::FunctionDecl& pattern_of(const clang::FunctionDecl& kernel) {
   const clang::FunctionDecl* pattern = kernel.getTemplateInstantiationPattern();
-  if (!pattern) return kernel;
+  if (!pattern) return kernel;  // NOLINT(bugprone-return-const-ref-from-parameter): of the tree
   const clang::FunctionDecl* definition = nullptr;
   return pattern->isDefined(definition) ? *definition : *pattern;
 }
