@@ -8,7 +8,9 @@
 #include <iterator>
 
 #include "backend/code_generation.h"
+#include "backend/cpu/cancel_permutations.h"
 #include "backend/cpu/delay_masks.h"
+#include "backend/cpu/fetch_ahead.h"
 #include "backend/cpu/fix_positions.h"
 #include "backend/cpu/lower_messages.h"
 #include "backend/cpu/lower_powers.h"
@@ -144,6 +146,14 @@ constexpr Pass kPasses[] = {
        optimise_threadgroup(*c.function, c.passes);
        prepare_code_generation(*c.function);
      }>},
+    // While operations on narrow floats are still what the text has.
+    {"cancel-permutations", "computes in the order of memory where all lanes do the same",
+     plain<[](Compilation& c) {
+       cancel_permutations(*c.function, vector_register_bytes() / 4);
+     }>},
+    // While loops have LLVM's form still.
+    {"fetch-ahead", "asks for memory that later turns of loops read",
+     plain<[](Compilation& c) { fetch_ahead(*c.function, c.passes); }>},
     // After LLVM's passes, which make equal comparisons one, and before anything adds ways out.
     {"delay-masks", "makes masks where lanes part, and not on the way of all",
      plain<[](Compilation& c) { delay_masks(*c.function, c.passes); }>},

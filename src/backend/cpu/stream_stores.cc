@@ -4,6 +4,7 @@
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/Instructions.h>
+#include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/MDBuilder.h>
 #include <llvm/IR/Module.h>
 #include <llvm/Transforms/Utils/BasicBlockUtils.h>
@@ -154,6 +155,20 @@ void stream(const Group& stores) {
   }
 }
 
+/// Nobody has to ask ahead (fetch_ahead.cc) for lines that aren't read.
+void drop_requests(llvm::Function& threadgroup, std::span<const uint32_t> streamed) {
+  for (llvm::Instruction& instruction :
+       llvm::make_early_inc_range(llvm::instructions(threadgroup))) {
+    const auto* call = llvm::dyn_cast<llvm::IntrinsicInst>(&instruction);
+    if (!call || call->getIntrinsicID() != llvm::Intrinsic::prefetch ||
+        llvm::cast<llvm::ConstantInt>(call->getArgOperand(1))->isZero())
+      continue;
+    const auto argument = argument_of(call->getArgOperand(0));
+    if (argument && std::ranges::find(streamed, *argument) != streamed.end())
+      instruction.eraseFromParent();
+  }
+}
+
 /// Of the last cache, as one processor sees it; 0: nobody says. (sysconf adds up those of the whole
 /// machine, also of processors that a virtual one doesn't have.)
 uint64_t last_cache_bytes() {
@@ -206,6 +221,7 @@ std::vector<uint32_t> find_streamed(const llvm::Function& threadgroup,
 }
 
 void stream_stores(llvm::Function& threadgroup, std::span<const uint32_t> streamed) {
+  drop_requests(threadgroup, streamed);
   for (const Group& stores : group(find_stores(threadgroup, streamed))) stream(stores);
 }
 

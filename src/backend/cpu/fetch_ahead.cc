@@ -1,0 +1,133 @@
+// A loop down a column of a matrix, or over every 32nd key of an attention, reads a piece of each
+// row. Processors fetch ahead what lies side by side, within a page; a row further on they don't
+// see coming, and each turn waits for memory. Nor do they see far where a turn has many
+// instructions, as with elements that are permuted: what is in their queues is all that they wait
+// for at a time. But the loop knows: its next address is this one and a number that stays the same.
+// So each such load asks for what a later turn reads, as many instructions ahead as memory takes to
+// answer, and a page at least; a store, for what a later turn writes. Behind the end nothing is
+// wrong: asking for memory that isn't there does nothing.
+//
+// Turns that are less than 1 KB apart are left to the processor: asking there made copies slower.
+#include "backend/cpu/fetch_ahead.h"
+
+#include <llvm/Analysis/LoopInfo.h>
+#include <llvm/Analysis/ScalarEvolution.h>
+#include <llvm/Analysis/ScalarEvolutionExpressions.h>
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/Transforms/Utils/LoopSimplify.h>
+#include <llvm/Transforms/Utils/ScalarEvolutionExpander.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "ir/thread_ir.h"
+
+namespace anymetal::backend::cpu {
+namespace {
+
+constexpr uint64_t kLine = 64;
+constexpr uint64_t kLeastStep = 1024;
+constexpr uint64_t kBytesAhead = 4096;
+constexpr unsigned kInstructionsAhead = 600;  // some 100 ns
+constexpr unsigned kMostTurns = 16;
+constexpr unsigned kMostInLoop = 64;
+
+struct Access {
+  llvm::Instruction* instruction;
+  const llvm::SCEV *address, *step;
+};
+
+unsigned count_instructions(const llvm::Loop& loop) {
+  unsigned count = 0;
+  for (const llvm::BasicBlock* block : loop.blocks()) count += unsigned(block->size());
+  return count;
+}
+
+class Fetching {
+ public:
+  Fetching(llvm::Function& function, LlvmPasses& passes)
+      : loops_(passes.functions().getResult<llvm::LoopAnalysis>(function)),
+        evolution_(passes.functions().getResult<llvm::ScalarEvolutionAnalysis>(function)),
+        expander_(evolution_, function.getDataLayout(), "ahead") {}
+
+  unsigned run() {
+    unsigned count = 0;
+    for (const llvm::Loop* loop : loops_.getLoopsInPreorder()) count += fetch(*loop);
+    return count;
+  }
+
+ private:
+  unsigned fetch(const llvm::Loop& loop) {
+    if (!loop.getLoopPreheader()) return 0;
+    std::vector<Access> found;
+    for (llvm::BasicBlock* block : loop.blocks()) {
+      if (loops_.getLoopFor(block) != &loop) continue;
+      for (llvm::Instruction& instruction : *block) {
+        if (llvm::getLoadStorePointerOperand(&instruction) && !instruction.isVolatile() &&
+            !instruction.isAtomic())
+          look_at(instruction, loop, found);
+      }
+    }
+    if (found.empty() || found.size() > kMostInLoop) return 0;
+    const unsigned size = count_instructions(loop);
+    for (const Access& access : found) ask(access, turns_ahead(access, size), loop);
+    return unsigned(found.size());
+  }
+
+  static uint64_t distance_of(const llvm::SCEVConstant& number) {
+    return number.getAPInt().abs().getZExtValue();
+  }
+
+  void look_at(llvm::Instruction& instruction, const llvm::Loop& loop, std::vector<Access>& found) {
+    llvm::Value* pointer = llvm::getLoadStorePointerOperand(&instruction);
+    if (pointer->getType()->getPointerAddressSpace() != kDeviceSpace ||
+        !llvm::getLoadStoreType(&instruction)->isVectorTy())
+      return;
+    const auto* address = llvm::dyn_cast<llvm::SCEVAddRecExpr>(evolution_.getSCEV(pointer));
+    if (!address || address->getLoop() != &loop || !address->isAffine()) return;
+    const llvm::SCEV* step = address->getStepRecurrence(evolution_);
+    const auto* number = llvm::dyn_cast<llvm::SCEVConstant>(step);
+    if (number && distance_of(*number) < kLeastStep) return;
+    for (const Access& other : found) {
+      const auto* apart =
+          llvm::dyn_cast<llvm::SCEVConstant>(evolution_.getMinusSCEV(address, other.address));
+      if (apart && distance_of(*apart) < kLine) return;
+    }
+    if (expander_.isSafeToExpandAt(step, loop.getLoopPreheader()->getTerminator()))
+      found.push_back({&instruction, address, step});
+  }
+
+  static unsigned turns_ahead(const Access& access, unsigned size) {
+    const unsigned turns = std::clamp(kInstructionsAhead / size, 1u, kMostTurns);
+    const auto* number = llvm::dyn_cast<llvm::SCEVConstant>(access.step);
+    return number ? std::max(turns, unsigned(kBytesAhead / distance_of(*number))) : turns;
+  }
+
+  void ask(const Access& access, unsigned turns, const llvm::Loop& loop) {
+    llvm::Instruction* end = loop.getLoopPreheader()->getTerminator();
+    llvm::Value* step = expander_.expandCodeFor(access.step, access.step->getType(), end);
+    llvm::Value* distance =
+        llvm::IRBuilder<>(end).CreateMul(step, llvm::ConstantInt::get(step->getType(), turns));
+    llvm::IRBuilder<> builder(access.instruction);
+    llvm::Value* ahead = builder.CreateGEP(
+        builder.getInt8Ty(), llvm::getLoadStorePointerOperand(access.instruction), distance);
+    const bool writes = llvm::isa<llvm::StoreInst>(access.instruction);
+    constexpr unsigned kIntoAllCaches = 3, kData = 1;
+    builder.CreateIntrinsic(llvm::Intrinsic::prefetch, {ahead->getType()},
+                            {ahead, builder.getInt32(writes), builder.getInt32(kIntoAllCaches),
+                             builder.getInt32(kData)});
+  }
+
+  llvm::LoopInfo& loops_;
+  llvm::ScalarEvolution& evolution_;
+  llvm::SCEVExpander expander_;
+};
+
+}  // namespace
+
+unsigned fetch_ahead(llvm::Function& threadgroup, LlvmPasses& passes) {
+  passes.run(threadgroup, llvm::LoopSimplifyPass());
+  return Fetching(threadgroup, passes).run();
+}
+
+}  // namespace anymetal::backend::cpu
