@@ -383,7 +383,9 @@ void replace(Rewriting& rewriting) {
   llvm::StoreInst& store = rewriting.store;
   llvm::IRBuilder<> builder(&store);
   // One store still: those of whole lines may go past the caches.
-  llvm::Value* whole = llvm::concatenateVectors(builder, rewriting.pieces);
+  llvm::Value* whole = rewriting.pieces.size() == 1
+                           ? rewriting.pieces[0]
+                           : llvm::concatenateVectors(builder, rewriting.pieces);
   builder.CreateAlignedStore(whole, store.getPointerOperand(), store.getAlign());
   llvm::Value* old = store.getValueOperand();
   store.eraseFromParent();

@@ -113,8 +113,8 @@ TEST(CancelPermutations, HalvesInWords) {
   %os = shl <4 x i32> %ol, splat (i32 16)
   %w = or disjoint <4 x i32> %os, %el
   store <4 x i32> %w, ptr %y)"),
-            // Both halves of the register, each in its order.
-            Left(2, 2));
+            // Both halves of the register, each in its order, and one beside the other.
+            Left(3, 2));
 }
 
 }  // namespace

@@ -58,6 +58,7 @@ TEST(StreamStores, NotThoseThatAreReadOrLeadElsewhere) {
 /// The code of a threadgroup that has these stores to its second argument, %b.
 std::string threadgroup(const std::string& body) {
   return R"(
+declare void @llvm.prefetch.p1(ptr addrspace(1), i32, i32, i32)
 define void @f(ptr noalias readonly %frame, <16 x float> %x, <8 x float> %half, ptr %elsewhere) {
   %arguments = load ptr, ptr %frame, align 8
   %a = load ptr addrspace(1), ptr %arguments, align 8
@@ -99,6 +100,15 @@ TEST(StreamStores, OneQuestionServesNeighbours) {
   EXPECT_EQ(streamed(std::string(kOne) + kNext), (Counts{2, 2, 1}));
   EXPECT_EQ(streamed(std::string(kOne) + "  %y = load i32, ptr %elsewhere\n" + kNext),
             (Counts{2, 2, 2}));
+}
+
+TEST(StreamStores, NobodyAsksForThemAhead) {
+  const std::string ask =
+      "  call void @llvm.prefetch.p1(ptr addrspace(1) %next, i32 1, i32 3, i32 1)\n";
+  EXPECT_EQ(streamed(kOne + ask + kNext), (Counts{2, 2, 1}));
+  const std::string read =
+      "  call void @llvm.prefetch.p1(ptr addrspace(1) %next, i32 0, i32 3, i32 1)\n";
+  EXPECT_EQ(streamed(kOne + read + kNext), (Counts{2, 2, 2}));
 }
 
 TEST(StreamStores, NeitherPartsOfLinesNorOtherMemory) {
