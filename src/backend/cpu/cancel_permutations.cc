@@ -79,7 +79,7 @@ class Rewriting {
     llvm::Value* value = store.getValueOperand();
     const auto total = unsigned(value->getType()->getPrimitiveSizeInBits().getFixedValue());
     for (unsigned bits = lane_bits(value); bits >= 16; bits /= 2) {
-      if (make_pieces(value, total, bits)) return has_moved_;
+      if (make_pieces(value, total, bits) && has_moved_) return true;
       forget();
     }
     return false;

@@ -155,18 +155,19 @@ void stream(const Group& stores) {
   }
 }
 
-/// Nobody has to ask ahead (fetch_ahead.cc) for lines that aren't read.
-void drop_requests(llvm::Function& threadgroup, std::span<const uint32_t> streamed) {
-  for (llvm::Instruction& instruction :
-       llvm::make_early_inc_range(llvm::instructions(threadgroup))) {
+/// Those whose lines the code asks for ahead (fetch_ahead.cc): they are in the cache when they are
+/// written. Loops and regions that store much at a time were slower past the caches than so
+/// (`softmax` of neighbours 8.8 ms of processor time and 7.4, `rms_norm` 6.7 and 5.5).
+std::vector<uint32_t> find_requested(const llvm::Function& threadgroup) {
+  std::vector<uint32_t> found;
+  for (const llvm::Instruction& instruction : llvm::instructions(threadgroup)) {
     const auto* call = llvm::dyn_cast<llvm::IntrinsicInst>(&instruction);
     if (!call || call->getIntrinsicID() != llvm::Intrinsic::prefetch ||
         llvm::cast<llvm::ConstantInt>(call->getArgOperand(1))->isZero())
       continue;
-    const auto argument = argument_of(call->getArgOperand(0));
-    if (argument && std::ranges::find(streamed, *argument) != streamed.end())
-      instruction.eraseFromParent();
+    if (const auto argument = argument_of(call->getArgOperand(0))) found.push_back(*argument);
   }
+  return found;
 }
 
 /// Of the last cache, as one processor sees it; 0: nobody says. (sysconf adds up those of the whole
@@ -216,12 +217,15 @@ std::vector<uint32_t> find_streamed(const llvm::Function& threadgroup,
   std::vector<uint32_t> found;
 #ifdef __x86_64__
   if (computes_long(find_stores(threadgroup, written, &found))) found.clear();
+  const std::vector<uint32_t> requested = find_requested(threadgroup);
+  std::erase_if(found, [&](uint32_t argument) {
+    return std::ranges::find(requested, argument) != requested.end();
+  });
 #endif
   return found;
 }
 
 void stream_stores(llvm::Function& threadgroup, std::span<const uint32_t> streamed) {
-  drop_requests(threadgroup, streamed);
   for (const Group& stores : group(find_stores(threadgroup, streamed))) stream(stores);
 }
 
