@@ -43,6 +43,7 @@ def test_members(library):
     np.testing.assert_array_equal(a["y"], a["x"] * 2 + a["table"][np.arange(50) % 3] + 7)
 
 
+@pytest.mark.goes_on_outside
 def test_outside(library):
     a = node()
     library.kernel("outside")(a, grid=60)
@@ -51,6 +52,7 @@ def test_outside(library):
     np.testing.assert_array_equal(a["y"], want)
 
 
+@pytest.mark.goes_on_outside
 def test_lists(library):
     rows = [np.zeros(20, np.float32) for _ in range(4)]
     library.kernel("rows")({"rows": rows}, grid=(30, 4))
