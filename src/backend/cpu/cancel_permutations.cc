@@ -326,10 +326,16 @@ class Rewriting {
 
   llvm::Value* intrinsic(const llvm::IntrinsicInst& call, llvm::Type& type,
                          llvm::ArrayRef<llvm::Value*> operands) {
-    llvm::SmallVector<llvm::Type*, 2> overloads{&type};
-    if (call.getIntrinsicID() == llvm::Intrinsic::ldexp)
-      overloads.push_back(operands[1]->getType());
-    return builder_.CreateIntrinsic(call.getIntrinsicID(), overloads, operands);
+    // Which types are part of its name: fptosi.sat has that of its operand, too.
+    const llvm::Intrinsic::ID id = call.getIntrinsicID();
+    llvm::SmallVector<llvm::Type*, 2> overloads;
+    if (llvm::isVectorIntrinsicWithOverloadTypeAtArg(id, -1)) overloads.push_back(&type);
+    for (size_t i = 0; i < operands.size(); ++i) {
+      if (llvm::isVectorIntrinsicWithOverloadTypeAtArg(id, int(i)) ||
+          (id == llvm::Intrinsic::ldexp && i == 1))
+        overloads.push_back(operands[i]->getType());
+    }
+    return builder_.CreateIntrinsic(id, overloads, operands);
   }
 
   const unsigned lanes_;

@@ -19,6 +19,7 @@ std::pair<unsigned, unsigned> left_of(const std::string& body) {
   llvm::SMDiagnostic diagnostic;
   const auto module = llvm::parseAssemblyString(R"(
 declare <4 x float> @llvm.fma.v4f32(<4 x float>, <4 x float>, <4 x float>)
+declare <4 x i64> @llvm.fptosi.sat.v4i64.v4f32(<4 x float>)
 define void @f(ptr %x, ptr %y, float %s) {
   %one = insertelement <4 x float> poison, float %s, i64 0
   %s4 = shufflevector <4 x float> %one, <4 x float> poison, <4 x i32> zeroinitializer
@@ -69,6 +70,16 @@ TEST(CancelPermutations, TheSameInEachPart) {
   %o = fmul <4 x float> %odd, splat (float 1.0)
 )" + kPutTogether),
             Left(0, 2));
+}
+
+TEST(CancelPermutations, IntrinsicsNamedAfterTheirOperandsToo) {
+  EXPECT_EQ(left_of(kTakenApart + R"(
+  %ei = call <4 x i64> @llvm.fptosi.sat.v4i64.v4f32(<4 x float> %even)
+  %oi = call <4 x i64> @llvm.fptosi.sat.v4i64.v4f32(<4 x float> %odd)
+  %e = sitofp <4 x i64> %ei to <4 x float>
+  %o = sitofp <4 x i64> %oi to <4 x float>
+)" + kPutTogether),
+            Left(0, 0));
 }
 
 TEST(CancelPermutations, NotIfPartsDiffer) {
