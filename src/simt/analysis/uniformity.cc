@@ -1,11 +1,15 @@
 #include "simt/analysis/uniformity.h"
 
+#include <llvm/ADT/PostOrderIterator.h>
 #include <llvm/Analysis/CycleAnalysis.h>
 #include <llvm/Analysis/TargetTransformInfo.h>
 #include <llvm/Analysis/TargetTransformInfoImpl.h>
+#include <llvm/IR/CFG.h>
 #include <llvm/IR/Dominators.h>
 #include <llvm/IR/Instructions.h>
 #include <llvm/IR/PassInstrumentation.h>
+
+#include <vector>
 
 namespace anymetal::simt {
 
@@ -28,12 +32,40 @@ class LaneInfo : public llvm::TargetTransformInfoImplCRTPBase<LaneInfo> {
   const Uniformity::Test& is_same_;
 };
 
+/// Calls `found` with each block where ways meet that part at `from`: each way has the name of its
+/// first block, and where two meet a new one begins. Ways round a loop aren't followed.
+template <class Found>
+void find_joins(const llvm::BasicBlock& from, llvm::ArrayRef<const llvm::BasicBlock*> order,
+                const llvm::DenseMap<const llvm::BasicBlock*, size_t>& places, Found found) {
+  llvm::DenseMap<const llvm::BasicBlock*, const llvm::BasicBlock*> ways;
+  for (size_t place = places.lookup(&from) + 1; place < order.size(); ++place) {
+    const llvm::BasicBlock* block = order[place];
+    const llvm::BasicBlock* way = nullptr;
+    for (const llvm::BasicBlock* before : llvm::predecessors(block)) {
+      const auto known = places.find(before);
+      if (known == places.end() || known->second >= place) continue;
+      const llvm::BasicBlock* each = before == &from ? block : ways.lookup(before);
+      if (!each) continue;
+      if (way && way != each) {
+        found(*block);
+        way = block;
+        break;
+      }
+      way = each;
+    }
+    if (way) ways[block] = way;
+  }
+}
+
 }  // namespace
 
 // The analysis can't be computed out of LLVM's tree; so it runs as a pass under a manager of its
 // own, whose idea of the target is ours.
 Uniformity::Uniformity(llvm::Function& function, Test is_source, Test is_same)
-    : is_source_(std::move(is_source)), is_same_(std::move(is_same)) {
+    : is_source_([this, is_source = std::move(is_source)](const llvm::Value* value) {
+        return joins_.contains(value) || is_source(value);
+      }),
+      is_same_(std::move(is_same)) {
   manager_.registerPass([this] {
     return llvm::TargetIRAnalysis([this](const llvm::Function& f) {
       return llvm::TargetTransformInfo(LaneInfo(f.getDataLayout(), is_source_, is_same_));
@@ -44,6 +76,30 @@ Uniformity::Uniformity(llvm::Function& function, Test is_source, Test is_same)
   manager_.registerPass([] { return llvm::UniformityInfoAnalysis(); });
   manager_.registerPass([] { return llvm::PassInstrumentationAnalysis(); });
   info_ = &manager_.getResult<llvm::UniformityInfoAnalysis>(function);
+  while (add_joins(function)) {
+    manager_.clear(function, function.getName());
+    info_ = &manager_.getResult<llvm::UniformityInfoAnalysis>(function);
+  }
+}
+
+// LLVM's analysis takes a phi for the same in all lanes where one of two ways that lanes part to
+// ends with a loop that they leave at different times.
+bool Uniformity::add_joins(llvm::Function& function) {
+  const llvm::ReversePostOrderTraversal<llvm::Function*> traversal(&function);
+  const std::vector<const llvm::BasicBlock*> order(traversal.begin(), traversal.end());
+  llvm::DenseMap<const llvm::BasicBlock*, size_t> places;
+  for (const llvm::BasicBlock* block : order) places.try_emplace(block, places.size());
+  const size_t before = joins_.size();
+  for (const llvm::BasicBlock* block : order) {
+    if (!info_->hasDivergentTerminator(*block)) continue;
+    find_joins(*block, order, places, [&](const llvm::BasicBlock& join) {
+      for (const llvm::PHINode& phi : join.phis()) {
+        if (!phi.hasConstantOrUndefValue() && info_->isUniform(&phi) && !is_same_(&phi))
+          joins_.insert(&phi);
+      }
+    });
+  }
+  return joins_.size() != before;
 }
 
 Uniformity::Uniformity(llvm::Function& step_function, Test differs)

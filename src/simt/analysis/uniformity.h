@@ -1,6 +1,7 @@
 // LLVM's uniformity analysis with our own idea of where threads begin to differ.
 #pragma once
 
+#include <llvm/ADT/DenseSet.h>
 #include <llvm/Analysis/UniformityAnalysis.h>
 #include <llvm/IR/PassManager.h>
 
@@ -22,6 +23,10 @@ class Uniformity {
   }
 
  private:
+  /// False: there are none that the analysis missed.
+  bool add_joins(llvm::Function& function);
+
+  llvm::DenseSet<const llvm::Value*> joins_;  ///< phis behind ways that part
   Test is_source_, is_same_;
   llvm::FunctionAnalysisManager manager_;
   llvm::UniformityInfo* info_;
