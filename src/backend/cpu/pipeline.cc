@@ -148,9 +148,7 @@ constexpr Pass kPasses[] = {
      }>},
     // While operations on narrow floats are still what the text has.
     {"cancel-permutations", "computes in the order of memory where all lanes do the same",
-     plain<[](Compilation& c) {
-       cancel_permutations(*c.function, vector_register_bytes() / 4);
-     }>},
+     plain<[](Compilation& c) { cancel_permutations(*c.function, vector_register_bytes() / 4); }>},
     // While loops have LLVM's form still.
     {"fetch-ahead", "asks for memory that later turns of loops read",
      plain<[](Compilation& c) { fetch_ahead(*c.function, c.passes); }>},
