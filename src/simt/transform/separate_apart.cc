@@ -25,6 +25,7 @@
 #include "simt/analysis/guards.h"
 #include "simt/analysis/lane_distance.h"
 #include "simt/analysis/shape_analysis.h"
+#include "simt/transform/known_before.h"
 
 namespace anymetal::simt {
 namespace {
@@ -165,7 +166,7 @@ class Separation {
         continue;
       }
       if (stores.empty() || !has_neighbour(*access, piece) ||
-          !is_known_before(pointer_of(*access), *stores[0], 0))
+          !is_known_before(pointer_of(*access), *stores[0], may_move))
         continue;
       piece.late.push_back(access);
       for (Access* store : stores) {
@@ -189,33 +190,16 @@ class Separation {
       return true;
     }
     if (piece.questions.size() == kMostQuestions ||
-        !is_known_before(pointer_of(store), *piece.accesses[0], 0) ||
-        !is_known_before(pointer_of(load), *piece.accesses[0], 0))
+        !is_known_before(pointer_of(store), *piece.accesses[0], may_move) ||
+        !is_known_before(pointer_of(load), *piece.accesses[0], may_move))
       return false;
     piece.questions.push_back({&load, &store, 1 - bytes_of(store), bytes_of(load) - 1});
     return true;
   }
 
-  /// Whether the value is there at `place`, or can be computed there.
-  static bool is_known_before(const llvm::Value* value, const llvm::Instruction& place, int depth) {
-    constexpr int kDeepest = 16;
-    const auto* made = llvm::dyn_cast<llvm::Instruction>(value);
-    if (!made || made->getParent() != place.getParent() || made->comesBefore(&place)) return true;
-    const bool computes =
-        llvm::isa<llvm::BinaryOperator, llvm::CastInst, llvm::GetElementPtrInst>(made);
-    return computes && depth < kDeepest && !made->isIntDivRem() &&
-           llvm::all_of(
-               made->operands(),
-               [&](const llvm::Use& operand) {
-                 return is_known_before(operand, place, depth + 1);
-               });
-  }
-
-  static void move_before(llvm::Value* value, llvm::Instruction& place) {
-    auto* made = llvm::dyn_cast<llvm::Instruction>(value);
-    if (!made || made->getParent() != place.getParent() || made->comesBefore(&place)) return;
-    for (llvm::Use& operand : made->operands()) move_before(operand, place);
-    made->moveBefore(&place);
+  static bool may_move(const llvm::Instruction& made) {
+    return llvm::isa<llvm::BinaryOperator, llvm::CastInst, llvm::GetElementPtrInst>(made) &&
+           !made.isIntDivRem();
   }
 
   /// How much more the store's address is than the load's: what both add to their bases falls out.

@@ -23,6 +23,7 @@
 #include "simt/analysis/matrices.h"
 #include "simt/analysis/questions.h"
 #include "simt/analysis/shape_analysis.h"
+#include "simt/transform/known_before.h"
 
 namespace anymetal::simt {
 namespace {
@@ -75,10 +76,10 @@ class Separation {
       llvm::CallInst* guard = find_guard(instruction);
       if (!guard) continue;
       llvm::Instruction& start = piece ? *piece->first : instruction;
-      if (!is_known_before(guard->getArgOperand(1), start, 0)) {
+      if (!is_known_before(guard->getArgOperand(1), start, may_move)) {
         // A new piece may begin behind what it is computed from.
         end();
-        if (!is_known_before(guard->getArgOperand(1), instruction, 0)) continue;
+        if (!is_known_before(guard->getArgOperand(1), instruction, may_move)) continue;
       }
       if (piece && piece->guards.size() == kMostAccesses) end();
       if (!piece) piece = Piece{.first = &instruction, .last = &instruction, .guards = {}};
@@ -102,28 +103,10 @@ class Separation {
                : nullptr;
   }
 
-  /// Whether the value is there at `place`, or can be computed there.
-  static bool is_known_before(const llvm::Value* value, const llvm::Instruction& place, int depth) {
-    constexpr int kDeepest = 16;
-    const auto* made = llvm::dyn_cast<llvm::Instruction>(value);
-    if (!made || made->getParent() != place.getParent() || made->comesBefore(&place)) return true;
-    if (depth == kDeepest || llvm::isa<llvm::PHINode>(made) || made->mayReadOrWriteMemory() ||
-        made->mayHaveSideEffects())
+  static bool may_move(const llvm::Instruction& made) {
+    if (llvm::isa<llvm::PHINode>(made) || made.mayReadOrWriteMemory() || made.mayHaveSideEffects())
       return false;
-    const auto* operation = llvm::dyn_cast<llvm::BinaryOperator>(made);
-    if (operation && operation->isIntDivRem() &&
-        !llvm::isa<llvm::Constant>(operation->getOperand(1)))
-      return false;
-    return llvm::all_of(made->operands(), [&](const llvm::Use& operand) {
-      return is_known_before(operand, place, depth + 1);
-    });
-  }
-
-  static void move_before(llvm::Value* value, llvm::Instruction& place) {
-    auto* made = llvm::dyn_cast<llvm::Instruction>(value);
-    if (!made || made->getParent() != place.getParent() || made->comesBefore(&place)) return;
-    for (llvm::Use& operand : made->operands()) move_before(operand, place);
-    made->moveBefore(&place);
+    return !made.isIntDivRem() || llvm::isa<llvm::Constant>(made.getOperand(1));
   }
 
   void separate(Piece& piece) {
