@@ -1,54 +1,103 @@
-// jacobi: Jacobi's method over the pairs of columns, which lie as rows in memory: g (`size` = {columns, height of g, sweeps at most})
-// and v (columns by columns), for one matrix a threadgroup. In each round of a tournament every column meets another one, a
-// simdgroup turns a pair, and all meet at a barrier; a sweep is as many rounds as it takes for every two columns to meet.
-//   SYMMETRIC = 0: g = A v, and pairs of g become orthogonal (Hestenes 1958): g's lengths become singular values.
-//   SYMMETRIC = 1: g = A v with A symmetric, and v_p . A v_q becomes 0 (Jacobi 1846): eigenvectors.
-// It ends with a sweep that turns nothing. `sweeps` is how many there were.
+// jacobi: Jacobi's method over the pairs of columns, for one matrix a threadgroup. The columns of `a` (`size` = {columns, height,
+// sweeps at most}) lie as rows in memory. They are scaled to a largest element of 1, so that squares neither overflow nor vanish:
+// g = A v / scale, and v is turned from the identity. Column j of g and behind it column j of v are row j of `g_and_v`, each filled up
+// to whole rows of 32 lanes by zeros. In each round of a tournament every BLOCK of columns meets another one, a simdgroup turns all pairs
+// between them (which stay in the first cache meanwhile), in the first round also those within, and all meet at a barrier; a sweep is
+// as many rounds as it takes for every two blocks to meet.
+//   SYMMETRIC = 0: pairs of g become orthogonal (Hestenes 1958): g's lengths become singular values.
+//   SYMMETRIC = 1: A is symmetric, of its rows only the lower triangle is read, and v_p . A v_q becomes 0 (Jacobi 1846): eigenvectors.
+// It ends with a sweep after which nothing is left to turn. `sweeps` is how many there were. Is an element not finite, `scale` is NaN,
+// and so is g.
 //
-// inputs: g_before, v_before, threshold, size
-// outputs: g_next, v_next, sweeps
+// inputs: a, size
+// outputs: g_and_v, scale, sweeps
 // types: sweeps=uint32, size=uint32
 // instances: SYMMETRIC=0,THREADS=256 | SYMMETRIC=1,THREADS=256
 #include <metal_stdlib>
 using namespace metal;
-// Turns columns p and q of g and of v by the angle that makes them orthogonal, all lanes of a simdgroup together. 1 if they
-// weren't already. The smaller of the two angles, from t = tan: t^2 + 2 zeta t - 1 = 0 (Rutishauser 1966).
-template <int SYMMETRIC>
-inline uint turn_pair(device float* g_p, device float* g_q, device float* v_p, device float* v_q, uint height, uint columns,
-                      float threshold, uint lane) {
+
+// Columns of a block, and pairs that a simdgroup looks at before it turns them: their angles are worked out side by side, a lane each.
+constant constexpr uint BLOCK = 8;
+constant constexpr float EPS = 0x1p-24f;
+
+// The two players, one < other, that meet as number `pair` in round `round` of a tournament; players is even.
+inline uint2 players_that_meet(uint pair, uint round, uint players) {
+  const uint one = pair == 0 ? players - 1 : round + pair - (round + pair < players - 1 ? 0 : players - 1);
+  const uint other = round >= pair ? round - pair : round + players - 1 - pair;
+  return uint2(min(one, other), max(one, other));
+}
+
+// The columns p < q of pair k in a step of two blocks' meeting: in 2 * BLOCK - 1 steps all of both, in BLOCK those between them.
+inline uint2 columns_that_meet(uint k, uint step, uint2 blocks, bool within) {
+  const uint2 met = within ? players_that_meet(k, step, 2 * BLOCK) : uint2(k, BLOCK + (k + step) % BLOCK);
+  return uint2((met.x < BLOCK ? blocks.x : blocks.y - 1) * BLOCK + met.x, (met.y < BLOCK ? blocks.x : blocks.y - 1) * BLOCK + met.y);
+}
+
+// {left_p . g_p, left_q . g_q, left_p . g_q}, all lanes of a simdgroup together. Columns are `rows` rows of lanes, zero behind their end.
+inline float3 products(const device float* left_p, const device float* left_q, const device float* g_p, const device float* g_q,
+                       uint rows, uint lane) {
   float pp = 0.0f, qq = 0.0f, pq = 0.0f;
-  for (uint i = lane; i < height; i += 32) {
+  for (uint row = 0; row < rows; ++row) {
+    const uint i = row * 32 + lane;
     const float a = g_p[i];
     const float b = g_q[i];
-    const float left_p = SYMMETRIC ? v_p[i] : a;
-    const float left_q = SYMMETRIC ? v_q[i] : b;
-    pp = fma(left_p, a, pp);
-    qq = fma(left_q, b, qq);
-    pq = fma(left_p, b, pq);
+    pp = fma(left_p[i], a, pp);
+    qq = fma(left_q[i], b, qq);
+    pq = fma(left_p[i], b, pq);
   }
-  pp = simd_sum(pp);
-  qq = simd_sum(qq);
-  pq = simd_sum(pq);
+  return float3(simd_sum(pp), simd_sum(qq), simd_sum(pq));
+}
+
+inline void turn(device float* p, device float* q, float cosine, float sine, uint rows, uint lane) {
+  for (uint row = 0; row < rows; ++row) {
+    const uint i = row * 32 + lane;
+    const float a = p[i];
+    const float b = q[i];
+    p[i] = fma(cosine, a, -sine * b);
+    q[i] = fma(sine, a, cosine * b);
+  }
+}
+
+// What a lane's pairs showed in a sweep.
+struct Seen {
+  uint turns;     // how many weren't orthogonal
+  float product;  // the largest |left_p . g_q|
+  float sine;     // of the largest angle
+};
+
+// Turns BLOCK pairs of two blocks by the angles that make them orthogonal, by one simdgroup. The smaller of two angles, from t = tan: t^2 + 2 zeta t - 1 = 0 (Rutishauser 1966).
+template <int SYMMETRIC>
+inline void turn_pairs(device float* both, uint g_rows, uint v_rows, uint columns, float threshold, uint step, uint2 blocks,
+                       bool within, uint lane, thread Seen& seen) {
+  const uint rows = g_rows + v_rows;
+  float pp = 0.0f, qq = 0.0f, pq = 0.0f;
+  for (uint k = 0; k < BLOCK; ++k) {
+    const uint2 met = columns_that_meet(k, step, blocks, within);
+    if (met.y >= columns) continue;
+    const device float* g_p = both + met.x * rows * 32;
+    const device float* g_q = both + met.y * rows * 32;
+    const uint to_left = SYMMETRIC ? g_rows * 32 : 0;
+    const float3 sums = products(g_p + to_left, g_q + to_left, g_p, g_q, g_rows, lane);
+    pp = lane == k ? sums.x : pp;
+    qq = lane == k ? sums.y : qq;
+    pq = lane == k ? sums.z : pq;
+  }
   // Of the cosine between two columns its square, in an order that doesn't underflow where both are short.
   const bool is_open = SYMMETRIC ? fabs(pq) > threshold : (pq / pp) * (pq / qq) > threshold * threshold;
-  if (!is_open) return 0;
   const float zeta = (qq - pp) / (2.0f * pq);
   const float tangent = copysign(1.0f, zeta) / (fabs(zeta) + sqrt(fma(zeta, zeta, 1.0f)));
   const float cosine = 1.0f / sqrt(fma(tangent, tangent, 1.0f));
-  const float sine = cosine * tangent;
-  for (uint i = lane; i < height; i += 32) {
-    const float a = g_p[i];
-    const float b = g_q[i];
-    g_p[i] = fma(cosine, a, -sine * b);
-    g_q[i] = fma(sine, a, cosine * b);
+  const float sine = is_open ? cosine * tangent : 0.0f;
+  for (uint k = 0; k < BLOCK; ++k) {
+    const float sine_k = simd_broadcast(sine, k);
+    if (sine_k == 0.0f) continue;
+    const float cosine_k = simd_broadcast(cosine, k);
+    const uint2 met = columns_that_meet(k, step, blocks, within);
+    turn(both + met.x * rows * 32, both + met.y * rows * 32, cosine_k, sine_k, rows, lane);
   }
-  for (uint i = lane; i < columns; i += 32) {
-    const float a = v_p[i];
-    const float b = v_q[i];
-    v_p[i] = fma(cosine, a, -sine * b);
-    v_q[i] = fma(sine, a, cosine * b);
-  }
-  return 1;
+  seen.turns += is_open ? 1 : 0;
+  seen.product = max(seen.product, fabs(pq));
+  seen.sine = max(seen.sine, fabs(sine));
 }
 //// body
 const uint columns = size[0];
@@ -57,36 +106,75 @@ const uint matrix = threadgroup_position_in_grid.x;
 const uint index = thread_position_in_threadgroup.x;
 const uint lane = index % 32;
 const uint simdgroup = index / 32;
-const ulong g_start = ulong(matrix) * columns * height;
-const ulong v_start = ulong(matrix) * columns * columns;
-device float* g = g_next + g_start;
-device float* v = v_next + v_start;
-for (uint i = index; i < columns * height; i += THREADS) g[i] = g_before[g_start + i];
-for (uint i = index; i < columns * columns; i += THREADS) v[i] = v_before[v_start + i];
-threadgroup uint turned[THREADS / 32];
-const uint players = columns + (columns & 1);
+constexpr uint SIMDGROUPS = THREADS / 32;
+const uint g_rows = (height + 31) / 32;
+const uint v_rows = (columns + 31) / 32;
+const ulong start = ulong(matrix) * columns * height;
+const uint width = (g_rows + v_rows) * 32;
+device float* both = g_and_v + ulong(matrix) * columns * width;
+threadgroup float largest_of[SIMDGROUPS];
+threadgroup float squares_of[SIMDGROUPS];
+float largest = 0.0f;
+for (uint j = simdgroup; j < columns; j += SIMDGROUPS) {
+  for (uint i = lane; i < (SYMMETRIC ? j + 1 : height); i += 32) {
+    const float x = fabs(a[start + j * height + i]);
+    largest = max(largest, x < INFINITY ? x : INFINITY);
+  }
+}
+largest = simd_max(largest);
+if (lane == 0) largest_of[simdgroup] = largest;
+threadgroup_barrier(mem_flags::mem_threadgroup);
+for (uint s = 0; s < SIMDGROUPS; ++s) largest = max(largest, largest_of[s]);
+const float unit = largest == 0.0f ? 1.0f : (largest < INFINITY ? largest : NAN);
+
+float squares = 0.0f;
+for (uint j = simdgroup; j < columns; j += SIMDGROUPS) {
+  for (uint i = height + lane; i < width; i += 32) both[j * width + i] = i == g_rows * 32 + j ? 1.0f : 0.0f;
+  for (uint i = lane; i < (SYMMETRIC ? j + 1 : height); i += 32) {
+    const float x = a[start + j * height + i] / unit;
+    both[j * width + i] = x;
+    if (SYMMETRIC) both[i * width + j] = x;
+    squares = fma(SYMMETRIC && i < j ? 2.0f * x : x, x, squares);
+  }
+}
+squares = simd_sum(squares);
+if (lane == 0) squares_of[simdgroup] = squares;
+threadgroup_barrier(mem_flags::mem_threadgroup);
+squares = 0.0f;
+for (uint s = 0; s < SIMDGROUPS; ++s) squares += squares_of[s];
+// SYMMETRIC: the rounding of an element of v^T A v, and less than what all of them may add up to in |A v - v w|.
+const float threshold = SYMMETRIC ? 4.0f * EPS * sqrt(squares / columns) : EPS * max(4.0f, sqrt(float(height)));
+
+threadgroup Seen seen_by[SIMDGROUPS];
+const uint players = (columns + 2 * BLOCK - 1) / (2 * BLOCK) * 2;
 uint sweep = 0;
-uint turns = 1;
-while (sweep < size[2] && turns != 0) {
-  uint own_turns = 0;
+bool is_done = false;
+while (sweep < size[2] && !is_done) {
+  Seen seen = {0, 0.0f, 0.0f};
   for (uint round = 0; round + 1 < players; ++round) {
     threadgroup_barrier(mem_flags::mem_device);
-    for (uint pair = simdgroup; pair < players / 2; pair += THREADS / 32) {
-      const uint one = pair == 0 ? players - 1 : round + pair - (round + pair < players - 1 ? 0 : players - 1);
-      const uint other = round >= pair ? round - pair : round + players - 1 - pair;
-      const uint p = min(one, other);
-      const uint q = max(one, other);
-      if (q < columns) {
-        own_turns += turn_pair<SYMMETRIC>(g + p * height, g + q * height, v + p * columns, v + q * columns, height, columns,
-                                          threshold[matrix], lane);
+    for (uint pair = simdgroup; pair < players / 2; pair += SIMDGROUPS) {
+      const uint2 blocks = players_that_meet(pair, round, players);
+      for (uint step = 0; step < (round == 0 ? 2 * BLOCK - 1 : BLOCK); ++step) {
+        turn_pairs<SYMMETRIC>(both, g_rows, v_rows, columns, threshold, step, blocks, round == 0, lane, seen);
       }
     }
   }
-  if (lane == 0) turned[simdgroup] = own_turns;
+  seen = {simd_sum(seen.turns), simd_max(seen.product), simd_max(seen.sine)};
+  if (lane == 0) seen_by[simdgroup] = seen;
   threadgroup_barrier(mem_flags::mem_threadgroup);
-  turns = 0;
-  for (uint s = 0; s < THREADS / 32; ++s) turns += turned[s];
+  for (uint s = 0; s < SIMDGROUPS; ++s) {
+    const Seen other = seen_by[s];
+    seen = {s == 0 ? other.turns : seen.turns + other.turns, max(seen.product, other.product), max(seen.sine, other.sine)};
+  }
   threadgroup_barrier(mem_flags::mem_threadgroup);
+  // A product that was made 0 comes back by the sines of what turned its columns later, fewer than 2 * columns times. Where that stays
+  // below sqrt(columns) thresholds, all of them together stay below 4 columns eps |A|, and the next sweep would find next to nothing.
+  // (Cosines between columns of different lengths may grow by more.)
+  is_done = seen.turns == 0 || (SYMMETRIC && 2.0f * sqrt(float(columns)) * seen.sine * seen.product <= threshold);
   ++sweep;
 }
-if (index == 0) sweeps[matrix] = sweep;
+if (index == 0) {
+  scale[matrix] = unit;
+  sweeps[matrix] = sweep;
+}

@@ -1,11 +1,12 @@
 // jacobi_finish: what `jacobi` left, in order, a threadgroup for each matrix. g and v have been turned by the same angles, whose sines
 // and cosines were rounded, so both drifted by the same factors: their quotient didn't.
+// Row j of `g_and_v` is as `jacobi` left it.
 //   SYMMETRIC = 0: values = |g_j| / |v_j| * scale from the largest, left = g_j / |g_j|, right = v_j / |v_j|. Where g_j is zero, left is
 //   completed by unit vectors, made orthogonal to all others.
 //   SYMMETRIC = 1: values = g_j . v_j / v_j . v_j * scale from the smallest, right; left stays empty.
 // `size` is {columns, height of g}, at most 1,024 columns.
 //
-// inputs: g, v, scale, size
+// inputs: g_and_v, scale, size
 // outputs: values, left, right
 // types: size=uint32
 // instances: SYMMETRIC=0,THREADS=256 | SYMMETRIC=1,THREADS=256
@@ -53,16 +54,19 @@ const uint lane = index % 32;
 const uint simdgroup = index / 32;
 const ulong g_start = ulong(matrix) * columns * height;
 const ulong v_start = ulong(matrix) * columns * columns;
+const uint to_v = (height + 31) / 32 * 32;
+const uint width = to_v + (columns + 31) / 32 * 32;
+const device float* both = g_and_v + ulong(matrix) * columns * width;
 threadgroup float found[1024];
 threadgroup float factors[1024];
 for (uint j = simdgroup; j < columns; j += THREADS / 32) {
   float gg = 0.0f, vv = 0.0f, gv = 0.0f;
   for (uint i = lane; i < height; i += 32) {
-    const float a = g[g_start + j * height + i];
+    const float a = both[j * width + i];
     gg = fma(a, a, gg);
-    if (SYMMETRIC) gv = fma(a, v[v_start + j * columns + i], gv);
+    if (SYMMETRIC) gv = fma(a, both[j * width + to_v + i], gv);
   }
-  for (uint i = lane; i < columns; i += 32) vv = fma(v[v_start + j * columns + i], v[v_start + j * columns + i], vv);
+  for (uint i = lane; i < columns; i += 32) vv = fma(both[j * width + to_v + i], both[j * width + to_v + i], vv);
   gg = simd_sum(gg);
   vv = simd_sum(vv);
   gv = simd_sum(gv);
@@ -84,12 +88,12 @@ for (uint j = simdgroup; j < columns; j += THREADS / 32) {
   const uint place = simd_sum(before);
   if (lane == 0) values[ulong(matrix) * columns + place] = own * scale[matrix];
   if (!SYMMETRIC) {
-    for (uint i = lane; i < height; i += 32) left[g_start + place * height + i] = g[g_start + j * height + i] * factors[j];
+    for (uint i = lane; i < height; i += 32) left[g_start + place * height + i] = both[j * width + i] * factors[j];
   }
   float vv = 0.0f;
-  for (uint i = lane; i < columns; i += 32) vv = fma(v[v_start + j * columns + i], v[v_start + j * columns + i], vv);
+  for (uint i = lane; i < columns; i += 32) vv = fma(both[j * width + to_v + i], both[j * width + to_v + i], vv);
   const float factor = isnan(own) ? own : 1.0f / sqrt(simd_sum(vv));  // a matrix with a NaN turned nothing
-  for (uint i = lane; i < columns; i += 32) right[v_start + place * columns + i] = v[v_start + j * columns + i] * factor;
+  for (uint i = lane; i < columns; i += 32) right[v_start + place * columns + i] = both[j * width + to_v + i] * factor;
 }
 if (!SYMMETRIC) {
   threadgroup_barrier(mem_flags::mem_device);

@@ -1,11 +1,8 @@
 // Jacobi's method for both: `jacobi` turns pairs of columns until none is left to turn,
-// `jacobi_finish` puts into order what it left. Matrices are scaled to a largest element of 1
-// before, so that squares neither overflow nor vanish.
+// `jacobi_finish` puts into order what it left.
 #include "anymetal_kernels/svd.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 #include "kernel/arguments.h"
 #include "kernel/device_kind.h"
@@ -16,50 +13,29 @@ namespace {
 
 constexpr int kMostColumns = 1024;
 constexpr uint32_t kMostSweeps = 40;  // random matrices of 1,024 columns take 15
-constexpr float kEps = 0x1p-24F;
 
-struct Scaled {
-  mx::array
-      matrices;  ///< (count, m, n) in float32, a largest element of 1; all NaN if one isn't finite
-  mx::array scale;  ///< (count)
-};
-
-Scaled scaled(const mx::array& a, const mx::StreamOrDevice& s) {
-  const int m = a.shape(-2), n = a.shape(-1);
-  const auto flat = mx::reshape(mx::astype(a, mx::float32, s), {-1, m, n}, s);
-  const auto sizes = mx::abs(flat, s);
-  const auto largest = mx::max(sizes, {1, 2}, true, s);
-  const auto is_right = mx::all(mx::isfinite(flat, s), {1, 2}, true, s);
-  const auto one = mx::array(1.0F), none = mx::array(std::numeric_limits<float>::quiet_NaN());
-  const auto scale = mx::where(
-      is_right, mx::where(mx::equal(largest, mx::array(0.0F), s), one, largest, s), none, s);
-  return {mx::divide(flat, scale, s), mx::reshape(scale, {-1}, s)};
-}
-
-/// g: (count, columns, height), each matrix's columns as rows. Values (count, columns), left as g,
-/// right (count, columns, columns).
-std::vector<mx::array> run_jacobi(const mx::array& g, const mx::array& threshold,
-                                  const mx::array& scale, bool is_symmetric,
+/// a: (count, columns, height), each matrix's columns as rows; of a symmetric one the lower
+/// triangle is read. Values (count, columns), left as a, right (count, columns, columns).
+std::vector<mx::array> run_jacobi(const mx::array& a, bool is_symmetric,
                                   const mx::StreamOrDevice& s) {
-  const int count = g.shape(0), columns = g.shape(1), height = g.shape(2);
+  const int count = a.shape(0), columns = a.shape(1), height = a.shape(2);
   const int threads = runs_on_processor() ? 32 : 256;
   const mx::Shape square = {count, columns, columns};
-  const auto v = mx::broadcast_to(mx::eye(columns, s), square, s);
+  const int width = round_up(height, 32) + round_up(columns, 32);
   const auto columns_of = static_cast<uint32_t>(columns), height_of = static_cast<uint32_t>(height);
   const std::vector<std::pair<std::string, mx::fast::TemplateArg>> arguments = {
       {"SYMMETRIC", static_cast<int>(is_symmetric)}, {"THREADS", threads}};
-  const auto turned =
-      call_kernel("jacobi",
-                  {.inputs = {g, v, threshold, numbers({columns_of, height_of, kMostSweeps})},
-                   .shapes = {g.shape(), square, {count}},
-                   .dtypes = {mx::float32, mx::float32, mx::uint32},
-                   .grid = {count * threads, 1, 1},
-                   .threadgroup = {threads, 1, 1},
-                   .arguments = arguments},
-                  s);
+  const auto turned = call_kernel("jacobi",
+                                  {.inputs = {a, numbers({columns_of, height_of, kMostSweeps})},
+                                   .shapes = {{count, columns, width}, {count}, {count}},
+                                   .dtypes = {mx::float32, mx::float32, mx::uint32},
+                                   .grid = {count * threads, 1, 1},
+                                   .threadgroup = {threads, 1, 1},
+                                   .arguments = arguments},
+                                  s);
   return call_kernel("jacobi_finish",
-                     {.inputs = {turned[0], turned[1], scale, numbers({columns_of, height_of})},
-                      .shapes = {{count, columns}, is_symmetric ? mx::Shape{1} : g.shape(), square},
+                     {.inputs = {turned[0], turned[1], numbers({columns_of, height_of})},
+                      .shapes = {{count, columns}, is_symmetric ? mx::Shape{1} : a.shape(), square},
                       .dtypes = {mx::float32, mx::float32, mx::float32},
                       .grid = {count * threads, 1, 1},
                       .threadgroup = {threads, 1, 1},
@@ -75,10 +51,8 @@ mx::array turned(const mx::array& x, const mx::StreamOrDevice& s) {
 std::vector<mx::array> decompose(const mx::array& a, const mx::StreamOrDevice& s) {
   const int m = a.shape(-2), n = a.shape(-1);
   const bool is_wide = n > m;
-  const auto [matrices, scale] = scaled(a, s);
-  const auto g = is_wide ? matrices : turned(matrices, s);
-  const float tolerance = kEps * std::max(4.0F, std::sqrt(static_cast<float>(g.shape(2))));
-  auto out = run_jacobi(g, mx::full({g.shape(0)}, tolerance, s), scale, false, s);
+  const auto matrices = mx::reshape(a, {-1, m, n}, s);
+  auto out = run_jacobi(is_wide ? matrices : turned(matrices, s), false, s);
   mx::Shape left = a.shape(), middle(a.shape().begin(), a.shape().end() - 1), right = a.shape();
   const int k = std::min(m, n);
   left.back() = k, middle.back() = k, right[right.size() - 2] = k;
@@ -127,16 +101,10 @@ mx::array differentiate_svd(const std::vector<mx::array>& outputs,
   return ga;
 }
 
-/// In: a symmetric in float32. Out: W, V.
+/// In: a in float32, its lower triangle of a symmetric matrix. Out: W, V.
 std::vector<mx::array> find_eigenvalues(const mx::array& a, const mx::StreamOrDevice& s) {
   const int n = a.shape(-1);
-  const auto [matrices, scale] = scaled(a, s);
-  // The rounding of an element of V^T A V, and less than what all of them may add up to in |A V - V
-  // W|.
-  const auto square = mx::sum(mx::square(matrices, s), {1, 2}, false, s);
-  const auto threshold =
-      mx::multiply(mx::sqrt(square, s), mx::array(4 * kEps / std::sqrt(static_cast<float>(n))), s);
-  auto out = run_jacobi(matrices, threshold, scale, true, s);
+  auto out = run_jacobi(mx::reshape(a, {-1, n, n}, s), true, s);
   mx::Shape middle(a.shape().begin(), a.shape().end() - 1);
   return {mx::reshape(out[0], middle, s), mx::reshape(turned(out[2], s), a.shape(), s)};
 }
@@ -149,7 +117,9 @@ mx::array differentiate_eigh(const std::vector<mx::array>& outputs,
       mx::multiply(mx::eye(w.shape(-1), s), mx::expand_dims(cotangents[0], -1, s), s);
   const auto off = mx::multiply(inverse_gaps(w, s), times(turned(v, s), cotangents[1], s), s);
   const auto ga = times(times(v, mx::add(diagonal, off, s), s), turned(v, s), s);
-  return mx::multiply(mx::array(0.5F), mx::add(ga, turned(ga, s), s), s);
+  // Only the lower triangle is read, and each element below the diagonal stands for two.
+  const auto both = mx::multiply(mx::array(0.5F), mx::add(ga, turned(ga, s), s), s);
+  return mx::add(mx::tril(both, 0, s), mx::tril(both, -1, s), s);
 }
 
 void need_moderate(const Argument& argument) {
@@ -193,10 +163,7 @@ std::pair<mx::array, mx::array> eigh(const mx::array& a, mx::StreamOrDevice stre
                const std::vector<mx::array>& outputs) {
         return std::vector{differentiate_eigh(outputs, cotangents, stream)};
       });
-  const auto wide = mx::astype(a, mx::float32, stream);
-  const auto below = mx::tril(wide, -1, stream);
-  const auto whole = mx::add(mx::tril(wide, 0, stream), turned(below, stream), stream);
-  const auto out = call({whole});
+  const auto out = call({mx::astype(a, mx::float32, stream)});
   return {out[0], out[1]};
 }
 

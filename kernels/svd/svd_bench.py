@@ -33,7 +33,7 @@ SMALL = {"batch": 2, "m": 12, "n": 12}
 ROWS = [Row(f"svd_{n}" + (f"_{batch}" if batch > 1 else ""), "svd", (f"{batch} " if batch > 1 else "") + f"svd, n = {n}", square(n, batch), SMALL, matrices, singular_values, 1e-5,
             goals={"mlx": 1.0}) for n, batch in ((32, 64), (64, 1), (128, 1), (256, 1))]
 ROWS += [Row(f"svd_eigh_{n}", "svd", f"eigh, n = {n}", square(n), SMALL, symmetric, lambda data, sizes, dtype: np.linalg.eigvalsh(data["a"].astype(np.float64)), 1e-5,
-             goals={"mlx": 1.0}) for n in (64, 128)]
+             goals={"mlx": 1.0}) for n in (64, 128, 256)]
 ROWS += [Row("svd_subspace", "svd", "16 leading singular values of 2048x1024", {"batch": 1, "m": 2048, "n": 1024, "rank": 16}, {"batch": 1, "m": 40, "n": 30, "rank": 4},
              decaying, singular_values, 1e-4, goals={"mlx": 1.0})]
 
