@@ -169,6 +169,15 @@ void ThreadPool::dismiss(Job& job) {
   last_end_ = Clock::now();
 }
 
+void ThreadPool::note_run() {
+  last_run_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+}
+
+bool ThreadPool::runs_follow() const {
+  const Clock::duration last(last_run_.load(std::memory_order_relaxed));
+  return Clock::now().time_since_epoch() - last < kLookOut;
+}
+
 void ThreadPool::look_out() {
   if (jobs_follow_) wait_a_moment([&] { return has_jobs_.load(); });
 }

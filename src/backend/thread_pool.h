@@ -54,6 +54,10 @@ class ThreadPool {
   [[nodiscard]] size_t node_of_this_thread() const;
   /// Asks for up to `helpers` threads.
   void enlist(Job& job, size_t helpers);
+  /// Remembers that a run ended which was long enough for a helper that is awake.
+  void note_run();
+  /// Whether the last one of those ended a moment ago: helpers of this run look out for the next.
+  [[nodiscard]] bool runs_follow() const;
   /// No more helpers come; returns when those that came have left. After it `job` may die.
   void dismiss(Job& job);
 
@@ -75,6 +79,7 @@ class ThreadPool {
   std::atomic<bool> jobs_follow_ = false;  ///< the last one came soon after the one before
   size_t looking_out_ = 0;
   std::chrono::steady_clock::time_point last_end_;
+  std::atomic<std::chrono::steady_clock::rep> last_run_ = 0;
 };
 
 }  // namespace anymetal::backend

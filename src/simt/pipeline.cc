@@ -36,6 +36,7 @@
 #include "simt/transform/guard_accesses.h"
 #include "simt/transform/hoist_checks.h"
 #include "simt/transform/join_neighbours.h"
+#include "simt/transform/join_threadgroups.h"
 #include "simt/transform/narrow_comparisons.h"
 #include "simt/transform/promote_slots.h"
 #include "simt/transform/repair_dominance.h"
@@ -224,8 +225,7 @@ Geometry make_geometry(const Options& options, unsigned together) {
   }
   geometry.is_partial = options.is_partial;
   geometry.chunk = options.chunk;
-  geometry.together = together;
-  return geometry;
+  return geometry.joined(options.threadgroups_together, together);
 }
 
 /// No operations on vectors of a thread's own, no copies of memory.
@@ -401,23 +401,44 @@ Result<llvm::Function*> vectorize_step(llvm::Function& entry, const Options& opt
   return fast;
 }
 
+/// Joins as many threadgroups as are asked for, or says how many would be good. Gives the size that
+/// the code is for.
+Result<Options> put_together(llvm::Function& entry, const Options& asked, const Options& alone,
+                             Report& report) {
+  const Togetherness chosen = choose_threadgroups_together(entry, make_geometry(alone, 1));
+  if (asked.threadgroups_together == 1) {
+    report.threadgroups_together = chosen.count;
+    return alone;
+  }
+  if (chosen.count < asked.threadgroups_together)
+    return unsupported_error("no form in vectors for so many threadgroups in one call");
+  Options joined = asked;
+  std::copy_n(chosen.size, 3, joined.threadgroup);
+  join_threadgroups(entry, make_geometry(joined, 1));
+  return joined;
+}
+
 }  // namespace
 
-Result<Report> vectorize(llvm::Function& entry, const Options& options) {
+Result<Report> vectorize(llvm::Function& entry, const Options& asked) {
   Passes passes;
   fold_branches(entry);
   form_matrices(entry);
   flatten(entry, passes);
-  if (options.checks_bounds) {
-    ANYMETAL_RETURN_IF_ERROR(guard_accesses(entry, options.is_const));
+  if (asked.checks_bounds) {
+    ANYMETAL_RETURN_IF_ERROR(guard_accesses(entry, asked.is_const));
     // What was computed to prove accesses would count as a use of their indices.
     passes.run(entry, llvm::DCEPass());
   }
   fold_branches(entry);
   shape_control_flow(entry, passes);
   fold_branches(entry);
-  narrow_comparisons(entry, make_geometry(options, 1));
-  flatten_branches(entry, make_geometry(options, 1));
+  Options alone = asked;
+  alone.threadgroups_together = 1;
+  narrow_comparisons(entry, make_geometry(alone, 1));
+  flatten_branches(entry, make_geometry(alone, 1));
+  Report report;
+  ANYMETAL_ASSIGN_OR_RETURN(const Options options, put_together(entry, asked, alone, report));
   const Geometry geometry = make_geometry(options, choose_together(entry, options));
   const bool has_full_branches = separate_full_branches(entry, geometry);
   if (has_full_branches) passes.run(entry, llvm::LoopSimplifyPass(), llvm::LCSSAPass());
@@ -430,7 +451,6 @@ Result<Report> vectorize(llvm::Function& entry, const Options& options) {
   }
   separate_apart(entry, geometry);
   form_copies(entry);
-  Report report;
   ANYMETAL_ASSIGN_OR_RETURN(report.function,
                             vectorize_step(entry, options, geometry, passes, report.remarks));
   entry.eraseFromParent();

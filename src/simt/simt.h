@@ -37,6 +37,9 @@ struct Options {
   std::vector<bool> is_const = {};
   /// Simdgroups that advance together; 0: by a model of cost.
   unsigned simdgroups_together = 0;
+  /// Threadgroups side by side along x that one call runs; the frame has the position of the first.
+  /// More than 1 only where Report::threadgroups_together says so.
+  unsigned threadgroups_together = 1;
 };
 
 /// Something that people want to know about the code of a source line.
@@ -51,6 +54,8 @@ struct Report {
   uint64_t scratch_bytes = 0;          ///< of ThreadgroupFrame::scratch
   uint32_t regions = 1;
   std::vector<Remark> remarks;
+  /// Up to how many threadgroups run faster in one call than in several; 1: none.
+  unsigned threadgroups_together = 1;
 };
 
 /// Replaces the entry. Errors: `unsupported` names what has no form in vectors; the module is then

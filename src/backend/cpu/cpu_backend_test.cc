@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "backend/reference/test_kernel.h"
+#include "backend/thread_pool.h"
 #include "builtins/builtins.h"
 
 namespace anymetal::backend::cpu {
@@ -239,6 +240,190 @@ TEST(CpuBackend, KeepsVariantsForTheGridsEnd) {
     run(70);
     EXPECT_EQ(kept->stores, 1) << "made again";
     EXPECT_EQ(entry.size(), whole.size());
+  }
+}
+
+/// Adds up columns, eight threads a column, each every eighth row; each threadgroup along y does it
+/// for itself. What is written to `parts` lies outside for threads from `inside` on.
+std::string columns(int inside) {
+  return R"(
+@am.threadgroup.parts = external addrspace(3) global [256 x i32], align 4
+declare i32 @am.thread_position_in_grid.x() memory(none)
+declare i32 @am.threadgroup_position_in_grid.x() memory(none)
+declare i32 @am.threadgroup_position_in_grid.y() memory(none)
+declare i32 @am.thread_position_in_threadgroup.x() memory(none)
+declare i32 @am.thread_position_in_threadgroup.y() memory(none)
+declare i32 @am.thread_index_in_threadgroup() memory(none)
+declare i32 @am.simdgroup_index_in_threadgroup() memory(none)
+declare i32 @am.threads_per_threadgroup.y() memory(none)
+declare void @am.threadgroup_barrier(i32) convergent nounwind
+define void @k(ptr addrspace(1) %q, ptr addrspace(1) %numbers, ptr addrspace(1) %out) {
+entry:
+  %m = load i32, ptr addrspace(1) %numbers
+  %next_number = getelementptr i32, ptr addrspace(1) %numbers, i64 1
+  %pitch = load i32, ptr addrspace(1) %next_number
+  %gx = call i32 @am.threadgroup_position_in_grid.x()
+  %gy = call i32 @am.threadgroup_position_in_grid.y()
+  %x = call i32 @am.thread_position_in_threadgroup.x()
+  %y = call i32 @am.thread_position_in_threadgroup.y()
+  %rows = call i32 @am.threads_per_threadgroup.y()
+  %t = call i32 @am.thread_index_in_threadgroup()
+  %s = call i32 @am.simdgroup_index_in_threadgroup()
+  %column = call i32 @am.thread_position_in_grid.x()
+  %weight = add i32 %gx, %s
+  %enters = icmp ult i32 %y, %m
+  br i1 %enters, label %again, label %after
+again:
+  %i = phi i32 [ %y, %entry ], [ %next, %again ]
+  %sum = phi i32 [ %weight, %entry ], [ %more, %again ]
+  %row = mul i32 %i, %pitch
+  %place = add i32 %row, %column
+  %wide = zext i32 %place to i64
+  %at = getelementptr i32, ptr addrspace(1) %q, i64 %wide
+  %v = load i32, ptr addrspace(1) %at
+  %times = mul i32 %v, %i
+  %more = add i32 %sum, %times
+  %next = add i32 %i, %rows
+  %on = icmp ult i32 %next, %m
+  br i1 %on, label %again, label %after
+after:
+  %all = phi i32 [ %weight, %entry ], [ %more, %again ]
+  %stays = icmp ult i32 %t, )" +
+         std::to_string(inside) + R"(
+  %far = add i32 %t, 256
+  %to_part = select i1 %stays, i32 %t, i32 %far
+  %wide_part = zext i32 %to_part to i64
+  %mine = getelementptr i32, ptr addrspace(3) @am.threadgroup.parts, i64 %wide_part
+  store i32 %all, ptr addrspace(3) %mine
+  call void @am.threadgroup_barrier(i32 2)
+  %is_first = icmp eq i32 %y, 0
+  br i1 %is_first, label %fold, label %end
+fold:
+  %p = phi i32 [ 0, %after ], [ %p_next, %fold ]
+  %total = phi i32 [ 0, %after ], [ %total_next, %fold ]
+  %p_row = mul i32 %p, 32
+  %p_place = add i32 %p_row, %x
+  %p_wide = zext i32 %p_place to i64
+  %theirs = getelementptr i32, ptr addrspace(3) @am.threadgroup.parts, i64 %p_wide
+  %part = load i32, ptr addrspace(3) %theirs
+  %mixed = mul i32 %total, 3
+  %total_next = add i32 %mixed, %part
+  %p_next = add i32 %p, 1
+  %p_on = icmp ult i32 %p_next, %rows
+  br i1 %p_on, label %fold, label %write
+write:
+  %o_row = mul i32 %gy, %pitch
+  %o_place = add i32 %o_row, %column
+  %o_wide = zext i32 %o_place to i64
+  %to = getelementptr i32, ptr addrspace(1) %out, i64 %o_wide
+  store i32 %total_next, ptr addrspace(1) %to
+  br label %end
+end:
+  ret void
+}
+)";
+}
+
+/// The same with 32 columns and a row for each simdgroup of threads in one dimension.
+std::string columns_by_simdgroups(int inside) {
+  std::string text = columns(inside);
+  const auto replace = [&](const std::string& from, const std::string& to) {
+    for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+      text.replace(at, from.size(), to);
+  };
+  replace("  %s = call i32 @am.simdgroup_index_in_threadgroup()", "  %s = add i32 %y, 0");
+  replace("declare i32 @am.simdgroup_index_in_threadgroup() memory(none)\n", "");
+  replace("am.thread_position_in_threadgroup.x", "am.thread_index_in_simdgroup");
+  replace("am.thread_position_in_threadgroup.y", "am.simdgroup_index_in_threadgroup");
+  replace("%rows = call i32 @am.threads_per_threadgroup.y()", "%rows = add i32 %gy, 8");
+  replace("%column = call i32 @am.thread_position_in_grid.x()",
+          "%first = mul i32 %gx, 32\n  %column = add i32 %first, %x");
+  return text;
+}
+
+TEST(CpuBackend, ThreadgroupsThatRunTogetherGiveWhatEachGivesAlone) {
+  const auto threads = uint32_t(ThreadPool::shared().size());
+  const std::vector<TestBuffer> buffers = {
+      {"q", "int", 4, true}, {"numbers", "int", 4, true}, {"out", "int"}};
+  for (const Bounds bounds : {Bounds::off, Bounds::robust}) {
+    const std::string text = columns(bounds == Bounds::off ? 256 : 99);
+    auto oracle = compile(reference_backend(), text, buffers, {}, bounds);
+    const auto kept = std::make_shared<Kept>();
+    auto kernel = cpu_backend().compile(make_ir(text, buffers),
+                                        {.bounds = bounds, .threadgroup = {32, 8}, .later = kept});
+    ASSERT_TRUE(oracle && kernel.ok());
+    EXPECT_TRUE((*kernel)->remarks().empty()) << (*kernel)->remarks()[0].text;
+    const Extent grids[] = {{32, 8},
+                            {64, 8},
+                            {32 * 8 * threads, 8},
+                            {32 * 4 * threads, 8},
+                            {32 * 4 * threads, 16},
+                            {32 * 2 * threads, 8},
+                            {32 * 9 * threads + 7, 8},
+                            {32 * 40 * threads - 9, 19},
+                            {32 * 3, 8 * 4 * threads}};
+    for (const Extent& grid : grids) {
+      const uint32_t rows = 29;
+      // Under robust the last rows are outside in part.
+      const uint32_t there = rows * grid.x - (bounds == Bounds::off ? 0 : grid.x + 40);
+      std::vector<uint32_t> q(there), numbers = {rows, grid.x};
+      std::iota(q.begin(), q.end(), 11);
+      std::vector<uint32_t> expected(size_t{grid.x} * ((grid.y + 7) / 8), 99), out(expected);
+      ASSERT_TRUE(reference::run(*oracle, grid, {32, 8},
+                                 {argument(q), argument(numbers), argument(expected)})
+                      .ok());
+      const auto result =
+          reference::run(**kernel, grid, {32, 8}, {argument(q), argument(numbers), argument(out)});
+      ASSERT_TRUE(result.ok()) << result.error().text();
+      for (size_t i = 0; i < out.size(); ++i)
+        ASSERT_EQ(out[i], expected[i]) << i << " of " << grid.x << " x " << grid.y;
+    }
+    unsigned together = 0;
+    for (const auto& [name, bytes] : kept->entries)
+      together += name.find("together") != std::string::npos;
+    EXPECT_EQ(together, 3U) << "2, 4 and 8";
+    // Whoever loads the kernel finds its variants.
+    kept->stores = 0;
+    auto loaded = cpu_backend().load((*kernel)->object(), (*kernel)->interface(),
+                                     {.bounds = bounds, .threadgroup = {32, 8}, .later = kept});
+    ASSERT_TRUE(loaded.ok());
+    std::vector<uint32_t> q(size_t{29} * 32 * 8 * threads), numbers = {29, 32 * 8 * threads},
+                                                            out(numbers[1]);
+    ASSERT_TRUE(reference::run(**loaded, {numbers[1], 8}, {32, 8},
+                               {argument(q), argument(numbers), argument(out)})
+                    .ok());
+    EXPECT_EQ(kept->stores, 0);
+  }
+}
+
+TEST(CpuBackend, SimdgroupsOfThreadgroupsThatRunTogetherStandInRows) {
+  const auto threads = uint32_t(ThreadPool::shared().size());
+  const std::vector<TestBuffer> buffers = {
+      {"q", "int", 4, true}, {"numbers", "int", 4, true}, {"out", "int"}};
+  for (const Bounds bounds : {Bounds::off, Bounds::robust}) {
+    const std::string text = columns_by_simdgroups(bounds == Bounds::off ? 256 : 99);
+    auto oracle = compile(reference_backend(), text, buffers, {}, bounds);
+    const auto kept = std::make_shared<Kept>();
+    auto kernel = cpu_backend().compile(make_ir(text, buffers),
+                                        {.bounds = bounds, .threadgroup = {256}, .later = kept});
+    ASSERT_TRUE(oracle && kernel.ok());
+    for (const uint32_t count : {256 * 8 * threads, 256 * 2 * threads, 256 * 9 * threads + 40}) {
+      const uint32_t rows = 29, pitch = (count + 255) / 256 * 32;
+      std::vector<uint32_t> q(rows * pitch - (bounds == Bounds::off ? 0 : pitch + 40));
+      std::vector<uint32_t> numbers = {rows, pitch}, expected(pitch, 99), out(expected);
+      std::iota(q.begin(), q.end(), 11);
+      ASSERT_TRUE(reference::run(*oracle, {count}, {256},
+                                 {argument(q), argument(numbers), argument(expected)})
+                      .ok());
+      const auto result =
+          reference::run(**kernel, {count}, {256}, {argument(q), argument(numbers), argument(out)});
+      ASSERT_TRUE(result.ok()) << result.error().text();
+      EXPECT_EQ(out, expected) << count;
+    }
+    unsigned together = 0;
+    for (const auto& [name, bytes] : kept->entries)
+      together += name.find("together") != std::string::npos;
+    EXPECT_EQ(together, 2U) << "2 and 8";
   }
 }
 

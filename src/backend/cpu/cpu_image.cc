@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint32_t kMagic = 0x43464d41;         // "AMFC"
 constexpr uint32_t kVariantMagic = 0x56464d41;  // "AMFV"
-constexpr uint32_t kVersion = 4;
+constexpr uint32_t kVersion = 5;
 
 void write_extent(ImageWriter& out, const Extent& extent) {
   for (unsigned axis = 0; axis < 3; ++axis) out.number(along(extent, axis));
@@ -56,6 +56,7 @@ void write_code(ImageWriter& out, const VariantImage& code) {
   }
   out.number<uint64_t>(code.streamed.size());
   for (const uint32_t argument : code.streamed) out.number(argument);
+  out.number(code.threadgroups_together);
   out.text(code.object);
 }
 
@@ -76,6 +77,7 @@ void read_code(ImageReader& in, VariantImage& code) {
   }
   code.streamed.resize(in.length());
   for (uint32_t& argument : code.streamed) argument = in.number<uint32_t>();
+  code.threadgroups_together = in.number<uint32_t>();
   code.object = in.text();
 }
 
@@ -118,6 +120,7 @@ std::string serialize(const VariantImage& image) {
   write_extent(out, image.variant.threadgroup);
   out.number<uint8_t>(image.variant.is_partial ? 1 : 0);
   out.number<uint8_t>(image.variant.streams ? 1 : 0);
+  out.number(image.variant.threadgroups_together);
   out.number<uint8_t>(uint8_t(image.variant.bounds));
   write_code(out, image);
   return out.seal(kVariantMagic, kVersion);
@@ -130,6 +133,7 @@ Result<VariantImage> parse_variant_image(std::string_view bytes, const Variant& 
   read_extent(in, image.variant.threadgroup);
   image.variant.is_partial = in.number<uint8_t>() != 0;
   image.variant.streams = in.number<uint8_t>() != 0;
+  image.variant.threadgroups_together = in.number<uint32_t>();
   image.variant.bounds = Bounds(in.number<uint8_t>());
   read_code(in, image);
   if (!in.ok() || !in.at_end()) return internal_error("a variant of a kernel is truncated");

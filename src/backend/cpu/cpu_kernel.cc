@@ -9,6 +9,7 @@
 #include "backend/float_environment.h"
 #include "backend/fork_guard.h"
 #include "backend/thread_function.h"
+#include "backend/thread_pool.h"
 #include "simt/simt.h"
 
 namespace anymetal::backend::cpu {
@@ -29,6 +30,8 @@ Result<VariantCode> link(const VariantImage& image) {
 std::string name_of(const Variant& variant) {
   std::string name = variant.is_partial ? "partial" : "whole";
   if (variant.streams) name += ",streams";
+  if (variant.threadgroups_together > 1)
+    name += ",together=" + std::to_string(variant.threadgroups_together);
   for (unsigned axis = 0; axis < 3; ++axis)
     name += "," + std::to_string(along(variant.threadgroup, axis));
   return name;
@@ -72,12 +75,13 @@ class CpuKernel final : public CompiledKernel {
       }
       parts[cut] = *part;
     }
+    ANYMETAL_ASSIGN_OR_RETURN(const Row row, find_row(shape, streams));
     const ArgumentKinds kinds{{is_threadgroup_memory_.get(), argument_count_},
                               image_.code.accumulators};
     if (image_.code.messages.empty())
-      return describe(run_grid(dispatch, shape, parts, kinds, pace_, nullptr));
+      return describe(run_grid(dispatch, shape, parts, row, kinds, pace_, nullptr));
     DispatchMessages messages(dispatch, image_.code.messages);
-    const Outcome outcome = run_grid(dispatch, shape, parts, kinds, pace_, &messages);
+    const Outcome outcome = run_grid(dispatch, shape, parts, row, kinds, pace_, &messages);
     messages.deliver();
     return describe(outcome);
   }
@@ -123,6 +127,19 @@ class CpuKernel final : public CompiledKernel {
     }
     ANYMETAL_ASSIGN_OR_RETURN(const VariantCode* code, find_code(variant));
     return Part{code, uint32_t(threads)};
+  }
+
+  /// The code that runs several threadgroups at once, where the grid has enough of them.
+  Result<Row> find_row(const GridShape& shape, bool streams) {
+    Variant variant = image_.full;
+    variant.streams = streams;
+    variant.threadgroups_together =
+        shape.threadgroups_together(image_.code.threadgroups_together, ThreadPool::shared().size());
+    if (variant.threadgroups_together == 1) return Row{};
+    auto code = find_code(variant);
+    if (code.ok()) return Row{*code, variant.threadgroups_together};
+    if (code.error().kind != ErrorKind::unsupported) return std::move(code).error();
+    return Row{};
   }
 
   /// The variant that streams is made while somebody waits; what writes much and computes little is

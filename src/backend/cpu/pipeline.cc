@@ -76,9 +76,11 @@ Result<void> vectorize(Compilation& c) {
   options.checks_bounds = variant.bounds == Bounds::robust;
   options.is_const = c.is_const;
   options.chunk = vector_register_bytes() / 4;
+  options.threadgroups_together = variant.threadgroups_together;
   ANYMETAL_ASSIGN_OR_RETURN(const simt::Report report, simt::vectorize(*c.function, options));
   c.function = report.function;
   c.image.scratch_bytes = report.scratch_bytes;
+  c.image.threadgroups_together = report.threadgroups_together;
   for (const simt::Remark& remark : report.remarks)
     c.image.remarks.push_back({remark.file, remark.line, remark.text});
   return {};

@@ -24,6 +24,7 @@ struct VariantImage {
   std::vector<MessageSite> messages;      ///< the same in all variants of a kernel
   std::vector<Accumulator> accumulators;  ///< likewise
   std::vector<uint32_t> streamed;  ///< arguments that it stores whole lines to, and nothing loads
+  uint32_t threadgroups_together = 1;  ///< up to so many should run in one call (Variant)
   std::string object;  ///< an object file for the host, with the function am_threadgroup
 };
 

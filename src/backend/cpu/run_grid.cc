@@ -26,6 +26,8 @@ using simt::ThreadgroupFrame;
 
 // Waking a thread takes 5 to 50 µs: less work than that is done sooner alone.
 constexpr uint64_t kWorthHelp = 40'000'000;  // picoseconds
+// Where runs follow each other, helpers are awake.
+constexpr uint64_t kWorthHelpAwake = 20'000'000;
 // A piece of the grid: long beside taking it, short beside what one would wait for at the end.
 constexpr uint64_t kPiece = 25'000'000;
 
@@ -54,11 +56,12 @@ struct Layout {
 
 class GridRun final : public ThreadPool::Job {
  public:
-  GridRun(const Dispatch& dispatch, const GridShape& shape, const Parts& parts,
+  GridRun(const Dispatch& dispatch, const GridShape& shape, const Parts& parts, const Row& row,
           const ArgumentKinds& kinds, Pace& pace, DispatchMessages* messages)
       : dispatch_(dispatch),
         shape_(shape),
         parts_(parts),
+        row_(row),
         is_threadgroup_memory_(kinds.is_threadgroup_memory),
         pace_(pace),
         messages_(messages),
@@ -79,12 +82,14 @@ class GridRun final : public ThreadPool::Job {
     bool enlisted = threads_ == 1 || threadgroups_ == 1, has_helpers = false;
     const auto enlist = [&](uint64_t picoseconds_left) {
       enlisted = true;
-      const uint64_t helpers = std::min(threads_ - 1, picoseconds_left / kPiece);
+      const uint64_t helpers =
+          std::min(threads_ - 1, std::max<uint64_t>(1, picoseconds_left / kPiece));
       has_helpers = helpers != 0;
       if (has_helpers) pool.enlist(*this, helpers);
     };
     const uint64_t expected = saturating_product(pace_.of_threadgroup(), threadgroups_);
-    if (!enlisted && expected >= kWorthHelp) enlist(expected);
+    const bool may_follow = !enlisted && expected >= kWorthHelpAwake;
+    if (may_follow && (expected >= kWorthHelp || pool.runs_follow())) enlist(expected);
     const bool timed = threadgroups_ > 1;
     const auto start = timed ? Clock::now() : Clock::time_point();
     uint64_t done = 0;
@@ -99,6 +104,7 @@ class GridRun final : public ThreadPool::Job {
     });
     if (timed && done != 0) pace_.learn(std::max<uint64_t>(1, picoseconds_since(start) / done));
     if (has_helpers) pool.dismiss(*this);
+    if (may_follow) pool.note_run();
     if (!has_memory) return Outcome::out_of_memory;
     return stopped_ ? Outcome::stopped : Outcome::done;
   }
@@ -125,7 +131,9 @@ class GridRun final : public ThreadPool::Job {
       const uint64_t fair = std::max<uint64_t>(1, threadgroups_ / (threads_ * 4));
       count = threads_ == 1 ? kPiece / picoseconds : std::min(fair, kPiece / picoseconds);
     }
-    piece_.store(std::max<uint64_t>(1, count), std::memory_order_relaxed);
+    const uint64_t row = row_.threadgroups;
+    count = std::max<uint64_t>(1, (count + row / 2) / row) * row;
+    piece_.store(count, std::memory_order_relaxed);
   }
 
   void lay_out() {
@@ -134,6 +142,10 @@ class GridRun final : public ThreadPool::Job {
       if (!part.code) continue;
       variables = std::max(variables, part.code->threadgroup_bytes);
       scratch = std::max(scratch, part.code->scratch_bytes);
+    }
+    if (row_.code) {
+      variables = std::max(variables, row_.code->threadgroup_bytes);
+      scratch = std::max(scratch, row_.code->scratch_bytes);
     }
     uint64_t bytes = aligned(variables);
     argument_memory_ = bytes;
@@ -227,7 +239,7 @@ class GridRun final : public ThreadPool::Job {
     position[0] = uint32_t(begin % shape_.threadgroups[0]);
     position[1] = uint32_t(begin / shape_.threadgroups[0] % shape_.threadgroups[1]);
     position[2] = uint32_t(begin / shape_.threadgroups[0] / shape_.threadgroups[1]);
-    for (uint64_t index = begin; index < end; ++index) {
+    for (uint64_t index = begin, count = 1; index < end; index += count) {
       if (stop_->load(std::memory_order_relaxed) != 0) {
         stopped_ = true;
         return false;
@@ -235,18 +247,28 @@ class GridRun final : public ThreadPool::Job {
       if (messages) messages->set_threadgroup(index);
       const Part& part = parts_[cut_axes(position)];
       frame.active_threads = part.active_threads;
+      const bool is_row = begins_row(position, end - index);
+      count = is_row ? row_.threadgroups : 1;
       // Metal promises nothing about its first contents. Zeros make runs repeatable.
       if (layout_.threadgroup_bytes != 0)
         std::memset(frame.threadgroup_memory, 0, layout_.threadgroup_bytes);
-      call_compiled(part.code->entry, frame);
-      for (unsigned axis = 0; axis < 2 && ++position[axis] == shape_.threadgroups[axis]; ++axis) {
+      call_compiled(is_row ? row_.code->entry : part.code->entry, frame);
+      position[0] += uint32_t(count);
+      for (unsigned axis = 0; axis < 2 && position[axis] == shape_.threadgroups[axis]; ++axis) {
         position[axis] = 0;
-        if (axis == 1) ++position[2];
+        ++position[axis + 1];
       }
     }
     // The code leaves early when it is stopped.
     if (stop_->load(std::memory_order_relaxed) != 0) stopped_ = true;
     return !stopped_;
+  }
+
+  /// Whether the next threadgroups are full, in one row, and the piece's.
+  [[nodiscard]] bool begins_row(const uint32_t* position, uint64_t left) const {
+    const uint32_t last = shape_.threadgroups[0] - (shape_.rest[0] != 0 ? 1 : 0);
+    return row_.code && left >= row_.threadgroups && position[0] + row_.threadgroups <= last &&
+           cut_axes(position) == 0;
   }
 
   [[nodiscard]] unsigned cut_axes(const uint32_t* position) const {
@@ -261,6 +283,7 @@ class GridRun final : public ThreadPool::Job {
   const Dispatch& dispatch_;
   const GridShape& shape_;
   const Parts& parts_;
+  const Row& row_;
   const std::span<const bool> is_threadgroup_memory_;
   ChosenAccumulators accumulators_;
   Pace& pace_;
@@ -293,9 +316,22 @@ GridShape::GridShape(const Dispatch& dispatch) {
   }
 }
 
+uint32_t GridShape::threadgroups_together(uint32_t most, uint64_t threads) const {
+  const uint64_t in_row = threadgroups[0] - (rest[0] != 0 ? 1 : 0);
+  // Where there are few calls for each thread, none may have one more than another.
+  constexpr uint64_t kMany = 4;
+  for (uint32_t count = most; count > 1; count /= 2) {
+    const uint64_t calls = volume() / count;
+    if (count <= in_row && (calls >= kMany * threads || (calls != 0 && calls % threads == 0)))
+      return count;
+  }
+  return 1;
+}
+
 Outcome run_grid(const Dispatch& dispatch, const GridShape& shape, const Parts& parts,
-                 const ArgumentKinds& kinds, Pace& pace, DispatchMessages* messages) {
-  return GridRun(dispatch, shape, parts, kinds, pace, messages).run();
+                 const Row& row, const ArgumentKinds& kinds, Pace& pace,
+                 DispatchMessages* messages) {
+  return GridRun(dispatch, shape, parts, row, kinds, pace, messages).run();
 }
 
 }  // namespace anymetal::backend::cpu

@@ -35,6 +35,12 @@ struct Part {
 };
 using Parts = std::array<Part, 8>;
 
+/// Code for several full threadgroups, side by side along x.
+struct Row {
+  const VariantCode* code = nullptr;  ///< null: each runs alone
+  uint32_t threadgroups = 1;
+};
+
 /// Which sizes of threadgroups a dispatch has: of its eight parts, those that exist.
 struct GridShape {
   uint32_t threadgroups[3] = {1, 1, 1};  ///< along each axis
@@ -42,6 +48,9 @@ struct GridShape {
   std::array<bool, 8> exists = {};
 
   explicit GridShape(const Dispatch& dispatch);
+  /// How many should run in one call, of `most` that may: a power of two, such that `threads`
+  /// threads have about the same to do.
+  [[nodiscard]] uint32_t threadgroups_together(uint32_t most, uint64_t threads) const;
   [[nodiscard]] uint64_t volume() const {
     return uint64_t{threadgroups[0]} * threadgroups[1] * threadgroups[2];
   }
@@ -74,6 +83,7 @@ struct ArgumentKinds {
 
 /// `messages` may be null: none are written.
 [[nodiscard]] Outcome run_grid(const Dispatch& dispatch, const GridShape& shape, const Parts& parts,
-                               const ArgumentKinds& kinds, Pace& pace, DispatchMessages* messages);
+                               const Row& row, const ArgumentKinds& kinds, Pace& pace,
+                               DispatchMessages* messages);
 
 }  // namespace anymetal::backend::cpu

@@ -16,6 +16,8 @@ struct Variant {
   Bounds bounds = Bounds::off;  ///< robust or off
   /// For dispatches that write more than the caches hold (stream_stores.h).
   bool streams = false;
+  /// That one call runs, side by side along x.
+  uint32_t threadgroups_together = 1;
 
   bool operator==(const Variant&) const = default;
 };

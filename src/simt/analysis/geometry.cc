@@ -28,8 +28,13 @@ PositionRule axis_rule(int axis, const Geometry& geometry) {
 }  // namespace
 
 std::optional<PositionRule> find_position_rule(std::string_view name, const Geometry& geometry) {
-  if (const auto axis = find_axis(name, "thread_position_in_threadgroup"))
-    return axis_rule(*axis, geometry);
+  if (const auto axis = find_axis(name, "thread_position_in_threadgroup")) {
+    PositionRule rule = axis_rule(*axis, geometry);
+    if (*axis == 0 && geometry.threadgroups > 1) rule.modulus = geometry.length();
+    return rule;
+  }
+  if (name == "threadgroup_position_together")
+    return PositionRule{geometry.length(), geometry.threadgroups, -1};
   if (const auto axis = find_axis(name, "thread_position_in_grid")) {
     PositionRule rule = axis_rule(*axis, geometry);
     rule.grid_axis = *axis;

@@ -11,11 +11,12 @@
 namespace anymetal::simt {
 
 struct Geometry {
-  uint32_t size[3] = {1, 1, 1};           ///< of the threadgroup
+  uint32_t size[3] = {1, 1, 1};           ///< of the threadgroup, or of all that run together
   uint32_t dispatch_size[3] = {1, 1, 1};  ///< as the dispatch gave it
   bool is_partial = false;                ///< fewer threads than that may exist
   unsigned chunk = 8;                     ///< lanes
   unsigned together = 1;                  ///< simdgroups that advance together, one step
+  uint32_t threadgroups = 1;              ///< side by side along x (transform/join_threadgroups.h)
 
   [[nodiscard]] uint32_t threads() const { return size[0] * size[1] * size[2]; }
   [[nodiscard]] uint32_t simdgroups() const {
@@ -25,6 +26,16 @@ struct Geometry {
   [[nodiscard]] unsigned chunks_of_simdgroup() const { return kSimdgroupSize / chunk; }
   [[nodiscard]] unsigned chunks() const { return together * chunks_of_simdgroup(); }
   [[nodiscard]] uint32_t threads_of_step() const { return together * kSimdgroupSize; }
+  /// Of one threadgroup along x.
+  [[nodiscard]] uint32_t length() const { return size[0] / threadgroups; }
+  /// That of `count` threadgroups like this one, side by side.
+  [[nodiscard]] Geometry joined(uint32_t count, unsigned simdgroups_together) const {
+    Geometry wide = *this;
+    wide.size[0] *= count;
+    wide.threadgroups = count;
+    wide.together = simdgroups_together;
+    return wide;
+  }
   /// Whether every lane of every step is a thread.
   [[nodiscard]] bool is_full() const { return !is_partial && threads() % threads_of_step() == 0; }
 };

@@ -8,6 +8,7 @@
 #include "simt/analysis/matrices.h"
 #include "simt/analysis/questions.h"
 #include "simt/threadgroup_frame.h"
+#include "simt/transform/join_threadgroups.h"
 #include "simt/transform/split_regions.h"
 #include "simt/transform/vectorizer.h"
 
@@ -545,6 +546,10 @@ void Vectorizer::emit_call(llvm::CallInst& call) {
   if (!name.starts_with("am.") && !(asks_memory && shapes_.of(&call).is_flat()))
     return emit_lane_calls(call);
   if (asks_memory) return define(call, {clone_scalar(call, 0)});
+  if (name == kThreadgroupTogether) {
+    emit_position(call, name.drop_front(3));
+    return;
+  }
   const auto reference = builtins::find(name.str());
   if (!reference) return fail(call, "'" + name.str() + "'");
   using builtins::Group;
