@@ -11,6 +11,7 @@ class ExactGenerator(Generator):
     # What is read from a variable is cut to 0 to 15, products are of such numbers; eight of those still are whole numbers in half.
     prologue = PROLOGUE.replace("#pragma METAL fp contract(off)\n", "").replace("return x != x ? 0x7fc00000 : as_type<int>(x);", "return int(x);")
     listed = ("int", "uint")
+    exact = True
 
     def __init__(self, seed):
         super().__init__(seed)

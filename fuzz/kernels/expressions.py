@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 from context import BITS, WEIGHTED, element, is_float, width
+from conversions import Conversions
 from prologue import INPUTS
 from tree import Node
 
 
-class Expressions:
+class Expressions(Conversions):
     random = None
+    exact = False  # floats are small whole numbers (exact.py)
     functions = ()  # what may be called
     tables = ()  # (name, type, elements) in constant memory
 
@@ -36,6 +38,8 @@ class Expressions:
         if type == "bool":
             return self.boolean(context, depth)
         makers = [self.arithmetic] * 5 + [self.conversion, self.selection, self.function, self.function]
+        if not (self.exact and is_float(type)) and not (element(type) == "bfloat" and width(type) > 1):
+            makers += [self.converted] * 2
         if width(type) > 1:
             makers += [self.construction] * 2 + [self.swizzle] * 2
         else:
@@ -239,7 +243,7 @@ class Expressions:
             choices += ["reduce"] * 3 + ["prefix"] * 2
         if type in ("uint", "int"):
             choices += ["ballot"]
-        if context.full and self.whole and type in ("int", "uint", "float", "half", "short", "ushort"):
+        if context.full and self.whole and type in ("int", "uint", "float", "half", "short", "ushort", "char", "uchar"):
             choices += ["shuffle"] * 3
             if type in ("int", "uint"):
                 choices += ["quad"]
@@ -265,6 +269,8 @@ class Expressions:
         lane = f"ushort({self.random.randrange(32)})"
         if name == "shuffle" and self.chance(0.6):
             lane = f"ushort((lane * {self.random.randrange(8)}u + {self.random.randrange(32)}u) & 31u)"
+        elif name == "shuffle" and self.chance(0.6):
+            return ["simd_shuffle(", x, ", ushort(", self.expression("uint", context, depth - 1), " & 31u))"]
         return [f"simd_{name}(", x, f", {lane})"]
 
     # ---- calls ----

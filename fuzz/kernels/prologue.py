@@ -18,6 +18,11 @@ using namespace metal;
 #define SIMD_BREAK_IF(condition, up) if (condition) break;
 #define SIMD_RETURN_IF(condition) if (condition) return;
 #define TILE(type, name, count) threadgroup type name[count]
+template <typename To, typename From> static To turn(From x) { return To(x); }
+static float through_bfloat(float x) { return float(bfloat(x)); }
+static float2 through_bfloat(float2 x) { return float2(bfloat2(x)); }
+static float3 through_bfloat(float3 x) { return float3(bfloat3(x)); }
+static float4 through_bfloat(float4 x) { return float4(bfloat4(x)); }
 #endif
 
 static int bits_of(float x) { return x != x ? 0x7fc00000 : as_type<int>(x); }

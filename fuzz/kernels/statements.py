@@ -49,7 +49,7 @@ class Statements(Expressions):
             if context.lockstep:
                 makers += [self.simd_branch] * 2 + [self.simd_loop]
         if context.uniform:
-            makers += [self.tile] * 2 + [self.histogram, self.square]
+            makers += [self.tile] * 2 + [self.histogram, self.square, self.stream]
             if context.full and self.whole:
                 makers += [self.matrices]
         if context.loops or context.in_loop:
@@ -367,7 +367,7 @@ class Statements(Expressions):
 
     def tile(self, context):
         """Everybody writes a place of his own, and after the barrier reads that of another, or a sum."""
-        type = self.pick("int", "float", "uint", "half", "short", "long", "float4", "uint2", "uchar3", *self.structs)
+        type = self.pick("int", "float", "uint", "half", "short", "long", "float4", "uint2", "uchar3", "half4", "short4", *self.structs)
         name, got = self.tile_of(type), self.name("v")
         if name is None:
             return self.declare(context)
@@ -377,6 +377,20 @@ class Statements(Expressions):
             read = f"tiles::{self.pick('sum', 'scan')}({name}, lid, size3.x * size3.y * size3.z)"
         parts = [f"{name}[lid] = ", self.value(type, context, 3), f";\n{barrier}\n{type} {got} = {read};\n{barrier}"]
         return Node("statement", parts), context.with_variables(*self.variables_of(got, type))
+
+    def stream(self, context):
+        """Vectors of an input through other types into vectors of threadgroup memory, neighbours by neighbours."""
+        if not {"ints", "floats", "halves"}.issubset(context.sources):
+            return self.tile(context)
+        kind = self.pick("int", "uint", "short", "uchar", "char", "ushort", *(() if self.exact else ("float", "half", "float")))
+        type, got = kind + self.pick("2", "4", "4"), self.name("v")
+        name = self.tile_of(type)
+        if name is None:
+            return self.declare(context)
+        barrier = "threadgroup_barrier(mem_flags::mem_threadgroup);"
+        parts = [f"{name}[lid] = ", *self.chain(*self.source(context), type, context), f";\n{barrier}\n",
+                 f"{type} {got} = {name}[{self.other()}];\n{barrier}"]
+        return Node("statement", parts), context.with_variables(Variable(got, type))
 
     def square(self, context):
         """A threadgroup array of two dimensions, written in rows and read in columns."""

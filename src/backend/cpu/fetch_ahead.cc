@@ -31,10 +31,14 @@ constexpr uint64_t kBytesAhead = 4096;
 constexpr unsigned kInstructionsAhead = 600;  // some 100 ns
 constexpr unsigned kMostTurns = 16;
 constexpr unsigned kMostInLoop = 64;
+constexpr unsigned kMostFound = 4 * kMostInLoop;  // alone or not
+constexpr uint64_t kMuchOfALine = 32;
 
+/// The first of those within a line.
 struct Access {
   llvm::Instruction* instruction;
   const llvm::SCEV *address, *step;
+  uint64_t bytes;  ///< of all of them
 };
 
 unsigned count_instructions(const llvm::Loop& loop) {
@@ -68,6 +72,11 @@ class Fetching {
           look_at(instruction, loop, found);
       }
     }
+    // Lanes that are read one by one count where together they take much of a line.
+    llvm::erase_if(found, [](const Access& access) {
+      return !llvm::getLoadStoreType(access.instruction)->isVectorTy() &&
+             access.bytes < kMuchOfALine;
+    });
     if (found.empty() || found.size() > kMostInLoop) return 0;
     const unsigned size = count_instructions(loop);
     for (const Access& access : found) ask(access, turns_ahead(access, size), loop);
@@ -80,21 +89,24 @@ class Fetching {
 
   void look_at(llvm::Instruction& instruction, const llvm::Loop& loop, std::vector<Access>& found) {
     llvm::Value* pointer = llvm::getLoadStorePointerOperand(&instruction);
-    if (pointer->getType()->getPointerAddressSpace() != kDeviceSpace ||
-        !llvm::getLoadStoreType(&instruction)->isVectorTy())
+    if (pointer->getType()->getPointerAddressSpace() != kDeviceSpace || found.size() > kMostFound)
       return;
     const auto* address = llvm::dyn_cast<llvm::SCEVAddRecExpr>(evolution_.getSCEV(pointer));
     if (!address || address->getLoop() != &loop || !address->isAffine()) return;
     const llvm::SCEV* step = address->getStepRecurrence(evolution_);
     const auto* number = llvm::dyn_cast<llvm::SCEVConstant>(step);
     if (number && distance_of(*number) < kLeastStep) return;
-    for (const Access& other : found) {
+    const uint64_t bytes = instruction.getModule()->getDataLayout().getTypeStoreSize(
+        llvm::getLoadStoreType(&instruction));
+    for (Access& other : found) {
       const auto* apart =
           llvm::dyn_cast<llvm::SCEVConstant>(evolution_.getMinusSCEV(address, other.address));
-      if (apart && distance_of(*apart) < kLine) return;
+      if (!apart || distance_of(*apart) >= kLine) continue;
+      other.bytes += bytes;
+      return;
     }
     if (expander_.isSafeToExpandAt(step, loop.getLoopPreheader()->getTerminator()))
-      found.push_back({&instruction, address, step});
+      found.push_back({&instruction, address, step, bytes});
   }
 
   static unsigned turns_ahead(const Access& access, unsigned size) {

@@ -81,6 +81,20 @@ TEST(FetchAhead, NotWhereTheProcessorDoes) {
   EXPECT_EQ(asked("512", kLoad), "");
 }
 
+// As lanes of atomics are read, one by one.
+TEST(FetchAhead, ScalarsThatTakeMuchOfALineCountTogether) {
+  std::string body;
+  const auto add = [&body](int byte) {
+    const std::string n = std::to_string(byte);
+    body += "  %q" + n + " = getelementptr i8, ptr addrspace(1) %p, i64 " + n + "\n  %v" + n +
+            " = load i32, ptr addrspace(1) %q" + n + "\n";
+  };
+  for (int byte = 0; byte < 32; byte += 4) add(byte);
+  EXPECT_EQ(asked("%pitch", body), "r");
+  for (int byte = 64; byte < 92; byte += 4) add(byte);  // a word less
+  EXPECT_EQ(asked("%pitch", body), "r");
+}
+
 TEST(FetchAhead, NotForScalarsAndThreadgroupMemory) {
   EXPECT_EQ(asked("%pitch", "%v = load float, ptr addrspace(1) %p"), "");
   EXPECT_EQ(asked("%pitch", R"(

@@ -102,11 +102,11 @@ bool Uniformity::add_joins(llvm::Function& function) {
   return joins_.size() != before;
 }
 
-Uniformity::Uniformity(llvm::Function& step_function, Test differs)
+Uniformity::Uniformity(llvm::Function& step_function)
     : Uniformity(
           step_function,
-          [step = step_function.getArg(1), differs = std::move(differs)](const llvm::Value* value) {
-            return value == step || (differs && differs(value)) ||
+          [step = step_function.getArg(1)](const llvm::Value* value) {
+            return value == step ||
                    llvm::isa<llvm::AllocaInst, llvm::AtomicRMWInst, llvm::AtomicCmpXchgInst>(value);
           },
           [](const llvm::Value*) { return false; }) {}

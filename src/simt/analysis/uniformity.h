@@ -14,8 +14,8 @@ class Uniformity {
   using Test = std::function<bool(const llvm::Value*)>;
   /// `is_source`: values that differ by themselves. `is_same`: values that never differ.
   Uniformity(llvm::Function& function, Test is_source, Test is_same);
-  /// What differs between the steps of `void (ptr frame, i32 step)`, and `differs` by itself.
-  explicit Uniformity(llvm::Function& step_function, Test differs = {});
+  /// What differs between the steps of `void (ptr frame, i32 step)`.
+  explicit Uniformity(llvm::Function& step_function);
 
   [[nodiscard]] bool is_uniform(const llvm::Value* value) const;
   [[nodiscard]] bool has_divergent_end(const llvm::BasicBlock& block) const {

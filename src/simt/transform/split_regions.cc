@@ -47,11 +47,7 @@ class RegionSplitter {
     isolate_heads();
     for (;;) {
       find_regions();
-      // Steps come to a gate by both ways, whatever LLVM's analysis makes of where they parted.
-      uniformity_.emplace(function_, [this](const llvm::Value* value) {
-        const auto* phi = llvm::dyn_cast<llvm::PHINode>(value);
-        return phi && gates_.contains(phi->getParent());
-      });
+      uniformity_.emplace(function_);
       find_ways();
       llvm::BasicBlock* parting = find_parting();
       if (!parting) break;
@@ -228,7 +224,6 @@ class RegionSplitter {
       if (region_of(before) == region) over.push_back(llvm::SplitEdge(before, second));
     }
     llvm::BasicBlock* gate = llvm::BasicBlock::Create(context_, "gate", &function_, first);
-    gates_.insert(gate);
     llvm::IRBuilder<> builder(gate);
     const auto edges = unsigned(in.size() + over.size());
     llvm::PHINode* enters = builder.CreatePHI(builder.getInt1Ty(), edges, "enters");
@@ -678,7 +673,6 @@ class RegionSplitter {
   std::set<llvm::BasicBlock*> meetings_;  ///< the heads that stand behind barriers
   bool parts_ = false;                    ///< steps come to barriers by different ways
   llvm::DenseMap<llvm::BasicBlock*, llvm::BasicBlock*> region_;
-  std::set<const llvm::BasicBlock*> gates_;  ///< of join_ways
   std::optional<Uniformity> uniformity_;
   std::map<llvm::BasicBlock*, Ways> ways_;
   std::map<llvm::Value*, Slot> slots_;

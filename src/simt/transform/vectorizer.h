@@ -180,7 +180,9 @@ class Vectorizer {
   [[nodiscard]] Values simdgroup_values(const llvm::Value* value, unsigned simdgroup);
   llvm::Value* concatenate(llvm::ArrayRef<llvm::Value*> parts);
   void split(llvm::Value* whole, Values& parts);
-  llvm::Value* permute(llvm::Value* whole, llvm::Value* lanes);
+  llvm::Value* permute(llvm::Value* whole, llvm::Value* lanes, unsigned group = kSimdgroupSize);
+  llvm::Value* permute_by_registers(llvm::Value* whole, llvm::Value* lanes, unsigned group);
+  llvm::Value* permute_by_memory(llvm::Value* whole, llvm::Value* lanes);
   llvm::Value* simdgroup_mask(unsigned simdgroup);
 
   // Matrices: vectorizer_matrix.cc.

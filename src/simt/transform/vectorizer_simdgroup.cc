@@ -2,6 +2,7 @@
 // into registers. Lanes that don't take part give what changes nothing (reductions, scans) or 0
 // (shuffles), as in the reference executor.
 #include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/IntrinsicsX86.h>
 
 #include "simt/transform/vectorizer.h"
 
@@ -138,8 +139,9 @@ Values Vectorizer::simdgroup_values(const llvm::Value* value, unsigned simdgroup
   return parts;
 }
 
-/// Element lanes[i] of `whole` in lane i, whatever the lanes are.
-llvm::Value* Vectorizer::permute(llvm::Value* whole, llvm::Value* lanes) {
+/// Element lanes[i] of `whole` in lane i, whatever the lanes are: of their lowest bits, as many as
+/// count lanes. `group`: no lane takes an element from beyond its own so many.
+llvm::Value* Vectorizer::permute(llvm::Value* whole, llvm::Value* lanes, unsigned group) {
   const unsigned count = lane_count(whole);
   if (auto* constant = llvm::dyn_cast<llvm::Constant>(lanes)) {
     llvm::SmallVector<int, 32> order;
@@ -149,31 +151,83 @@ llvm::Value* Vectorizer::permute(llvm::Value* whole, llvm::Value* lanes) {
     }
     return builder_.CreateShuffleVector(whole, order);
   }
-  // Through memory: a store, and loads from where the lanes say. Words, since nothing less can be
-  // gathered.
   llvm::Type* element = whole->getType()->getScalarType();
   const unsigned bits = unsigned(layout_.getTypeSizeInBits(element));
-  const bool is_narrow = bits < 32;
-  llvm::Type* stored = is_narrow ? builder_.getInt32Ty() : element;
+  // As whole numbers as wide as the machine permutes: words, with AVX-512 halves of words too.
+  const unsigned wide = std::max(bits, width_ == 16 ? 16U : 32U);
   auto* narrow = llvm::FixedVectorType::get(builder_.getIntNTy(bits), count);
-  if (is_narrow) {
-    whole = builder_.CreateZExt(builder_.CreateBitCast(whole, narrow),
-                                llvm::FixedVectorType::get(stored, count));
+  auto* stored = llvm::FixedVectorType::get(builder_.getIntNTy(wide), count);
+  llvm::Value* result = builder_.CreateZExt(builder_.CreateBitCast(whole, narrow), stored);
+  llvm::Value* moved = permute_by_registers(result, lanes, group);
+  result = builder_.CreateTrunc(moved ? moved : permute_by_memory(result, lanes), narrow);
+  return builder_.CreateBitCast(result, whole->getType());
+}
+
+/// Null: this takes more instructions than a way through memory. LLVM has no operation for lanes
+/// that aren't known, so these are the processor's own.
+llvm::Value* Vectorizer::permute_by_registers(llvm::Value* whole, llvm::Value* lanes,
+                                              unsigned group) {
+  const unsigned bits = whole->getType()->getScalarSizeInBits();
+  const unsigned per_register = width_ * 32 / bits;  // elements
+  if (width_ < 8 || lane_count(whole) != kSimdgroupSize || (width_ == 8 && bits != 32))
+    return nullptr;
+  lanes = builder_.CreateZExtOrTrunc(
+      lanes, llvm::FixedVectorType::get(builder_.getIntNTy(bits), kSimdgroupSize));
+  const auto take = [&](llvm::Value* from, unsigned at) {
+    llvm::SmallVector<int, 32> order;
+    for (unsigned i = 0; i < per_register; ++i) order.push_back(int(at * per_register + i));
+    return builder_.CreateShuffleVector(from, order);
+  };
+  const auto one = [&](llvm::Value* from, llvm::Value* places) {
+    const auto id = width_ == 8  ? llvm::Intrinsic::x86_avx2_permd
+                    : bits == 16 ? llvm::Intrinsic::x86_avx512_permvar_hi_512
+                    : bits == 32 ? llvm::Intrinsic::x86_avx512_permvar_si_512
+                                 : llvm::Intrinsic::x86_avx512_permvar_di_512;
+    return builder_.CreateIntrinsic(id, {}, {from, places});
+  };
+  const auto two = [&](llvm::Value* low, llvm::Value* high, llvm::Value* places) -> llvm::Value* {
+    if (width_ == 16) {
+      const auto id = bits == 32 ? llvm::Intrinsic::x86_avx512_vpermi2var_d_512
+                                 : llvm::Intrinsic::x86_avx512_vpermi2var_q_512;
+      return builder_.CreateIntrinsic(id, {}, {low, places, high});
+    }
+    llvm::Value* is_high = builder_.CreateICmpNE(builder_.CreateAnd(places, per_register),
+                                                 llvm::Constant::getNullValue(places->getType()));
+    return builder_.CreateSelect(is_high, one(high, places), one(low, places));
+  };
+  const unsigned registers = kSimdgroupSize / per_register;
+  llvm::SmallVector<llvm::Value*, 4> parts, results;
+  for (unsigned i = 0; i < registers; ++i) parts.push_back(take(whole, i));
+  for (unsigned i = 0; i < registers; ++i) {
+    llvm::Value* places = take(lanes, i);
+    if (registers == 1 || group <= per_register) {
+      results.push_back(one(parts[i], places));
+      continue;
+    }
+    llvm::Value* result = two(parts[0], parts[1], places);
+    if (registers == 4) {
+      llvm::Value* is_upper =
+          builder_.CreateICmpNE(builder_.CreateAnd(places, 2 * per_register),
+                                llvm::Constant::getNullValue(places->getType()));
+      result = builder_.CreateSelect(is_upper, two(parts[2], parts[3], places), result);
+    }
+    results.push_back(result);
   }
+  return concatenate(results);
+}
+
+/// A store, and loads from where the lanes say. Words, since nothing less can be gathered.
+llvm::Value* Vectorizer::permute_by_memory(llvm::Value* whole, llvm::Value* lanes) {
+  const unsigned count = lane_count(whole);
+  llvm::Type* stored = whole->getType()->getScalarType();
   llvm::AllocaInst* memory = make_slot(whole->getType(), "permuted");
   memory->setAlignment(llvm::Align(64));
   builder_.CreateAlignedStore(whole, memory, llvm::Align(64));
   lanes = builder_.CreateAnd(lanes, llvm::ConstantInt::get(lanes->getType(), count - 1));
   llvm::Value* at =
       builder_.CreateZExt(lanes, llvm::FixedVectorType::get(builder_.getInt64Ty(), count));
-  llvm::Value* result =
-      builder_.CreateMaskedGather(whole->getType(), builder_.CreateGEP(stored, memory, at),
-                                  llvm::Align(layout_.getTypeStoreSize(stored)));
-  if (is_narrow) {
-    result = builder_.CreateBitCast(builder_.CreateTrunc(result, narrow),
-                                    llvm::FixedVectorType::get(element, count));
-  }
-  return result;
+  return builder_.CreateMaskedGather(whole->getType(), builder_.CreateGEP(stored, memory, at),
+                                     llvm::Align(layout_.getTypeStoreSize(stored)));
 }
 
 namespace {
@@ -365,7 +419,10 @@ void Vectorizer::emit_simdgroup(llvm::CallInst& call, const builtins::Reference&
                                                 builder_.CreateExtractElement(from, first));
       }
       if (is_quad) {
-        give(permute(x, from));
+        give(permute(x, from, group));
+      } else if (width_ >= 8 && !llvm::isa<llvm::Constant>(from) &&
+                 x->getType()->getScalarSizeInBits() <= 32) {
+        give_scalar(builder_.CreateExtractElement(permute(x, from), uint64_t{0}));
       } else {
         llvm::Value* lane = builder_.CreateAnd(builder_.CreateExtractElement(from, uint64_t{0}),
                                                builder_.getInt32(31));
@@ -377,7 +434,11 @@ void Vectorizer::emit_simdgroup(llvm::CallInst& call, const builtins::Reference&
       llvm::Value* base = builder_.CreateAnd(lane_numbers, all_of(~(group - 1) & 31));
       llvm::Value* own = builder_.CreateAnd(lane_numbers, all_of(group - 1));
       const auto at = [&](llvm::Value* lane) {
+        if (!is_quad) return lane;  // permute takes their lowest bits
         return builder_.CreateAdd(base, builder_.CreateAnd(lane, all_of(group - 1)));
+      };
+      const auto permute = [&](llvm::Value* whole, llvm::Value* places) {
+        return this->permute(whole, places, group);
       };
       if (name == "shuffle") {
         give(permute(x, at(index_operand(1))));

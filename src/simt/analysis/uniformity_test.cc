@@ -1,0 +1,108 @@
+// What differs between steps where ways that part come together: shapes that LLVM's own analysis
+// takes for the same in all steps. split_regions.cc makes gates of them.
+#include "simt/analysis/uniformity.h"
+
+#include <gtest/gtest.h>
+#include <llvm/AsmParser/Parser.h>
+#include <llvm/IR/InstIterator.h>
+#include <llvm/IR/Instructions.h>
+#include <llvm/IR/Module.h>
+#include <llvm/Support/SourceMgr.h>
+
+#include <string>
+
+namespace anymetal::simt {
+namespace {
+
+/// The names of the phis that are the same in all steps, one behind the other.
+std::string same_phis(const std::string& body) {
+  llvm::LLVMContext context;
+  llvm::SMDiagnostic diagnostic;
+  const auto module = llvm::parseAssemblyString(
+      "define void @k(ptr %frame, i32 %step) {\nentry:\n" + body + "}\n", diagnostic, context);
+  EXPECT_TRUE(module) << diagnostic.getMessage().str() << " in line " << diagnostic.getLineNo();
+  if (!module) return {};
+  llvm::Function& function = *module->getFunction("k");
+  const Uniformity uniformity(function);
+  std::string names;
+  for (const llvm::Instruction& instruction : llvm::instructions(function)) {
+    if (!llvm::isa<llvm::PHINode>(instruction) || !uniformity.is_uniform(&instruction)) continue;
+    names += (names.empty() ? "" : " ") + instruction.getName().str();
+  }
+  return names;
+}
+
+// Steps part; on one way there is a loop that they leave in different turns and by two ways, on the
+// other one that they leave together.
+TEST(Uniformity, StepsComeToAGateByBothWays) {
+  EXPECT_EQ(same_phis(R"(
+  %n = load i32, ptr %frame
+  %first = icmp ult i32 %step, 5
+  %other = icmp ne i32 %step, 1
+  br i1 %first, label %again, label %over
+again:
+  %i = phi i32 [ 0, %entry ], [ %next, %body ]
+  br i1 %other, label %body, label %in
+body:
+  %next = add i32 %i, 1
+  %more = icmp ult i32 %next, 4
+  br i1 %more, label %again, label %in
+over:
+  %j = phi i32 [ 0, %entry ], [ %following, %turn ]
+  %goes = icmp ult i32 %j, %n
+  br i1 %goes, label %turn, label %done
+turn:
+  %following = add i32 %j, 1
+  br label %over
+done:
+  br label %gate
+in:
+  br label %gate
+gate:
+  %enters = phi i1 [ true, %in ], [ false, %done ]
+  ret void
+)"),
+            "i j");
+}
+
+TEST(Uniformity, ValuesOfOneWayAloneStayTheSame) {
+  EXPECT_EQ(same_phis(R"(
+  %n = load i32, ptr %frame
+  %first = icmp eq i32 %step, 0
+  br i1 %first, label %in, label %over
+in:
+  br label %gate
+over:
+  br label %gate
+gate:
+  %enters = phi i1 [ true, %in ], [ false, %over ]
+  %passed = phi i32 [ poison, %in ], [ %n, %over ]
+  %all = phi i32 [ %n, %in ], [ %n, %over ]
+  ret void
+)"),
+            "passed all");
+}
+
+TEST(Uniformity, WaysThatAllStepsTakeTogetherMeetWithoutADifference) {
+  EXPECT_EQ(same_phis(R"(
+  %n = load i32, ptr %frame
+  %many = icmp ugt i32 %n, 7
+  br i1 %many, label %again, label %over
+again:
+  %i = phi i32 [ 0, %entry ], [ %next, %again ]
+  %next = add i32 %i, 1
+  %more = icmp ult i32 %next, %step
+  br i1 %more, label %again, label %in
+in:
+  br label %gate
+over:
+  br label %gate
+gate:
+  %enters = phi i1 [ true, %in ], [ false, %over ]
+  ret void
+)"),
+            "i enters");
+}
+
+}  // namespace
+}  // namespace anymetal::simt
