@@ -122,5 +122,18 @@ TEST(ThreadPool, HelpersAreSharedByThreadsThatDispatchAtOnce) {
   for (std::thread& each : threads) each.join();
 }
 
+TEST(ThreadPool, RunsFollowForAMoment) {
+  static ThreadPool& pool = *new ThreadPool(2, {});
+  EXPECT_FALSE(pool.runs_follow());
+  bool followed = false;
+  for (int turn = 0; turn < 1000 && !followed; ++turn) {  // a busy machine may stop us in between
+    pool.note_run();
+    followed = pool.runs_follow();
+  }
+  EXPECT_TRUE(followed);
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_FALSE(pool.runs_follow());
+}
+
 }  // namespace
 }  // namespace anymetal::backend

@@ -11,6 +11,7 @@
 
 #include <llvm/ADT/SmallPtrSet.h>
 #include <llvm/Analysis/AssumptionCache.h>
+#include <llvm/Analysis/CFG.h>
 #include <llvm/Analysis/ScalarEvolution.h>
 #include <llvm/Analysis/ScalarEvolutionExpressions.h>
 #include <llvm/Analysis/TargetLibraryInfo.h>
@@ -251,10 +252,8 @@ std::vector<Geometry> forms_of(const Geometry& geometry) {
 
 /// Bytes of a row that a threadgroup reads in a turn, where the next threadgroup reads the next
 /// ones; 0 if there is no such load, or if threadgroups part where the threads of one don't.
-uint64_t find_piece(llvm::Function& entry, const Geometry& geometry, const Geometry& rows) {
-  const ControlFlow flow(entry, geometry);
-  const auto loads = find_loads_in_turns(flow);
-  if (loads.empty()) return 0;
+uint64_t find_piece(llvm::Function& entry, const ControlFlow& flow,
+                    llvm::ArrayRef<const llvm::LoadInst*> loads, const Geometry& rows) {
   llvm::ValueToValueMapTy copies;
   llvm::Function* clone = llvm::CloneFunction(&entry, copies);
   const Geometry two = rows.joined(2, 2 * rows.size[0] / kSimdgroupSize);
@@ -295,9 +294,15 @@ Togetherness choose_threadgroups_together(llvm::Function& entry, const Geometry&
   if (geometry.is_partial || geometry.size[0] % kSimdgroupSize != 0 ||
       !std::equal(geometry.size, geometry.size + 3, geometry.dispatch_size))
     return none;
+  llvm::SmallVector<std::pair<const llvm::BasicBlock*, const llvm::BasicBlock*>, 4> turns;
+  llvm::FindFunctionBackedges(entry, turns);
+  if (turns.empty()) return none;
+  const ControlFlow flow(entry, geometry);
+  const auto loads = find_loads_in_turns(flow);
+  if (loads.empty()) return none;
   for (const Geometry& rows : forms_of(geometry)) {
     if (!can_join(entry, rows)) continue;
-    const uint64_t piece = find_piece(entry, geometry, rows);
+    const uint64_t piece = find_piece(entry, flow, loads, rows);
     if (piece == 0) continue;
     unsigned count = 1;
     while (count < kMostTogether && count * 2 * piece <= kPieceBytes &&
