@@ -6,6 +6,7 @@ The head of a file says how it runs: comment lines `// WORD: ...`, in which
     // threadgroup: 4
     // kernel: name       the first of the file unless said otherwise
     // constants: wide=1 2=5
+    // math: fast         safe unless said otherwise
     // memory: 0=64       bytes of [[threadgroup(0)]]
     // in x: float 1 2 3  a buffer, by the name of its parameter
     // value n: 3         a scalar, or several for a vector
@@ -64,7 +65,7 @@ def run(path):
         else:
             settings[word] = text
     assert expected, f"{path} expects nothing"
-    library = anymetal.Library(path)
+    library = anymetal.Library(path, math_mode=settings.pop("math", "safe"))
     kernel = library.kernel(settings.pop("kernel", library.kernels[0]), pairs(settings.pop("constants", "")))
     kernel(**arguments, threadgroup_memory=pairs(settings.pop("memory", "")), **settings)
     return {name: (arguments[name], value) for name, value in expected.items()}

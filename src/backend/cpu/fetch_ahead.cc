@@ -8,6 +8,11 @@
 // wrong: asking for memory that isn't there does nothing.
 //
 // Turns that are less than 1 KB apart are left to the processor: asking there made copies slower.
+// So is a loop that reads so many lines with so few instructions that the processor's queues hold
+// more loads than can be on their way at a time: with 16 lines a turn of 130 instructions, in rows
+// 16 KB apart, an attention took a quarter longer with requests for what is five turns ahead, a
+// tenth longer for the next one. Rows a power of two apart share a few sets of the first cache,
+// too.
 #include "backend/cpu/fetch_ahead.h"
 
 #include <llvm/Analysis/LoopInfo.h>
@@ -33,6 +38,9 @@ constexpr unsigned kMostTurns = 16;
 constexpr unsigned kMostInLoop = 64;
 constexpr unsigned kMostFound = 4 * kMostInLoop;  // alone or not
 constexpr uint64_t kMuchOfALine = 32;
+constexpr size_t kManyLines = 16;         // a turn
+constexpr uint64_t kInQueues = 448;       // instructions
+constexpr uint64_t kMostOnTheirWay = 48;  // lines
 
 /// The first of those within a line.
 struct Access {
@@ -79,6 +87,9 @@ class Fetching {
     });
     if (found.empty() || found.size() > kMostInLoop) return 0;
     const unsigned size = count_instructions(loop);
+    const bool is_in_queues =
+        found.size() >= kManyLines && kInQueues * found.size() >= kMostOnTheirWay * size;
+    if (is_in_queues && llvm::none_of(found, has_known_step)) return 0;
     for (const Access& access : found) ask(access, turns_ahead(access, size), loop);
     return unsigned(found.size());
   }
@@ -107,6 +118,10 @@ class Fetching {
     }
     if (expander_.isSafeToExpandAt(step, loop.getLoopPreheader()->getTerminator()))
       found.push_back({&instruction, address, step, bytes});
+  }
+
+  static bool has_known_step(const Access& access) {
+    return llvm::isa<llvm::SCEVConstant>(access.step);
   }
 
   static unsigned turns_ahead(const Access& access, unsigned size) {

@@ -95,6 +95,19 @@ TEST(FetchAhead, ScalarsThatTakeMuchOfALineCountTogether) {
   EXPECT_EQ(asked("%pitch", body), "r");
 }
 
+TEST(FetchAhead, NotWhereQueuesAreFull) {
+  std::string lines;
+  for (int i = 0; i < 16; ++i) {
+    const std::string n = std::to_string(i), at = std::to_string(64 * i);
+    lines += "%q" + n + " = getelementptr i8, ptr addrspace(1) %p, i64 " + at + "\n";
+    lines += "%v" + n + " = load <16 x float>, ptr addrspace(1) %q" + n + "\n";
+  }
+  EXPECT_EQ(asked("%pitch", lines), "");
+  std::string more;
+  for (int i = 0; i < 200; ++i) more += "%w" + std::to_string(i) + " = add i64 %n, 1\n";
+  EXPECT_EQ(asked("%pitch", lines + more), std::string(16, 'r'));
+}
+
 TEST(FetchAhead, NotForScalarsAndThreadgroupMemory) {
   EXPECT_EQ(asked("%pitch", "%v = load float, ptr addrspace(1) %p"), "");
   EXPECT_EQ(asked("%pitch", R"(

@@ -17,6 +17,7 @@
 #include "backend/cpu/math/math_library.h"
 #include "backend/cpu/order_chunks.h"
 #include "backend/cpu/poll_stop.h"
+#include "backend/cpu/reorder_lanes.h"
 #include "backend/cpu/scalar_passes.h"
 #include "backend/cpu/simplify_extrema.h"
 #include "backend/cpu/stream_stores.h"
@@ -151,6 +152,9 @@ constexpr Pass kPasses[] = {
     // While operations on narrow floats are still what the text has.
     {"cancel-permutations", "computes in the order of memory where all lanes do the same",
      plain<[](Compilation& c) { cancel_permutations(*c.function, vector_register_bytes() / 4); }>},
+    // Likewise, and what was stored has its order.
+    {"reorder-lanes", "sums, and computes in loops, in the order of memory",
+     plain<[](Compilation& c) { reorder_lanes(*c.function, vector_register_bytes() / 4); }>},
     // While loops have LLVM's form still.
     {"fetch-ahead", "asks for memory that later turns of loops read",
      plain<[](Compilation& c) { fetch_ahead(*c.function, c.passes); }>},

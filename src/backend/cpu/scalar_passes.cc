@@ -23,6 +23,7 @@
 #include <llvm/Transforms/Utils/LCSSA.h>
 #include <llvm/Transforms/Utils/LoopSimplify.h>
 
+#include "backend/cpu/unroll_arrays.h"
 #include "ir/thread_ir.h"
 
 namespace anymetal::backend::cpu {
@@ -67,6 +68,7 @@ void optimise_thread(llvm::Function& entry, LlvmPasses& passes) {
                           llvm::LICMPass(llvm::LICMOptions())));
   all.addPass(llvm::SimplifyCFGPass());
   all.addPass(llvm::InstCombinePass());
+  all.addPass(UnrollArrays());
   all.addPass(loop_passes(/*memory_ssa=*/false, llvm::IndVarSimplifyPass(/*WidenIndVars=*/false),
                           llvm::LoopDeletionPass(), llvm::LoopFullUnrollPass(/*OptLevel=*/3)));
   // Arrays whose indices are constants now.

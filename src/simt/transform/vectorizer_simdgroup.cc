@@ -375,6 +375,10 @@ void Vectorizer::emit_simdgroup(llvm::CallInst& call, const builtins::Reference&
       give(build.scan(find_reduction(full_name), name.starts_with("prefix_inclusive"), operand(0)));
     } else if (const Reduction reduction = find_reduction(full_name);
                reduction != Reduction::none && !name.starts_with("shuffle")) {
+      // A sum in any order is one of all elements that lanes add before.
+      const llvm::IRBuilder<>::FastMathFlagGuard guard(builder_);
+      if (reduction == Reduction::sum && llvm::isa<llvm::FPMathOperator>(call))
+        builder_.setFastMathFlags(call.getFastMathFlags());
       give(build.reduce(reduction, type_signed, operand(0)));
     } else if (name == "ballot" || name == "active_threads_mask") {
       llvm::Value* bits = active_bits();
