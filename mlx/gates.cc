@@ -198,9 +198,13 @@ const DeviceInfo& gpu_info() {
   static const DeviceInfo info = [] {
     const auto& device = runtime::Device::system();
     const auto& limits = device.limits();
+    const auto engine = runtime::Engine::system(device.settings());
     return DeviceInfo{
         {"device_name", device.name()},
         {"architecture", device.architecture()},
+        // Not MLX's: who remembers times of kernels wants to know when their code may be other
+        // code.
+        {"compiler", engine.backend ? engine.backend->version() : std::string()},
         {"max_buffer_length", size_t{limits.max_buffer_bytes}},
         {"max_recommended_working_set_size", size_t{limits.recommended_working_set_bytes}},
         {"memory_size", size_t{limits.max_buffer_bytes}},

@@ -1,7 +1,7 @@
 """One contender in a process of its own: python worker.py PEER FOLDER [--tiny]. It obeys lines of JSON, and answers each with one.
 
 A process each, because thread pools and LLVMs of several contenders don't live well in one. The arrays of a row are loaded into memory
-of the process's own, so that the pages are as each contender would have them; everything runs twice before it is timed.
+of the process's own, so that the pages are as each contender would have them, and begin at a line of the cache (lines.py); everything runs twice before it is timed.
 
 Each sample knows how long the process's threads stood ready without a processor (the kernel's schedstat): that is how work of others is told
 from work of ours, sample by sample.
@@ -19,6 +19,7 @@ import numpy as np
 if "PEERS_ROWS" in os.environ:  # another folder's rows and contenders
     sys.path.insert(0, os.environ["PEERS_ROWS"])
 
+import lines  # noqa: E402
 import priority  # noqa: E402
 import rows  # noqa: E402
 
@@ -35,16 +36,6 @@ def waited():
         except (OSError, IndexError):  # a thread that has ended, a system that doesn't count
             pass
     return total * 1e-9
-
-
-def placed(array):
-    """A copy that begins a cache line. Of NumPy's arrays some do, by what the process had allocated before, and a matrix that is read by pieces
-    of its rows takes up to half as long again where they don't: contenders would differ by luck."""
-    memory = np.empty(array.nbytes + 64, np.uint8)
-    start = -memory.ctypes.data % 64
-    copy = memory[start:start + array.nbytes].view(array.dtype).reshape(array.shape)
-    copy[...] = array
-    return copy
 
 
 class Worker:
@@ -65,7 +56,7 @@ class Worker:
         if method is None:
             return {"skip": True}
         place = self.folder / row
-        data = {file.stem[3:]: placed(np.load(file, mmap_mode="r")) for file in sorted(place.glob("in_*.npy"))}
+        data = {file.stem[3:]: lines.placed(np.load(file, mmap_mode="r")) for file in sorted(place.glob("in_*.npy"))}
         made = method(self.row, self.row.size(self.tiny), data)
         if made is None:
             return {"skip": True}
@@ -111,6 +102,7 @@ class Worker:
 
 
 def main():
+    lines.place_all()
     # What libraries print goes to the log, and leaves the answers alone.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)

@@ -83,31 +83,90 @@ struct Measured {
   const GemmTile* tile;
 };
 
-/// The shortest of a few runs, one after another.
-double measure(const GemmTile& tile, GemmOptions options, const mx::array& a, const mx::array& b) {
-  const int n = a.shape(0);
-  double best = 1e9;
-  for (int run = 0; run < 6; ++run) {
-    auto made =
-        multiply(whole(a), whole(b), {.m = n, .n = n, .k = n, .options = options}, tile, {});
-    const auto start = std::chrono::steady_clock::now();
-    made.eval();
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    if (run > 0) best = std::min(best, took.count());  // the first one compiles
-  }
-  return best;
-}
+/// Found on a machine that does other things, too: each turn is disturbed or isn't, and what isn't
+/// is about as long each time. So shapes take turns, the shortest one of each counts, and a
+/// shortest turn that was seen once is luck or not; one that was nearly reached again isn't.
+struct Tuning {
+  std::vector<Measured> found;  ///< the best one first
+  bool is_sure = false;         ///< of the first one
+};
 
-std::vector<Measured> measure_all(Form form) {
-  constexpr int kSize = 384;  // a multiple of all tiles
-  const GemmOptions options{form == Form::atb, form == Form::abt};
-  auto a = mx::random::normal({kSize, kSize}), b = mx::random::normal({kSize, kSize});
-  mx::eval(a, b);
-  std::vector<Measured> found;
-  for (const auto& tile : gemm_tiles()) found.push_back({measure(tile, options, a, b), &tile});
-  std::ranges::sort(found, {}, &Measured::seconds);
-  return found;
-}
+class Tuner {
+ public:
+  explicit Tuner(Form form) : options_{form == Form::atb, form == Form::abt} {
+    constexpr int kSize = 384;  // a multiple of all tiles
+    a_ = mx::random::normal({kSize, kSize});
+    b_ = mx::random::normal({kSize, kSize});
+    mx::eval(a_, b_);
+    for (const auto& tile : gemm_tiles()) candidates_.push_back({&tile, {}, 0});
+  }
+
+  Tuning run() {
+    constexpr unsigned kLeastRounds = 6, kMostRounds = 60;
+    constexpr double kMostSeconds = 0.5;
+    for (const auto& candidate : candidates_) measure(*candidate.tile);  // compiles
+    const auto start = Clock::now();
+    for (unsigned round = 0; round < kMostRounds; ++round) {
+      for (size_t turn = 0; turn < candidates_.size(); ++turn) {
+        // Each begins a round in its turn: what ran before leaves its traces.
+        auto& candidate = candidates_[(turn + round) % candidates_.size()];
+        if (round < kLeastRounds || is_near(candidate)) add(candidate, measure(*candidate.tile));
+      }
+      if (round + 1 >= kLeastRounds && is_sure()) break;
+      if (round + 1 >= kLeastRounds && seconds_since(start) > kMostSeconds) break;
+    }
+    Tuning tuning{.found = {}, .is_sure = is_sure()};
+    for (const auto& candidate : candidates_)
+      tuning.found.push_back({candidate.best, candidate.tile});
+    std::ranges::sort(tuning.found, {}, &Measured::seconds);
+    return tuning;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Candidate {
+    const GemmTile* tile;
+    std::vector<double> turns;
+    double best;
+  };
+
+  static double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  }
+
+  static void add(Candidate& candidate, double seconds) {
+    candidate.best = candidate.turns.empty() ? seconds : std::min(candidate.best, seconds);
+    candidate.turns.push_back(seconds);
+  }
+
+  double measure(const GemmTile& tile) {
+    const int n = a_.shape(0);
+    auto made =
+        multiply(whole(a_), whole(b_), {.m = n, .n = n, .k = n, .options = options_}, tile, {});
+    const auto start = Clock::now();
+    made.eval();
+    return seconds_since(start);
+  }
+
+  double best() const { return std::ranges::min_element(candidates_, {}, &Candidate::best)->best; }
+
+  /// Whether it may still become the best one.
+  bool is_near(const Candidate& candidate) const { return candidate.best < 1.4 * best(); }
+
+  /// All that may be the best have been seen at their shortest three times.
+  bool is_sure() const {
+    return std::ranges::all_of(candidates_, [&](const Candidate& candidate) {
+      return !is_near(candidate) || std::ranges::count_if(candidate.turns, [&](double seconds) {
+                                      return seconds < 1.04 * candidate.best;
+                                    }) >= 3;
+    });
+  }
+
+  GemmOptions options_;
+  mx::array a_{0}, b_{0};
+  std::vector<Candidate> candidates_;
+};
 
 /// What is known of each form, in this process.
 struct Choices {
@@ -131,8 +190,10 @@ const GemmTile& tuned_tile(Form form) {
   if (tile) return *tile;
   if (const auto name = recall(key_of(form))) tile = find_tile(*name);
   if (!tile) {
-    tile = measure_all(form).front().tile;
-    remember(key_of(form), tile->name);
+    // What is doubtful serves this process: the next one may find the machine quiet.
+    const auto tuning = Tuner(form).run();
+    tile = tuning.found.front().tile;
+    if (tuning.is_sure) remember(key_of(form), tile->name);
   }
   return *tile;
 }
@@ -163,7 +224,7 @@ const GemmTile& gemm_tile(int m, int n, int k, GemmOptions options) {
 
 std::vector<std::string> tune_gemm(GemmOptions options) {
   const Form form = form_of(options);
-  const auto found = measure_all(form);
+  const auto found = Tuner(form).run().found;
   auto& known = choices();
   std::lock_guard lock(known.mutex);
   known.tiles[form] = found.front().tile;

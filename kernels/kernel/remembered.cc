@@ -18,6 +18,9 @@ namespace {
 namespace fs = std::filesystem;
 namespace mx = ::mlx::core;
 
+/// What compiled for the device when the rest was found.
+constexpr const char* kCompiler = "compiler";
+
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
   return value ? value : "";
@@ -28,15 +31,17 @@ fs::path folder() {
   return all.empty() ? fs::path() : fs::path(all) / "kernels";
 }
 
+std::string text_of(const char* name) {
+  const auto& info = mx::device_info(mx::Device::gpu);
+  const auto found = info.find(name);
+  const auto* text = found == info.end() ? nullptr : std::get_if<std::string>(&found->second);
+  return text ? *text : "";
+}
+
 /// All that decides about speed: the device, its threads, and the settings that change its code.
 std::string device_key() {
   std::string key;
-  const auto& info = mx::device_info(mx::Device::gpu);
-  for (const char* name : {"device_name", "architecture"}) {
-    const auto found = info.find(name);
-    if (found == info.end()) continue;
-    if (const auto* text = std::get_if<std::string>(&found->second)) key += *text + "-";
-  }
+  for (const char* name : {"device_name", "architecture"}) key += text_of(name) + "-";
   key += std::to_string(std::thread::hardware_concurrency());
   for (const char* name :
        {"ANYMETAL_EXECUTOR", "ANYMETAL_BOUNDS", "ANYMETAL_CPU", "ANYMETAL_THREADS"})
@@ -54,6 +59,9 @@ std::map<std::string, std::string> read(const fs::path& path) {
     const auto colon = line.find(": ");
     if (colon != std::string::npos) found[line.substr(0, colon)] = line.substr(colon + 2);
   }
+  // What was fastest with other code needn't be now.
+  if (found[kCompiler] != text_of("compiler")) found.clear();
+  found[kCompiler] = text_of("compiler");
   return found;
 }
 

@@ -1,6 +1,6 @@
 // What tuners have found, kept from process to process: a file of lines `KEY: VALUE` for each
 // device, in the folder of anymetal's cache. What can't be read or written is as if nothing were
-// known: tuning is no correctness.
+// known: tuning is no correctness. What was found for other code counts for nothing.
 #pragma once
 
 #include <optional>

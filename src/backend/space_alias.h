@@ -1,5 +1,6 @@
 // What LLVM's passes don't know of the address spaces of Metal: device, threadgroup and constant
-// memory lie apart, and nothing writes constant memory while a kernel runs.
+// memory lie apart, nothing writes constant memory while a kernel runs, and what steps keep in
+// scratch memory nobody else reads or writes.
 #pragma once
 
 #include <llvm/Analysis/AliasAnalysis.h>

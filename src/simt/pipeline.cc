@@ -30,6 +30,7 @@
 #include "simt/analysis/questions.h"
 #include "simt/analysis/shape_analysis.h"
 #include "simt/simt.h"
+#include "simt/transform/disjoint_bits.h"
 #include "simt/transform/flatten_branches.h"
 #include "simt/transform/form_copies.h"
 #include "simt/transform/form_matrices.h"
@@ -302,6 +303,21 @@ bool reads_in_turns(const ControlFlow& flow, const ShapeAnalysis& shapes) {
   });
 }
 
+/// Instructions that each chunk has for itself: one scalar holds the others for all chunks, as most
+/// addresses and checks.
+unsigned count_chunk_instructions(llvm::Function& entry, const ShapeAnalysis& shapes) {
+  unsigned count = 0;
+  for (const llvm::Instruction& instruction : llvm::instructions(entry)) {
+    if (instruction.isTerminator()) continue;
+    if (!instruction.getType()->isVoidTy()) {
+      const Shape shape = shapes.of(&instruction);
+      if (shape.has_base() && shape.knows_chunks()) continue;
+    }
+    ++count;
+  }
+  return count;
+}
+
 /// How many simdgroups advance together. What they read in common, a row of a tile, then serves all
 /// of them while it is in a register; but their sums must stay in registers too. Where lanes part
 /// in loops by what they computed, one alone: others would wait for its longest lane.
@@ -328,10 +344,11 @@ unsigned choose_together(llvm::Function& entry, const Options& options) {
   if (carried == 0) return 1;
   constexpr unsigned kFewOperations = 16;
   if (count_simdgroup_operations(entry, flow, shapes, options) > kFewOperations) return 1;
+  const unsigned instructions = count_chunk_instructions(entry, shapes);
   unsigned together = 1;
   while (together * 2 * carried <= kRegistersForSums &&
          geometry.simdgroups() % (together * 2) == 0 &&
-         entry.getInstructionCount() * together * 2 <= kMostInstructions)
+         instructions * together * 2 <= kMostInstructions)
     together *= 2;
   return together;
 }
@@ -425,6 +442,7 @@ Result<Report> vectorize(llvm::Function& entry, const Options& asked) {
   fold_branches(entry);
   form_matrices(entry);
   flatten(entry, passes);
+  mark_disjoint(entry);
   if (asked.checks_bounds) {
     ANYMETAL_RETURN_IF_ERROR(guard_accesses(entry, asked.is_const));
     // What was computed to prove accesses would count as a use of their indices.

@@ -62,4 +62,10 @@ struct Report {
 /// of no more use, and the caller takes another executor.
 [[nodiscard]] Result<Report> vectorize(llvm::Function& entry, const Options& options);
 
+/// Where large variables lie in ThreadgroupFrame::scratch is a call until here, so that LLVM's
+/// passes know that nothing else points there. To be called before code generation.
+void lower_scratch(llvm::Function& function);
+/// Attribute of those calls whose memory no pointer that is kept anywhere leads to.
+inline constexpr const char* kReachedAlone = "simt.reached-alone";
+
 }  // namespace anymetal::simt

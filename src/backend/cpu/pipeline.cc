@@ -184,6 +184,9 @@ constexpr Pass kPasses[] = {
        c.image.streamed = find_streamed(*c.function, c.written);
        if (c.image.variant.streams) stream_stores(*c.function, c.image.streamed);
      }>},
+    // After all that asks what may be written where.
+    {"lower-scratch", "gives large variables their places",
+     plain<[](Compilation& c) { simt::lower_scratch(*c.function); }>},
     // Last: loops have their final form, and nothing has to keep the polling.
     {"poll-stop", "lets loops that may never end look whether they are to stop",
      plain<[](Compilation& c) { poll_stop(*c.function, c.passes); }>},

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <map>
 #include <numeric>
 
 #include "backend/reference/test_kernel.h"
@@ -251,6 +252,65 @@ TEST(Robust, RowsByDivision) {
             *kernel, {kGrid}, {kThreads}, {x.argument(), y.argument(), reference::argument(sizes)});
         ASSERT_TRUE(result.ok()) << result.error().text();
         ASSERT_EQ(y.words(), expected.words()) << n << " a row, " << size << " bytes, " << all;
+      }
+    }
+  }
+}
+
+// Threads of 16 columns: y[row * pitch + column + shift] = 3 x[the same] + x[column * pitch + row].
+// Rows are a number apart that comes out of a buffer, so they are asked for by their last one.
+const char* const kRows = R"(
+define void @k(ptr addrspace(1) %x, ptr addrspace(1) %y, ptr addrspace(1) %sizes) {
+entry:
+  %id = call i32 @am.thread_position_in_grid.x()
+  %p1 = getelementptr i32, ptr addrspace(1) %sizes, i64 1
+  %pitch = load i32, ptr addrspace(1) %sizes
+  %shift = load i32, ptr addrspace(1) %p1
+  %row = lshr i32 %id, 4
+  %column = and i32 %id, 15
+  %rows = mul i32 %row, %pitch
+  %base = add i32 %rows, %shift
+  %i = add i32 %base, %column
+  %w = zext i32 %i to i64
+  %from = getelementptr i32, ptr addrspace(1) %x, i64 %w
+  %a = load i32, ptr addrspace(1) %from
+  %columns = mul i32 %column, %pitch
+  %turned = add i32 %columns, %row
+  %tw = zext i32 %turned to i64
+  %other = getelementptr i32, ptr addrspace(1) %x, i64 %tw
+  %b = load i32, ptr addrspace(1) %other
+  %a3 = mul i32 %a, 3
+  %sum = add i32 %a3, %b
+  %to = getelementptr i32, ptr addrspace(1) %y, i64 %w
+  store i32 %sum, ptr addrspace(1) %to
+  ret void
+}
+)";
+
+TEST(Robust, RowsAPitchApart) {
+  const auto kernel = compile(kRows);
+  ASSERT_TRUE(kernel);
+  // Rows of the large ones meet again behind 2^32: 16 rows of 2^28 + 16 are 16 apart.
+  for (const uint32_t pitch :
+       {0u, 1u, 15u, 16u, 17u, 64u, 200u, (1u << 28) + 16, (1u << 31) + 16, uint32_t(-16)}) {
+    for (const uint32_t shift : {0u, 5u, 320u, uint32_t(-8), 1u << 31}) {
+      for (const uint64_t size :
+           {0u, 63u, 64u, 1216u, 1276u, 1279u, 1280u, 5000u, 15264u, 16384u}) {
+        Memory x(kWords, size, 3), y(kWords, size + pitch % 64, 9), expected = y;
+        bool is_once = true;  // two threads' writes to one place come in any order
+        std::map<uint32_t, uint32_t> seen;
+        for (uint32_t id = 0; id < kGrid; ++id) {
+          const uint32_t row = id / 16, column = id % 16, i = row * pitch + shift + column;
+          is_once &= seen.try_emplace(i, id).second;
+          expected.write(i, 3 * x.read(i) + x.read(column * pitch + row));
+        }
+        if (!is_once) continue;
+        std::vector<uint32_t> sizes = {pitch, shift};
+        const auto result = reference::run(
+            *kernel, {kGrid}, {kThreads}, {x.argument(), y.argument(), reference::argument(sizes)});
+        ASSERT_TRUE(result.ok()) << result.error().text();
+        ASSERT_EQ(y.words(), expected.words())
+            << pitch << " a row, from " << shift << ", " << size << " bytes";
       }
     }
   }

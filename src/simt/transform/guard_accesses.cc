@@ -265,15 +265,22 @@ class Guard {
     llvm::Value* size = access.writes ? origin.write_bytes : origin.read_bytes;
     llvm::IRBuilder<> builder(access.instruction);
     auto* word = builder.getInt64Ty();
-    llvm::Value* offset = builder.getInt64(0);
+    // Numbers stand behind, and none is 0, for those who look for an index and what is added.
+    llvm::Value* offset = nullptr;
+    const auto add = [&](llvm::Value* more) {
+      if (offset && isa<llvm::Constant>(offset)) std::swap(offset, more);
+      const auto* number = dyn_cast<llvm::ConstantInt>(more);
+      if (!offset || !number || !number->isZero())
+        offset = offset ? builder.CreateAdd(offset, more) : more;
+    };
     for (llvm::GEPOperator* step : path.steps) {
       llvm::Value* part = llvm::emitGEPOffset(&builder, layout_, step, /*NoAssumptions=*/true);
-      offset = builder.CreateAdd(offset, builder.CreateSExtOrTrunc(part, word));
+      add(builder.CreateSExtOrTrunc(part, word));
     }
     if (!isa<llvm::Argument, llvm::AllocaInst, llvm::GlobalVariable>(path.root)) {
-      llvm::Value* start = builder.CreateSub(builder.CreatePtrToInt(path.root, word), origin.base);
-      offset = builder.CreateAdd(offset, start);
+      add(builder.CreateSub(builder.CreatePtrToInt(path.root, word), origin.base));
     }
+    if (!offset) offset = builder.getInt64(0);
     if (is_inside(offset, size, access)) return;
     llvm::Value* limit = builder.CreateBinaryIntrinsic(llvm::Intrinsic::usub_sat,
                                                        builder.CreateAdd(size, builder.getInt64(1)),

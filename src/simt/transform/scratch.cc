@@ -4,6 +4,7 @@
 // cache beside the row itself: such a running sum took twice as long.
 #include "simt/transform/scratch.h"
 
+#include <llvm/Analysis/CaptureTracking.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/Instructions.h>
@@ -11,11 +12,14 @@
 #include <algorithm>
 #include <vector>
 
+#include "simt/simt.h"
 #include "simt/threadgroup_frame.h"
 
 namespace anymetal::simt {
 namespace {
 
+/// What a variable's place in ThreadgroupFrame::scratch is asked for with, by its offset.
+constexpr const char* kScratch = "simt.scratch";
 constexpr uint64_t kLarge = 2048;
 /// Smaller ones, as counters and masks, lie closer in arrays of their own.
 constexpr uint64_t kLeastOfSlot = 16;
@@ -45,6 +49,29 @@ bool is_needed(llvm::AllocaInst& slot) {
   for (llvm::Instruction* address : addresses) address->eraseFromParent();
   slot.eraseFromParent();
   return false;
+}
+
+/// Memory that nothing else points to, as the variable's was. Out of a pointer that is loaded, LLVM
+/// would take each store to it for one to any buffer, so that sums that a region hands on would be
+/// stored in each turn of its loops. LLVM itself looks at a hundred uses only to see whether a
+/// pointer is kept elsewhere: so that is said, too.
+llvm::Value* call_place(llvm::IRBuilder<>& builder, const llvm::AllocaInst& variable,
+                        uint64_t offset, uint64_t bytes) {
+  constexpr unsigned kMostUses = 100'000;
+  llvm::Module& module = *builder.GetInsertBlock()->getModule();
+  auto* place = llvm::cast<llvm::Function>(
+      module.getOrInsertFunction(kScratch, builder.getPtrTy(), builder.getInt64Ty()).getCallee());
+  place->setDoesNotAccessMemory();
+  place->setDoesNotThrow();
+  place->setWillReturn();
+  llvm::CallInst* call = builder.CreateCall(place, {builder.getInt64(offset)});
+  call->addRetAttr(llvm::Attribute::NoAlias);
+  call->addRetAttr(llvm::Attribute::getWithAlignment(module.getContext(), llvm::Align(64)));
+  call->addDereferenceableRetAttr(bytes);
+  if (!llvm::PointerMayBeCaptured(&variable, /*ReturnCaptures=*/true, /*StoreCaptures=*/true,
+                                  kMostUses))
+    call->addFnAttr(llvm::Attribute::get(module.getContext(), kReachedAlone));
+  return call;
 }
 
 /// Only addresses [0][step] are taken of it.
@@ -115,19 +142,34 @@ uint64_t move_to_scratch(llvm::Function& function) {
   }
   if (large.empty()) return 0;
   llvm::IRBuilder<> builder(&*function.getEntryBlock().getFirstInsertionPt());
+  uint64_t bytes = 0;
+  for (llvm::AllocaInst* variable : large) {
+    const uint64_t size = layout.getTypeAllocSize(variable->getAllocatedType());
+    variable->replaceAllUsesWith(call_place(builder, *variable, bytes, size));
+    bytes += llvm::alignTo(size, 64);
+  }
+  // (The first one may be where calls were put.)
+  for (llvm::AllocaInst* variable : large) variable->eraseFromParent();
+  return bytes;
+}
+
+void lower_scratch(llvm::Function& function) {
+  llvm::Function* place = function.getParent()->getFunction(kScratch);
+  if (!place) return;
+  llvm::IRBuilder<> builder(&*function.getEntryBlock().getFirstInsertionPt());
   llvm::Value* scratch =
       builder.CreateLoad(builder.getPtrTy(),
                          builder.CreateConstInBoundsGEP1_64(builder.getInt8Ty(), function.getArg(0),
                                                             offsetof(ThreadgroupFrame, scratch)),
                          "scratch");
-  uint64_t bytes = 0;
-  for (llvm::AllocaInst* variable : large) {
-    variable->replaceAllUsesWith(
-        builder.CreateConstInBoundsGEP1_64(builder.getInt8Ty(), scratch, bytes));
-    bytes += llvm::alignTo(layout.getTypeAllocSize(variable->getAllocatedType()), 64);
-    variable->eraseFromParent();
+  for (llvm::User* user : llvm::make_early_inc_range(place->users())) {
+    auto* call = llvm::cast<llvm::CallInst>(user);
+    builder.SetInsertPoint(call);
+    call->replaceAllUsesWith(
+        builder.CreateInBoundsGEP(builder.getInt8Ty(), scratch, {call->getArgOperand(0)}));
+    call->eraseFromParent();
   }
-  return bytes;
+  place->eraseFromParent();
 }
 
 }  // namespace anymetal::simt

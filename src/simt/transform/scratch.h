@@ -13,7 +13,8 @@ inline constexpr const char* kSlot = "simt.slot";
 /// Makes one array of records of the slots; returns how many slots lie in records.
 unsigned join_slots(llvm::Function& function);
 
-/// Moves large variables out of the stack into ThreadgroupFrame::scratch; returns its bytes.
+/// Moves large variables out of the stack into ThreadgroupFrame::scratch; returns its bytes. Their
+/// places are calls, which say that each is memory of its own, until lower_scratch (simt.h).
 [[nodiscard]] uint64_t move_to_scratch(llvm::Function& function);
 
 }  // namespace anymetal::simt

@@ -3,6 +3,7 @@
 #include "simt/transform/scratch.h"
 
 #include <gtest/gtest.h>
+#include <llvm/Analysis/AliasAnalysis.h>
 #include <llvm/AsmParser/Parser.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/Instructions.h>
@@ -15,6 +16,8 @@
 #include <map>
 #include <string>
 
+#include "simt/simt.h"
+
 namespace anymetal::simt {
 namespace {
 
@@ -23,6 +26,8 @@ struct Made {
   uint64_t bytes = 0;
   std::map<std::string, int64_t> records;  ///< by the names of loads: how far steps are apart
   unsigned stores = 0;
+  unsigned alone = 0;   ///< of them those that no pointer is kept of
+  unsigned places = 0;  ///< memory that LLVM knows nothing else points to
 };
 
 Made made_of(const std::string& variables, const std::string& code) {
@@ -51,6 +56,15 @@ Made made_of(const std::string& variables, const std::string& code) {
   }
   made.bytes = move_to_scratch(function);
   EXPECT_FALSE(llvm::verifyFunction(function, &llvm::errs()));
+  for (const llvm::Instruction& instruction : llvm::instructions(function)) {
+    made.places += llvm::isNoAliasCall(&instruction);
+    const auto* call = llvm::dyn_cast<llvm::CallInst>(&instruction);
+    made.alone += call && call->hasFnAttr(kReachedAlone);
+  }
+  lower_scratch(function);
+  EXPECT_FALSE(llvm::verifyFunction(function, &llvm::errs()));
+  for (const llvm::Instruction& instruction : llvm::instructions(function))
+    EXPECT_FALSE(llvm::isa<llvm::CallInst>(instruction));
   return made;
 }
 
@@ -75,6 +89,25 @@ TEST(Scratch, SlotsOfAStepLieTogether) {
   EXPECT_EQ(made.records,
             (std::map<std::string, int64_t>{{"a.read", 192}, {"b.read", 192}, {"c.read", 192}}));
   EXPECT_EQ(made.bytes, 32u * 192);
+  EXPECT_EQ(made.places, 1u);
+}
+
+TEST(Scratch, EachLargeVariableIsMemoryOfItsOwn) {
+  const std::string large = "alloca [32 x <16 x float>]\n";
+  const Made made = made_of("  %a = " + large + "  %b = " + large + "  %c = alloca <16 x float>\n",
+                            use("a", "<16 x float>", "%v") + use("b", "<16 x float>", "%v"));
+  EXPECT_EQ(made.places, 2u);
+  EXPECT_EQ(made.alone, 2u);
+  EXPECT_EQ(made.bytes, 2u * 32 * 64);
+}
+
+TEST(Scratch, WhatIsPointedToIsNotReachedAlone) {
+  std::string uses = use("b", "<16 x float>", "%v") + "  store ptr %a, ptr %frame\n";
+  for (int many = 0; many < 200; ++many) uses += "  store <16 x float> %v, ptr %b\n";
+  const std::string large = "alloca [32 x <16 x float>]\n";
+  const Made made = made_of("  %a = " + large + "  %b = " + large, uses);
+  EXPECT_EQ(made.places, 2u);
+  EXPECT_EQ(made.alone, 1u);
 }
 
 TEST(Scratch, SmallOnesLieCloser) {

@@ -112,6 +112,8 @@ class Vectorizer {
   llvm::Value* holds_for_all(const llvm::ICmpInst& compare, bool negated, unsigned chunk,
                              bool in_all_chunks);
   llvm::Value* is_inside_for_all(const llvm::CallInst& inside, unsigned chunk, bool in_all_chunks);
+  llvm::Value* most_of(const llvm::Value* index, unsigned depth);
+  llvm::Value* are_rows_inside(const llvm::CallInst& inside);
   llvm::Value* answer(const Question& question);
   [[nodiscard]] bool is_asked_once(const llvm::ICmpInst& compare) const;
 

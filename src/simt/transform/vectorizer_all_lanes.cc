@@ -1,6 +1,7 @@
 // simt.all_lanes: whether all lanes of the step are here and a condition holds for each of them,
 // asked with scalars where lanes differ by constants alone.
 #include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/PatternMatch.h>
 
 #include "simt/analysis/guards.h"
 #include "simt/analysis/questions.h"
@@ -9,6 +10,9 @@
 namespace anymetal::simt {
 
 namespace {
+
+/// So many are asked one by one.
+constexpr unsigned kFewChunks = 2;
 
 bool is_all_ones(const llvm::Value* mask) {
   const auto* constant = llvm::dyn_cast<llvm::Constant>(mask);
@@ -111,6 +115,76 @@ llvm::Value* Vectorizer::is_inside_for_all(const llvm::CallInst& inside, unsigne
   return builder_.CreateICmpULT(scalar(offset, chunk), room);
 }
 
+/// The greatest value that an index of 32 bits has in any lane of any chunk, as 64 bits; where some
+/// lane's wraps around, a number of 2^31 or more. For sums and products of what is known to differ
+/// between chunks by constants: `row * pitch + column`. Null if it isn't one.
+llvm::Value* Vectorizer::most_of(const llvm::Value* index, unsigned depth) {
+  constexpr unsigned kDeepest = 4;
+  const Shape shape = shapes_.of(index);
+  llvm::Type* word = builder_.getInt64Ty();
+  // One less than something is no number of 2^32 and less: each chunk is asked then.
+  const auto* constant = llvm::dyn_cast<llvm::ConstantInt>(index);
+  if (constant && constant->isNegative()) return nullptr;
+  if (shape.has_base() && shape.knows_chunks()) {
+    const std::optional<int64_t> farthest = find_farthest(shape, true);
+    if (!farthest) return nullptr;
+    return builder_.CreateAdd(builder_.CreateZExt(scalar(index, 0), word),
+                              builder_.getInt64(uint64_t(*farthest)));
+  }
+  const auto* operation = llvm::dyn_cast<llvm::BinaryOperator>(index);
+  if (!operation || depth == kDeepest) return nullptr;
+  const bool is_sum = operation->getOpcode() == llvm::Instruction::Add ||
+                      (operation->getOpcode() == llvm::Instruction::Or &&
+                       llvm::cast<llvm::PossiblyDisjointInst>(operation)->isDisjoint());
+  if (!is_sum && operation->getOpcode() != llvm::Instruction::Mul) return nullptr;
+  llvm::Value* a = most_of(operation->getOperand(0), depth + 1);
+  llvm::Value* b = a ? most_of(operation->getOperand(1), depth + 1) : nullptr;
+  if (!b) return nullptr;
+  if (is_sum) return builder_.CreateAdd(a, b);
+  // Neither the product nor a sum of some of them gets beyond 64 bits.
+  const auto within = [&](llvm::Value* value) {
+    return builder_.CreateBinaryIntrinsic(llvm::Intrinsic::umin, value,
+                                          builder_.getInt64(uint64_t{1} << 31));
+  };
+  return within(builder_.CreateMul(within(a), within(b)));
+}
+
+/// Whether all lanes of all chunks are inside, where chunks are rows whose distance is a number
+/// that they share: asked of the last one's end, for as long as no index of 32 bits wraps around.
+llvm::Value* Vectorizer::are_rows_inside(const llvm::CallInst& inside) {
+  using namespace llvm::PatternMatch;
+  constexpr uint64_t kMostBytes = uint64_t{1} << 30, kMostFactor = 1024;
+  auto* offset = const_cast<llvm::Value*>(inside.getArgOperand(0));
+  llvm::Value *index = nullptr, *base = nullptr;
+  llvm::ConstantInt *factor = nullptr, *more = nullptr;
+  uint64_t bytes = 0, size = 1;
+  if (match(offset, m_Add(m_Value(base), m_ConstantInt(more)))) {
+    if (more->getValue().uge(kMostBytes)) return nullptr;
+    bytes = more->getZExtValue();
+    offset = base;
+  }
+  if (match(offset, m_Mul(m_Value(base), m_ConstantInt(factor)))) {
+    if (factor->isZero() || factor->getValue().uge(kMostFactor)) return nullptr;
+    size = factor->getZExtValue();
+    offset = base;
+  } else if (match(offset, m_Shl(m_Value(base), m_ConstantInt(factor)))) {
+    if (factor->getValue().uge(8)) return nullptr;
+    size = uint64_t{1} << factor->getZExtValue();
+    offset = base;
+  }
+  if (!match(offset, m_ZExtOrSExt(m_Value(index))) || !index->getType()->isIntegerTy(32) ||
+      !shapes_.of(inside.getArgOperand(1)).is_uniform())
+    return nullptr;
+  llvm::Value* most = most_of(index, 0);
+  if (!most) return nullptr;
+  llvm::Value* limit = builder_.CreateBinaryIntrinsic(
+      llvm::Intrinsic::umin, scalar(inside.getArgOperand(1), 0), builder_.getInt64(size << 31));
+  return builder_.CreateICmpULT(
+      builder_.CreateAdd(builder_.CreateMul(most, builder_.getInt64(size)),
+                         builder_.getInt64(bytes)),
+      limit);
+}
+
 /// A question's answer for all lanes by scalars; null if they don't tell.
 llvm::Value* Vectorizer::answer(const Question& question) {
   const auto* compare = llvm::dyn_cast<llvm::ICmpInst>(question.value);
@@ -120,6 +194,9 @@ llvm::Value* Vectorizer::answer(const Question& question) {
   if (!compare && !inside) return nullptr;
   const bool once =
       compare ? is_asked_once(*compare) : shapes_.of(inside->getArgOperand(0)).knows_chunks();
+  if (inside && !once && chunks_ > kFewChunks) {
+    if (llvm::Value* holds = are_rows_inside(*inside)) return holds;
+  }
   llvm::Value* all = nullptr;
   for (unsigned chunk = 0; chunk < (once ? 1 : chunks_); ++chunk) {
     llvm::Value* holds = compare ? holds_for_all(*compare, question.negated, chunk, once)
