@@ -1,5 +1,6 @@
 #include "extension/python_arguments.h"
 
+#include <atomic>
 #include <string>
 #include <string_view>
 
@@ -33,6 +34,17 @@ nb::object loaded_module(const char* name) {
 bool is_numpy(nb::handle object, const char* type) {
   nb::object numpy = loaded_module("numpy");
   return !numpy.is_none() && nb::isinstance(object, numpy.attr(type));
+}
+
+/// The same for arrays, which nearly all arguments are: the type is looked up once.
+bool is_ndarray(nb::handle object) {
+  static std::atomic<PyTypeObject*> type = nullptr;  // what NumPy is to a process, it stays
+  if (object.type().ptr() == reinterpret_cast<PyObject*>(type.load(std::memory_order_relaxed)))
+    return true;
+  if (!is_numpy(object, "ndarray")) return false;
+  nb::object found = loaded_module("numpy").attr("ndarray");
+  type.store(reinterpret_cast<PyTypeObject*>(found.ptr()), std::memory_order_relaxed);
+  return true;
 }
 
 [[noreturn]] void refuse(const std::string& what) {
@@ -222,7 +234,7 @@ Layout read_dlpack(nb::handle object, Owners& owners) {
 
 Layout layout_of_array(nb::handle object, Owners& owners) {
   Layout layout;
-  const bool numpy = is_numpy(object, "ndarray");
+  const bool numpy = is_ndarray(object);
   if (numpy || !nb::hasattr(object, "__dlpack__")) {
     if (read_buffer(object, owners, layout)) return layout;
     if (numpy) {
@@ -319,6 +331,9 @@ void set_buffer_type(nb::object type) {
 KernelArgument to_argument(nb::handle object, Owners& owners) {
   PyObject* python = object.ptr();
   if (python == Py_None) return KernelArgument(KernelArgument::Nothing{});
+  // The commonest first, then arrays: asking an object for what it hasn't got takes longest.
+  const bool knows_buffers = buffer_type().is_valid();
+  if (knows_buffers && object.type().is(buffer_type())) return from_buffer(object, owners);
   if (PyBool_Check(python)) return KernelArgument(python == Py_True);
   if (PyLong_Check(python)) return from_int(object);
   if (PyFloat_Check(python)) return KernelArgument(PyFloat_AsDouble(python));
@@ -326,14 +341,14 @@ KernelArgument to_argument(nb::handle object, Owners& owners) {
     return KernelArgument(
         copied_bytes(PyBytes_AsString(python), static_cast<size_t>(PyBytes_Size(python))));
   if (PyDict_Check(python)) return from_dict(object, owners);
+  if (is_ndarray(object)) return from_layout(layout_of_array(object, owners));
   if (nb::hasattr(object, "_anymetal_native")) {
     nb::object native = object.attr("_anymetal_native");
     if (nb::isinstance<Texture>(native)) return KernelArgument(nb::cast<Texture>(native));
     if (nb::isinstance<Sampler>(native)) return KernelArgument(nb::cast<Sampler>(native));
   }
   if (PyList_Check(python) || PyTuple_Check(python)) return from_sequence(object, owners);
-  if (buffer_type().is_valid() && nb::isinstance(object, buffer_type()))
-    return from_buffer(object, owners);
+  if (knows_buffers && nb::isinstance(object, buffer_type())) return from_buffer(object, owners);
   if (is_numpy(object, "generic")) return from_numpy_scalar(object, owners);
   if (is_array(object)) return from_layout(layout_of_array(object, owners));
   throw nb::type_error(
