@@ -12,6 +12,7 @@
 #include "backend/cpu/delay_masks.h"
 #include "backend/cpu/fetch_ahead.h"
 #include "backend/cpu/fix_positions.h"
+#include "backend/cpu/join_upper_halves.h"
 #include "backend/cpu/lower_messages.h"
 #include "backend/cpu/lower_powers.h"
 #include "backend/cpu/math/math_library.h"
@@ -169,6 +170,8 @@ constexpr Pass kPasses[] = {
      plain<[](Compilation& c) {
        widen_narrow_floats(*c.function, has_half_arithmetic());
        c.passes.run(*c.function, llvm::EarlyCSEPass());
+       // Narrower machines have no such permutation.
+       if (vector_register_bytes() == 64) join_upper_halves(*c.function, 16);
      }>},
     // After all that would take a comparison and a select for something else.
     {"simplify-extrema", "makes maxima and minima of numbers one instruction",

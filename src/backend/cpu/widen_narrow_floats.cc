@@ -276,15 +276,15 @@ class Widening : public llvm::InstVisitor<Widening> {
     llvm::Type* type = value->getType()->getWithNewType(builder_.getInt32Ty());
     const auto number = [&](uint32_t n) { return llvm::ConstantInt::get(type, n); };
     llvm::Value* bits = builder_.CreateBitCast(value, type);
-    llvm::Value* upper = builder_.CreateLShr(bits, number(16));
-    llvm::Value* is_odd = builder_.CreateAnd(upper, number(1));
+    llvm::Value* is_odd = builder_.CreateAnd(builder_.CreateLShr(bits, number(16)), number(1));
     llvm::Value* sum = builder_.CreateAdd(builder_.CreateAdd(bits, number(0x7fff)), is_odd);
-    llvm::Value* quiet = builder_.CreateOr(upper, number(0x40));
+    llvm::Value* quiet = builder_.CreateOr(bits, number(0x400000));
     builder_.clearFastMathFlags();
     llvm::Value* is_number = builder_.CreateFCmpORD(value, value);
-    llvm::Value* chosen =
-        builder_.CreateSelect(is_number, builder_.CreateLShr(sum, number(16)), quiet);
-    return builder_.CreateTrunc(chosen, as_integer(value->getType()));
+    // Shifted last, for whoever takes upper halves otherwise (join_upper_halves.h).
+    llvm::Value* chosen = builder_.CreateSelect(is_number, sum, quiet);
+    return builder_.CreateTrunc(builder_.CreateLShr(chosen, number(16)),
+                                as_integer(value->getType()));
   }
 
   /// The instruction's value has these bits.
