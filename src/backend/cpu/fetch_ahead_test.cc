@@ -91,6 +91,7 @@ TEST(FetchAhead, ScalarsThatTakeMuchOfALineCountTogether) {
   };
   for (int byte = 0; byte < 32; byte += 4) add(byte);
   EXPECT_EQ(asked("%pitch", body), "r");
+  EXPECT_EQ(asked("1024", body), "r32768 ");
   for (int byte = 64; byte < 92; byte += 4) add(byte);  // a word less
   EXPECT_EQ(asked("%pitch", body), "r");
 }
