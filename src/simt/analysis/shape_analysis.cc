@@ -5,6 +5,7 @@
 
 #include <bit>
 #include <functional>
+#include <vector>
 
 #include "builtins/builtins.h"
 #include "simt/analysis/guards.h"
@@ -14,6 +15,9 @@ namespace {
 
 /// How far neighbours that are divided may be from each other.
 constexpr int64_t kNear = 1024;
+
+/// Offsets can grow for ever round a loop: what changes after so many rounds is varying.
+constexpr int kPatience = 12;
 
 unsigned trailing_zeros(uint64_t value) {
   return value == 0 ? 63 : unsigned(std::countr_zero(value));
@@ -99,22 +103,40 @@ ShapeAnalysis::ShapeAnalysis(llvm::Function& function, const ControlFlow& flow,
     : layout_(function.getDataLayout()), flow_(flow), geometry_(geometry), whole_(whole) {
   find_signed_indices(function);
   find_interleaved(function);
-  // Offsets can grow for ever round a loop; whoever changes that often is varying.
-  constexpr int kPatience = 12;
-  for (int round = 0, changed = 1; changed; ++round) {
-    changed = 0;
-    for (llvm::BasicBlock* block : flow.order()) {
-      for (llvm::Instruction& instruction : *block) {
-        Shape shape = derive(instruction);
-        Shape& known = shapes_[&instruction];
-        if (shape == known) continue;
-        if (round > kPatience && !known.is_uniform()) {
-          if (known.is_varying()) continue;
-          shape = flow_.is_uniform(&instruction) ? Shape::uniform() : Shape::varying();
-          if (shape == known) continue;
-        }
-        known = std::move(shape);
-        changed = 1;
+  // Whether the instruction's shape is another one than before.
+  const auto look_at = [this](const llvm::Instruction& instruction, int round) {
+    Shape shape = derive(instruction);
+    Shape& known = shapes_[&instruction];
+    if (shape == known) return false;
+    if (round > kPatience && !known.is_uniform()) {
+      if (known.is_varying()) return false;
+      shape = flow_.is_uniform(&instruction) ? Shape::uniform() : Shape::varying();
+      if (shape == known) return false;
+    }
+    known = std::move(shape);
+    return true;
+  };
+  std::vector<llvm::Instruction*> all;
+  llvm::DenseMap<const llvm::User*, size_t> places;
+  for (llvm::BasicBlock* block : flow.order()) {
+    for (llvm::Instruction& instruction : *block) {
+      places[&instruction] = all.size();
+      all.push_back(&instruction);
+    }
+  }
+  std::vector<bool> open(all.size(), true);  // an operand changed since it was looked at last
+  bool changed = true;
+  for (int round = 0; changed; ++round) {
+    changed = false;
+    for (size_t place = 0; place < all.size(); ++place) {
+      if (!open[place]) continue;
+      open[place] = false;
+      if (!look_at(*all[place], round)) continue;
+      changed = true;
+      open[place] = round > kPatience;
+      for (const llvm::User* user : all[place]->users()) {
+        const auto found = places.find(user);
+        if (found != places.end()) open[found->second] = true;
       }
     }
   }

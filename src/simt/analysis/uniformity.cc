@@ -9,6 +9,7 @@
 #include <llvm/IR/Instructions.h>
 #include <llvm/IR/PassInstrumentation.h>
 
+#include <set>
 #include <vector>
 
 namespace anymetal::simt {
@@ -33,12 +34,23 @@ class LaneInfo : public llvm::TargetTransformInfoImplCRTPBase<LaneInfo> {
 };
 
 /// Calls `found` with each block where ways meet that part at `from`: each way has the name of its
-/// first block, and where two meet a new one begins. Ways round a loop aren't followed.
+/// first block, and where two meet a new one begins. Ways round a loop aren't followed. Only blocks
+/// on these ways are looked at, up to the one that all come to: kernels have thousands of branches.
 template <class Found>
 void find_joins(const llvm::BasicBlock& from, llvm::ArrayRef<const llvm::BasicBlock*> order,
                 const llvm::DenseMap<const llvm::BasicBlock*, size_t>& places, Found found) {
   llvm::DenseMap<const llvm::BasicBlock*, const llvm::BasicBlock*> ways;
-  for (size_t place = places.lookup(&from) + 1; place < order.size(); ++place) {
+  std::set<size_t> next;  // places of blocks on some way
+  const auto follow = [&](const llvm::BasicBlock& block, size_t place) {
+    for (const llvm::BasicBlock* target : llvm::successors(&block)) {
+      const size_t after = places.lookup(target);
+      if (after > place) next.insert(after);
+    }
+  };
+  follow(from, places.lookup(&from));
+  while (!next.empty()) {
+    const size_t place = *next.begin();
+    next.erase(next.begin());
     const llvm::BasicBlock* block = order[place];
     const llvm::BasicBlock* way = nullptr;
     for (const llvm::BasicBlock* before : llvm::predecessors(block)) {
@@ -53,7 +65,9 @@ void find_joins(const llvm::BasicBlock& from, llvm::ArrayRef<const llvm::BasicBl
       }
       way = each;
     }
-    if (way) ways[block] = way;
+    ways[block] = way;
+    if (next.empty()) return;
+    follow(*block, place);
   }
 }
 

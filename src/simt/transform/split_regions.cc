@@ -168,19 +168,24 @@ class RegionSplitter {
     }
   }
 
-  /// The heads that each block leads to; null: the end.
+  /// The heads that each block leads to; null: the end. From the end on, since blocks mostly stand
+  /// before those that they lead to.
   void find_ways() {
     ways_.clear();
     for (bool changed = true; changed;) {
       changed = false;
-      for (llvm::BasicBlock& block : function_) {
+      for (llvm::BasicBlock& block : llvm::reverse(function_)) {
         if (&block == entry_) continue;
         Ways& mine = ways_[&block];
         const size_t before = mine.size();
         if (llvm::succ_empty(&block)) mine.insert(nullptr);
         for (llvm::BasicBlock* next : llvm::successors(&block)) {
-          const Ways further = ways_through(next);
-          mine.insert(further.begin(), further.end());
+          if (heads_.contains(next)) {
+            mine.insert(next);
+          } else if (next != &block) {
+            const Ways& further = ways_[next];
+            mine.insert(further.begin(), further.end());
+          }
         }
         changed |= mine.size() != before;
       }
@@ -441,22 +446,23 @@ class RegionSplitter {
   [[nodiscard]] bool is_better_made_again(const llvm::Instruction& value) const {
     constexpr unsigned kFewOperations = 4;
     const llvm::Type* type = value.getType();
-    if (!type->isIntOrIntVectorTy(1) && !(type->isVectorTy() && type->isIntOrIntVectorTy() &&
-                                          count_operations(&value) <= kFewOperations))
+    if (!type->isIntOrIntVectorTy(1) &&
+        !(type->isVectorTy() && type->isIntOrIntVectorTy() &&
+          count_operations(&value, kFewOperations) <= kFewOperations))
       return false;
     return is_cheap(&value, 0, /*asks=*/true);
   }
 
-  /// Of what is_cheap follows, without what becomes part of other instructions.
-  [[nodiscard]] unsigned count_operations(const llvm::Value* value) const {
+  /// Of what is_cheap follows, without what becomes part of other instructions; any number beyond
+  /// `most` if there are more.
+  [[nodiscard]] unsigned count_operations(const llvm::Value* value, unsigned most) const {
     const auto* made = llvm::dyn_cast<llvm::Instruction>(value);
     if (!made || made->getParent() == entry_ || is_shared_by_steps(made)) return 0;
+    if (llvm::isa<llvm::PHINode, llvm::LoadInst, llvm::CallInst>(made)) return most + 1;
     unsigned count = llvm::isa<llvm::InsertElementInst, llvm::ShuffleVectorInst>(made) ? 0 : 1;
-    constexpr unsigned kMany = 100;
     for (const llvm::Use& operand : made->operands()) {
-      if (llvm::isa<llvm::PHINode, llvm::LoadInst, llvm::CallInst>(made) || count > kMany)
-        return kMany;
-      count += count_operations(operand);
+      if (count > most) break;
+      count += count_operations(operand, most - count);
     }
     return count;
   }
