@@ -431,7 +431,7 @@ void Vectorizer::emit_components(llvm::Instruction& instruction) {
   define(instruction, std::move(values));
 }
 
-/// Positions and sizes.
+/// What the thread's code asks for still: sizes that are known are constants there already.
 bool Vectorizer::emit_position(llvm::CallInst& call, llvm::StringRef name) {
   const auto triple = [&](llvm::StringRef member, size_t offset) -> bool {
     if (!name.starts_with(member) || name.size() != member.size() + 2 || name[member.size()] != '.')
@@ -440,58 +440,22 @@ bool Vectorizer::emit_position(llvm::CallInst& call, llvm::StringRef name) {
     define(call, {load_frame(builder_.getInt32Ty(), offset + 4 * axis, "position")});
     return true;
   };
-  const auto constant = [&](uint32_t value) {
-    define(call, {builder_.getInt32(value)});
-    return true;
-  };
   if (triple("threadgroup_position_in_grid",
              offsetof(ThreadgroupFrame, threadgroup_position_in_grid)) ||
       triple("threads_per_grid", offsetof(ThreadgroupFrame, threads_per_grid)) ||
-      triple("grid_size", offsetof(ThreadgroupFrame, threads_per_grid)) ||
       triple("threadgroups_per_grid", offsetof(ThreadgroupFrame, threadgroups_per_grid)))
     return true;
-  const auto axis = [&] { return unsigned(name.back() - 'x'); };
-  if (name.starts_with("grid_origin.")) return constant(0);
-  if (name == "threads_per_simdgroup" || name == "thread_execution_width")
-    return constant(kSimdgroupSize);
-  if (name.starts_with("dispatch_threads_per_threadgroup."))
-    return constant(geometry_.dispatch_size[axis()]);
-  const uint32_t of_dispatch =
-      geometry_.dispatch_size[0] * geometry_.dispatch_size[1] * geometry_.dispatch_size[2];
-  if (name == "dispatch_simdgroups_per_threadgroup")
-    return constant((of_dispatch + kSimdgroupSize - 1) / kSimdgroupSize);
-  if (name == "dispatch_quadgroups_per_threadgroup") return constant((of_dispatch + 3) / 4);
-  const auto active = [&]() -> llvm::Value* {
-    if (!geometry_.is_partial) return builder_.getInt32(geometry_.threads());
-    return load_frame(builder_.getInt32Ty(), offsetof(ThreadgroupFrame, active_threads), "active");
-  };
-  const auto groups_of = [&](uint32_t size) {
-    define(call, {builder_.CreateUDiv(builder_.CreateAdd(active(), builder_.getInt32(size - 1)),
-                                      builder_.getInt32(size))});
-    return true;
-  };
-  if (name == "simdgroups_per_threadgroup") return groups_of(kSimdgroupSize);
-  if (name == "quadgroups_per_threadgroup") return groups_of(4);
-  if (name.starts_with("threads_per_threadgroup.")) {
-    // The last axis with more than one thread is the one that a partial threadgroup is cut in.
-    int last = 2;
-    while (last > 0 && geometry_.size[last] == 1) --last;
-    if (!geometry_.is_partial || axis() != unsigned(last)) return constant(geometry_.size[axis()]);
-    define(call, {builder_.CreateUDiv(
-                     active(), builder_.getInt32(geometry_.threads() / geometry_.size[last]))});
+  if (geometry_.is_partial && name.starts_with("threads_per_threadgroup.")) {
+    // Of the axis that is cut, the last one with more than one thread.
+    const unsigned size = geometry_.size[size_t(name.back() - 'x')];
+    llvm::Value* active =
+        load_frame(builder_.getInt32Ty(), offsetof(ThreadgroupFrame, active_threads), "active");
+    define(call, {builder_.CreateUDiv(active, builder_.getInt32(geometry_.threads() / size))});
     return true;
   }
   const auto rule = find_position_rule(name, geometry_);
-  if (!rule) return false;
+  if (!rule || rule->grid_axis >= 0) return false;
   const Shape shape = shapes_.of(&call);
-  llvm::Value* origin = nullptr;
-  if (rule->grid_axis >= 0) {
-    const auto at = size_t(rule->grid_axis);
-    origin = builder_.CreateMul(
-        load_frame(builder_.getInt32Ty(),
-                   offsetof(ThreadgroupFrame, threadgroup_position_in_grid) + 4 * at, "position"),
-        builder_.getInt32(geometry_.dispatch_size[at]));
-  }
   Values values;
   for (unsigned chunk = 0; chunk < scalar_count(shape); ++chunk) {
     llvm::Value* index = first_index(chunk);
@@ -506,7 +470,6 @@ bool Vectorizer::emit_position(llvm::CallInst& call, llvm::StringRef name) {
       index = number(0);
     else if (rule->modulus != 0)
       index = builder_.CreateURem(index, number(rule->modulus));
-    if (origin) index = builder_.CreateAdd(index, shape.is_varying() ? splat(origin) : origin);
     values.push_back(index);
   }
   define(call, std::move(values));
