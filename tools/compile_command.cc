@@ -13,6 +13,7 @@
 #include "api/mlx_prefix.h"
 #include "language/passes.h"
 #include "runtime/code_text.h"
+#include "support/processor_time.h"
 #include "tools/annotate.h"
 #include "tools/body_file.h"
 #include "tools/commands.h"
@@ -38,6 +39,8 @@ struct CompileRequest {
   bool atomic_outputs = false;
   bool why = false;
   bool annotate = false;
+  bool time = false;
+  double parse_seconds = 0;       ///< for `time`
   std::string own_only_for_runs;  ///< of the file's own options, ignored
 
   [[nodiscard]] bool is_body() const { return !inputs.empty() || !outputs.empty(); }
@@ -254,6 +257,18 @@ Result<std::vector<language::ConstantValue>> constants_of(const language::Parsed
   return api::constant_values(library.constants(), request.file, values);
 }
 
+/// Milliseconds of processor time, and how much IR there is after each pass.
+std::string time_table(const std::vector<PassTime>& times) {
+  std::string out = fmt::format("{:<26}{:>10}{:>14}\n", "", "ms", "instructions");
+  double all = 0;
+  for (const PassTime& pass : times) {
+    all += pass.seconds;
+    out += fmt::format("{:<26}{:>10.2f}{:>14}\n", pass.name, pass.seconds * 1e3,
+                       pass.size == 0 ? "" : std::to_string(pass.size));
+  }
+  return out + fmt::format("{:<26}{:>10.2f}\n", "all", all * 1e3);
+}
+
 Result<std::string> emit_code(language::ParsedLibrary& library, const Text& text,
                               const CompileRequest& request) {
   ANYMETAL_ASSIGN_OR_RETURN(const std::string kernel, only_kernel(library, text.kernel));
@@ -265,6 +280,11 @@ Result<std::string> emit_code(language::ParsedLibrary& library, const Text& text
                                      .constants = std::move(constants),
                                      .settings = std::move(settings),
                                      .threadgroup = threadgroup_of(request)};
+  if (request.time) {
+    ANYMETAL_ASSIGN_OR_RETURN(auto times, runtime::time_passes(choice));
+    times.insert(times.begin(), {"parse", request.parse_seconds, 0});
+    return time_table(times);
+  }
   if (request.why) {
     ANYMETAL_ASSIGN_OR_RETURN(const auto lines, runtime::remark_lines(choice));
     return fmt::format("{}", fmt::join(lines, "\n"));
@@ -306,6 +326,8 @@ void check_usage(const CompileRequest& request) {
   const std::string& name = request.stop_after;
   if (request.annotate && (request.emit != "asm" || request.why))
     throw CLI::ValidationError("--annotate needs --emit=asm, without --why");
+  if (request.time && (request.emit != "simt" || request.why || !name.empty()))
+    throw CLI::ValidationError("--time needs --emit=simt, without --why and --stop-after");
   if (request.file.empty() && request.emit != "passes") throw CLI::RequiredError("FILE");
   if (name.empty()) return;
   const bool known = request.emit == "tokens" ? has_name(language::rewrite_passes(), name)
@@ -335,7 +357,9 @@ Result<std::string> compile(CompileRequest& request) {
   ANYMETAL_ASSIGN_OR_RETURN(const Text text, read_text(request));
   if (request.emit == "tokens" && !request.stop_after.empty())
     return language::rewritten_text_after(text.source, text.options, request.stop_after);
+  const double start = processor_seconds();
   ANYMETAL_ASSIGN_OR_RETURN(const auto library, language::parse(text.source, text.options));
+  request.parse_seconds = processor_seconds() - start;
   std::cerr << render(library->warnings());
   if (request.emit == "tokens") return library->rewritten_text();
   if (request.emit != "interface") {
@@ -379,6 +403,8 @@ void add_compile(CLI::App& app, int& status) {
       "--annotate", request->annotate,
       "With asm: below each line of the text its instructions, with marks for spills, "
       "gathers, masks and calls, and a count for each line");
+  command->add_flag("--time", request->time,
+                    "With simt: instead of code, the processor time of each pass, without caches");
   add_options(*command, *request);
   command->footer(
       "A body's options may also stand in the file, in lines at its top that start with //!\n\n"
@@ -388,6 +414,7 @@ void add_compile(CLI::App& app, int& status) {
       "  anymetal compile kernels.metal --emit=llvm --stop-after=instrument-bounds\n"
       "  anymetal compile kernels.metal --emit=simt --why --threadgroup 16,16\n"
       "  anymetal compile kernels.metal --emit=asm --annotate --threadgroup 256\n"
+      "  anymetal compile kernels.metal --emit=simt --time --threadgroup 256\n"
       "  anymetal compile exp.metal --emit=signature --input x:float32[16] --output y:float32[16]");
   command->callback([request, &status] {
     check_usage(*request);

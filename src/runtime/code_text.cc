@@ -6,7 +6,6 @@
 #include <llvm/Support/raw_ostream.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "backend/cpu/pipeline.h"
 #include "backend/debug_places.h"
@@ -24,6 +23,13 @@ Result<ThreadIr> emit(const KernelChoice& choice) {
 
 backend::CompileOptions options_of(const KernelChoice& choice) {
   return {.bounds = choice.settings.bounds, .threadgroup = choice.threadgroup};
+}
+
+backend::cpu::Variant variant_of(const KernelChoice& choice) {
+  const bool robust = choice.settings.bounds == backend::Bounds::robust;
+  return {.dispatch = choice.threadgroup,
+          .threadgroup = choice.threadgroup,
+          .bounds = robust ? backend::Bounds::robust : backend::Bounds::off};
 }
 
 }  // namespace
@@ -52,13 +58,7 @@ Result<std::string> ir_text_after(const KernelChoice& choice, std::string_view p
   ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, emit(choice));
   const backend::Bounds bounds = choice.settings.bounds;
   if (choice.settings.executor == "cpu")
-    return backend::cpu::ir_after(
-        std::move(ir),
-        {.dispatch = choice.threadgroup,
-         .threadgroup = choice.threadgroup,
-         .bounds =
-             bounds == backend::Bounds::robust ? backend::Bounds::robust : backend::Bounds::off},
-        pass);
+    return backend::cpu::ir_after(std::move(ir), variant_of(choice), pass);
   return backend::reference::ir_after(std::move(ir), {.bounds = bounds}, pass);
 }
 
@@ -79,34 +79,41 @@ Result<std::vector<std::string>> remark_lines(const KernelChoice& choice) {
   return lines;
 }
 
+Result<std::vector<PassTime>> time_passes(const KernelChoice& choice) {
+  const double start = processor_seconds();
+  ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, emit(choice));
+  const double seconds = processor_seconds() - start;
+  const size_t size = ir.module->getInstructionCount();
+  ANYMETAL_ASSIGN_OR_RETURN(auto times,
+                            backend::cpu::time_passes(std::move(ir), variant_of(choice)));
+  times.insert(times.begin(), {"emit", seconds, size});
+  return times;
+}
+
 Result<StageTimes> time_stages(const language::Source& source, const language::Options& options,
                                std::string_view kernel,
                                std::span<const language::ConstantValue> constants,
                                const Settings& settings, Extent threadgroup) {
-  using Clock = std::chrono::steady_clock;
-  const auto seconds_since = [](Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-  };
   const Engine engine = Engine::system(settings);
   if (engine.backend == nullptr) return *engine.missing;
   backend::CompileTimes below;
   backend::CompileOptions compile_options{
       .bounds = settings.bounds, .threadgroup = threadgroup, .times = &below};
   StageTimes times;
-  auto start = Clock::now();
+  double start = processor_seconds();
   ANYMETAL_ASSIGN_OR_RETURN(const auto library, language::parse(source, options));
-  times.parse = seconds_since(start);
-  start = Clock::now();
+  times.parse = processor_seconds() - start;
+  start = processor_seconds();
   ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, library->emit(kernel, constants));
-  times.emit = seconds_since(start);
+  times.emit = processor_seconds() - start;
   ANYMETAL_ASSIGN_OR_RETURN(const auto code,
                             engine.backend->compile(std::move(ir), compile_options));
   times.passes = below.passes;
   times.code_generation = below.code_generation;
-  start = Clock::now();
+  start = processor_seconds();
   ANYMETAL_ASSIGN_OR_RETURN(
       const auto loaded, engine.backend->load(code->object(), code->interface(), compile_options));
-  times.linking = seconds_since(start);
+  times.linking = processor_seconds() - start;
   return times;
 }
 

@@ -8,6 +8,7 @@
 
 #include "runtime/runtime.h"
 #include "support/pass_name.h"
+#include "support/processor_time.h"
 
 namespace anymetal::runtime {
 
@@ -37,7 +38,12 @@ struct KernelChoice {
 [[nodiscard]] ANYMETAL_PRIVATE_API Result<std::vector<std::string>> remark_lines(
     const KernelChoice& choice);
 
-/// Seconds of each stage of a compilation that no cache helps, by the executor of the settings.
+/// The CPU executor's passes, in order, and last the making of code.
+[[nodiscard]] ANYMETAL_PRIVATE_API Result<std::vector<PassTime>> time_passes(
+    const KernelChoice& choice);
+
+/// Seconds of processor time of each stage of a compilation that no cache helps, by the executor of
+/// the settings.
 struct StageTimes {
   double parse = 0;
   double emit = 0;

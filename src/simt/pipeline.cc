@@ -353,6 +353,27 @@ unsigned choose_together(llvm::Function& entry, const Options& options) {
   return together;
 }
 
+/// Vector code of which nobody would want to wait for the registers is refused before it is made:
+/// each operation that lanes have a value each of is one of each chunk at least, and LLVM hardly
+/// takes a quarter of them away again.
+Result<void> check_size(llvm::Function& entry, const Geometry& geometry) {
+  constexpr size_t kMostOperations = 80'000;
+  if (size_t(entry.getInstructionCount()) * geometry.chunks() <= kMostOperations) return {};
+  const ControlFlow flow(entry, geometry);
+  const ShapeAnalysis shapes(entry, flow, geometry);
+  size_t count = 0;
+  for (const llvm::BasicBlock* block : flow.order()) {
+    for (const llvm::Instruction& instruction : *block) {
+      if (llvm::isa<llvm::BinaryOperator, llvm::UnaryOperator, llvm::CmpInst>(instruction) &&
+          shapes.of(&instruction).is_varying())
+        count += geometry.chunks() * component_count(instruction.getType());
+    }
+  }
+  if (count <= kMostOperations) return {};
+  return unsupported_error("a threadgroup's code takes " + std::to_string(count) +
+                           " operations of vectors; more than 80,000 are not supported yet");
+}
+
 /// The kernel for steps whose divisions are whole: where the top ends, they are asked, and behind
 /// it more conditions and checks can be asked with scalars. Null if there is nothing to assume.
 llvm::Function* assume_whole_divisions(llvm::Function& entry, const Options& options,
@@ -458,6 +479,7 @@ Result<Report> vectorize(llvm::Function& entry, const Options& asked) {
   Report report;
   ANYMETAL_ASSIGN_OR_RETURN(const Options options, put_together(entry, asked, alone, report));
   const Geometry geometry = make_geometry(options, choose_together(entry, options));
+  ANYMETAL_RETURN_IF_ERROR(check_size(entry, geometry));
   const bool has_full_branches = separate_full_branches(entry, geometry);
   if (has_full_branches) passes.run(entry, llvm::LoopSimplifyPass(), llvm::LCSSAPass());
   if (separate_full_turns(entry, geometry))

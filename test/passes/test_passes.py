@@ -68,6 +68,32 @@ kernel void k(device const float* x [[buffer(0)]], device float* y [[buffer(1)]]
     assert "am_meet" in shown["number-meeting-points"] and "am_meet" not in shown["instrument-bounds"]
 
 
+def test_each_pass_is_timed(tmp_path):
+    file = tmp_path / "twice.metal"
+    file.write_text("""kernel void twice(device const float* x, device float* y, uint i [[thread_position_in_grid]]) {
+  y[i] = 2 * x[i];
+}
+""")
+    done = run("compile", file, "--emit=simt", "--time")
+    assert done.returncode == 0, done.stderr
+    rows = [line.rsplit(None, 2) for line in done.stdout.splitlines()[2:-2]]
+    assert [row[0] for row in rows] == ["emit", *listed_passes()["simt"]]
+    assert all(float(time) >= 0 and int(instructions) > 0 for _, time, instructions in rows)
+    times = [float(found) for found in re.findall(r"\d+\.\d\d", done.stdout)]
+    assert times[-1] == pytest.approx(sum(times[:-1]), abs=0.2) and times[-1] > 0
+    assert run("compile", file, "--emit=asm", "--time").returncode == 2
+
+
+def test_unrolled_as_asked_if_it_fits():
+    file = HERE.parent / "run" / "loops_asked_to_be_unrolled.metal"
+    # Tried as the text asks, then otherwise; and vectors are made of it.
+    tried = run("compile", file, "--emit=simt", "--time", "--threadgroup", 32).stdout
+    assert tried.count("optimise-thread ") == 2 and tried.count("vectorize ") == 1
+    sizes = [int(size) for size in re.findall(r"optimise-thread +\S+ +(\d+)", tried)]
+    assert sizes[0] > 12_000 and sizes[1] < 1_000
+    assert "reference executor" not in run("compile", file, "--emit=simt", "--why", "--threadgroup", 32).stdout
+
+
 def test_wrong_names_are_usage():
     done = run("compile", "k.metal", "--emit=llvm", "--stop-after=optimize")
     assert done.returncode == 2

@@ -2,10 +2,10 @@
 
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/Transforms/Scalar/EarlyCSE.h>
+#include <llvm/Transforms/Utils/Cloning.h>
 
-#include <chrono>
 #include <cstddef>
-#include <iterator>
+#include <memory>
 
 #include "backend/code_generation.h"
 #include "backend/cpu/cancel_permutations.h"
@@ -25,8 +25,8 @@
 #include "backend/cpu/widen_narrow_floats.h"
 #include "backend/debug_places.h"
 #include "backend/define_behaviour.h"
-#include "backend/llvm_passes.h"
 #include "backend/lower_threadgroup_memory.h"
+#include "backend/run_passes.h"
 #include "backend/thread_function.h"
 #include "simt/simt.h"
 #include "simt/threadgroup_frame.h"
@@ -42,6 +42,17 @@ constexpr uint32_t kMaxStackBytes = 256u << 10;
 // Registers are allocated in more than proportion to a function's size: this many take 7 s.
 constexpr unsigned kMaxInstructions = 60'000;
 
+// LLVM's passes take a twentieth of the vectoriser's code away again.
+constexpr unsigned kMaxVectorised = 66'000;
+
+// Of a thread. Texts ask for loops to be unrolled that hold others which they want unrolled too:
+// where that makes more than so much, it would hardly be vector code in the end.
+constexpr unsigned kManyUnrolled = 12'000;
+
+// A function that is called from so many places is simplified before it is put there. Curves'
+// arithmetic calls a product of 256 bits, loops in loops, a hundred times.
+constexpr unsigned kManyCalls = 8;
+
 /// What a pass may look at and change.
 struct Compilation {
   llvm::Module& module;
@@ -50,19 +61,16 @@ struct Compilation {
   std::vector<bool> is_const;     ///< of the entry's parameters: whether kernels mayn't write there
   std::vector<uint32_t> written;  ///< of the entry's parameters: buffers that are only stored to
   LlvmPasses passes;
+  Unrolling unrolling;
+  bool has_other_try;         ///< with less unrolling
+  bool is_too_large = false;  ///< for this one
 };
 
-struct Pass {
-  std::string_view name;
-  std::string_view what;
-  Result<void> (*run)(Compilation& compilation);
-};
-
-/// For a pass that can't fail.
-template <auto Change>
-Result<void> plain(Compilation& compilation) {
-  Change(compilation);
-  return {};
+/// For a pass that gives up since there is too much code.
+Result<void> too_large(Compilation& c, size_t count) {
+  c.is_too_large = true;
+  return unsupported_error("a threadgroup's code takes " + std::to_string(count) +
+                           " instructions of vectors; more than 60,000 are not supported yet");
 }
 
 Result<void> vectorize(Compilation& c) {
@@ -81,6 +89,8 @@ Result<void> vectorize(Compilation& c) {
   options.threadgroups_together = variant.threadgroups_together;
   ANYMETAL_ASSIGN_OR_RETURN(const simt::Report report, simt::vectorize(*c.function, options));
   c.function = report.function;
+  const size_t count = c.function->getInstructionCount();
+  if (count > kMaxVectorised) return too_large(c, count);
   c.image.scratch_bytes = report.scratch_bytes;
   c.image.threadgroups_together = report.threadgroups_together;
   for (const simt::Remark& remark : report.remarks)
@@ -99,7 +109,7 @@ void prepare_code_generation(llvm::Function& function) {
 }
 
 // The order, and why. STYLE of a name: the function's, with dashes.
-constexpr Pass kPasses[] = {
+constexpr Pass<Compilation> kPasses[] = {
     // All calls go first: later passes then see one function. As in the reference executor, where
     // the reasons stand.
     {"inline-calls", "puts all functions that the kernel calls into it",
@@ -107,6 +117,7 @@ constexpr Pass kPasses[] = {
        auto result = inline_calls(*c.function, [&](llvm::Function& callee) {
          define_callee(callee);
          make_values(c.passes, callee);
+         if (callee.hasNUsesOrMore(kManyCalls)) optimise_callee(callee, c.passes, c.unrolling);
        });
        drop_other_functions(*c.function);
        return result;
@@ -135,7 +146,15 @@ constexpr Pass kPasses[] = {
     {"fix-positions", "makes constants of the sizes that this code is made for",
      plain<[](Compilation& c) { fix_positions(*c.function, c.image.variant); }>},
     {"optimise-thread", "simplifies the code of one thread (LLVM's)",
-     plain<[](Compilation& c) { optimise_thread(*c.function, c.passes); }>},
+     [](Compilation& c) -> Result<void> {
+       // What is that large without any unrolling gets no better: many loops take LLVM longer.
+       if (c.function->getInstructionCount() > kManyUnrolled) c.has_other_try = false;
+       optimise_thread(*c.function, c.passes, c.unrolling);
+       const size_t count = c.function->getInstructionCount();
+       const size_t chunks = simt::kSimdgroupSize * 4 / vector_register_bytes();
+       if (count <= kManyUnrolled || !c.has_other_try) return {};
+       return too_large(c, count * chunks);
+     }},
     {"vectorize", "makes threads the lanes of vectors", vectorize},
     // After vectorizing, which tells threadgroup memory from other memory by its variables.
     {"lower-threadgroup-memory", "gives threadgroup variables their places",
@@ -195,54 +214,64 @@ constexpr Pass kPasses[] = {
      plain<[](Compilation& c) { poll_stop(*c.function, c.passes); }>},
 };
 
+/// Whether anything could be unrolled less: Clang marks the loops of a text.
+bool has_loops(const llvm::Module& module) {
+  return llvm::any_of(module, [](const llvm::Function& function) {
+    return llvm::any_of(function, [](const llvm::BasicBlock& block) {
+      return block.getTerminator()->hasMetadata(llvm::LLVMContext::MD_loop);
+    });
+  });
+}
+
+/// Of the entry's parameters: whether kernels mayn't write there.
+std::vector<bool> find_const(const KernelInterface& interface) {
+  std::vector<bool> is_const;
+  for (const Parameter* parameter : entry_parameters(interface)) {
+    is_const.push_back(parameter->kind == ParameterKind::buffer &&
+                       (parameter->is_const || parameter->space == AddressSpace::constant));
+  }
+  return is_const;
+}
+
 /// All but code generation: changes the module of `ir`. Ends after the pass `last`; empty: after
-/// all.
-Result<VariantImage> transform(ThreadIr& ir, const Variant& variant, std::string_view last = {}) {
-  llvm::Module& module = *ir.module;
-  llvm::Function* entry = module.getFunction(ir.entry);
+/// all. What is too large is tried again with fewer loops unrolled.
+Result<VariantImage> transform(ThreadIr& ir, const Variant& variant, std::string_view last = {},
+                               std::vector<PassTime>* times = nullptr) {
+  const llvm::Function* entry = ir.module->getFunction(ir.entry);
   if (!entry || entry->isDeclaration())
     return internal_error("the IR has no entry '" + ir.entry + "'");
-  ANYMETAL_RETURN_IF_ERROR(set_host_target(module));
+  ANYMETAL_RETURN_IF_ERROR(set_host_target(*ir.module));
   BorrowedMachine machine;
-  Compilation compilation{.module = module,
-                          .function = entry,
-                          .image = {.variant = variant},
-                          .is_const = {},
-                          .written = {},
-                          .passes = LlvmPasses(machine.get())};
-  for (const Parameter* parameter : entry_parameters(ir.interface)) {
-    compilation.is_const.push_back(
-        parameter->kind == ParameterKind::buffer &&
-        (parameter->is_const || parameter->space == AddressSpace::constant));
+  std::unique_ptr<llvm::Module> spare;
+  if (has_loops(*ir.module)) spare = llvm::CloneModule(*ir.module);
+  for (const Unrolling unrolling : {Unrolling::as_asked, Unrolling::small, Unrolling::none}) {
+    Compilation compilation{.module = *ir.module,
+                            .function = ir.module->getFunction(ir.entry),
+                            .image = {.variant = variant},
+                            .is_const = find_const(ir.interface),
+                            .written = {},
+                            .passes = LlvmPasses(machine.get()),
+                            .unrolling = unrolling,
+                            .has_other_try = spare && unrolling != Unrolling::none};
+    auto done = run_passes<Compilation>(kPasses, compilation, last, times);
+    const size_t count = ir.module->getInstructionCount();
+    if (done.ok() && last.empty() && count > kMaxInstructions) done = too_large(compilation, count);
+    if (done.ok()) return std::move(compilation.image);
+    if (!compilation.is_too_large || !compilation.has_other_try) return std::move(done).error();
+    ir.module = unrolling == Unrolling::small ? std::move(spare) : llvm::CloneModule(*spare);
   }
-  for (const Pass& pass : kPasses) {
-    ANYMETAL_RETURN_IF_ERROR(pass.run(compilation));
-    // Our passes change the function without saying what they keep.
-    compilation.passes.clear();
-    if (stop_requested()) return compilation_stopped();
-    const bool is_last = pass.name == last || &pass == &std::end(kPasses)[-1];
-    if (is_last || verifies_each_pass()) ANYMETAL_RETURN_IF_ERROR(verify(module, pass.name));
-    if (is_last) break;
-  }
-  return std::move(compilation.image);
+  return internal_error("no way to unroll loops is left");
 }
 
 }  // namespace
 
 Result<VariantImage> compile_variant(ThreadIr ir, const Variant& variant, CompileTimes* times) {
-  using Clock = std::chrono::steady_clock;
-  const auto start = Clock::now();
+  const double begin = processor_seconds();
   ANYMETAL_ASSIGN_OR_RETURN(VariantImage image, transform(ir, variant));
-  const auto middle = Clock::now();
-  if (const unsigned count = ir.module->getInstructionCount(); count > kMaxInstructions) {
-    return unsupported_error("a threadgroup's code takes " + std::to_string(count) +
-                             " instructions of vectors; more than 60,000 are not supported yet");
-  }
+  if (times) times->passes = processor_seconds() - begin;
+  const double start = processor_seconds();
   ANYMETAL_ASSIGN_OR_RETURN(ObjectCode code, generate_code(*ir.module, Effort::full));
-  if (times) {
-    times->passes = std::chrono::duration<double>(middle - start).count();
-    times->code_generation = std::chrono::duration<double>(Clock::now() - middle).count();
-  }
+  if (times) times->code_generation = processor_seconds() - start;
   if (code.stack_bytes > kMaxStackBytes) {
     return unsupported_error("the variables of a simdgroup take " +
                              std::to_string(code.stack_bytes) +
@@ -258,10 +287,17 @@ Result<std::string> compile_assembly(ThreadIr ir, const Variant& variant) {
   return generate_assembly(*ir.module, Effort::full);
 }
 
+Result<std::vector<PassTime>> time_passes(ThreadIr ir, const Variant& variant) {
+  std::vector<PassTime> times;
+  ANYMETAL_RETURN_IF_ERROR(transform(ir, variant, {}, &times));
+  const double start = processor_seconds();
+  ANYMETAL_ASSIGN_OR_RETURN(const ObjectCode code, generate_code(*ir.module, Effort::full));
+  times.push_back({"code generation", processor_seconds() - start, code.bytes.size()});
+  return times;
+}
+
 std::vector<PassName> passes() {
-  std::vector<PassName> names;
-  for (const Pass& pass : kPasses) names.push_back({pass.name, pass.what});
-  return names;
+  return pass_names<Compilation>(kPasses);
 }
 
 Result<std::string> ir_after(ThreadIr ir, const Variant& variant, std::string_view pass) {

@@ -11,6 +11,7 @@
 #include "backend/kernel_image.h"
 #include "ir/thread_ir.h"
 #include "support/pass_name.h"
+#include "support/processor_time.h"
 
 namespace anymetal::backend::cpu {
 
@@ -32,6 +33,9 @@ struct VariantImage {
 [[nodiscard]] Result<VariantImage> compile_variant(ThreadIr ir, const Variant& variant,
                                                    CompileTimes* times = nullptr);
 [[nodiscard]] Result<std::string> compile_assembly(ThreadIr ir, const Variant& variant);
+
+/// What each pass takes; last comes the making of code, whose size is in bytes.
+[[nodiscard]] Result<std::vector<PassTime>> time_passes(ThreadIr ir, const Variant& variant);
 
 /// All passes, in their order.
 [[nodiscard]] std::vector<PassName> passes();

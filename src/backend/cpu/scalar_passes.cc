@@ -1,6 +1,8 @@
 // Which of LLVM's passes run, and in which order.
 #include "backend/cpu/scalar_passes.h"
 
+#include <llvm/Analysis/LoopInfo.h>
+#include <llvm/IR/Dominators.h>
 #include <llvm/Transforms/InstCombine/InstCombine.h>
 #include <llvm/Transforms/Scalar/ADCE.h>
 #include <llvm/Transforms/Scalar/BDCE.h>
@@ -47,9 +49,26 @@ void clean(FunctionPassManager& all) {
   all.addPass(llvm::SimplifyCFGPass());
 }
 
+/// Takes back what the text says of its loops.
+void forget_hints(llvm::Function& function) {
+  for (llvm::BasicBlock& block : function)
+    block.getTerminator()->setMetadata(llvm::LLVMContext::MD_loop, nullptr);
+}
+
+void unroll(FunctionPassManager& all, Unrolling unrolling) {
+  if (unrolling == Unrolling::none) {
+    all.addPass(loop_passes(/*memory_ssa=*/false, llvm::IndVarSimplifyPass(/*WidenIndVars=*/false),
+                            llvm::LoopDeletionPass()));
+  } else {
+    all.addPass(loop_passes(/*memory_ssa=*/false, llvm::IndVarSimplifyPass(/*WidenIndVars=*/false),
+                            llvm::LoopDeletionPass(), llvm::LoopFullUnrollPass(/*OptLevel=*/3)));
+  }
+}
+
 }  // namespace
 
-void optimise_thread(llvm::Function& entry, LlvmPasses& passes) {
+void optimise_thread(llvm::Function& entry, LlvmPasses& passes, Unrolling unrolling) {
+  if (unrolling != Unrolling::as_asked) forget_hints(entry);
   FunctionPassManager all;
   clean(all);
   // Pointers that were passed on as plain ones: threadgroup memory is threadgroup memory again.
@@ -68,9 +87,8 @@ void optimise_thread(llvm::Function& entry, LlvmPasses& passes) {
                           llvm::LICMPass(llvm::LICMOptions())));
   all.addPass(llvm::SimplifyCFGPass());
   all.addPass(llvm::InstCombinePass());
-  all.addPass(UnrollArrays());
-  all.addPass(loop_passes(/*memory_ssa=*/false, llvm::IndVarSimplifyPass(/*WidenIndVars=*/false),
-                          llvm::LoopDeletionPass(), llvm::LoopFullUnrollPass(/*OptLevel=*/3)));
+  if (unrolling == Unrolling::as_asked) all.addPass(UnrollArrays());
+  unroll(all, unrolling);
   // Arrays whose indices are constants now.
   clean(all);
   all.addPass(llvm::GVNPass());
@@ -83,6 +101,25 @@ void optimise_thread(llvm::Function& entry, LlvmPasses& passes) {
   all.addPass(llvm::SimplifyCFGPass());
   all.addPass(llvm::InstCombinePass());
   passes.run(entry, std::move(all));
+}
+
+void optimise_callee(llvm::Function& callee, LlvmPasses& passes, Unrolling unrolling) {
+  // What must not be reached gets its meaning only in the entry.
+  const bool defined = llvm::none_of(callee, [](const llvm::BasicBlock& block) {
+    return llvm::isa<llvm::UnreachableInst>(block.getTerminator());
+  });
+  const llvm::DominatorTree dominators(callee);
+  if (!defined || llvm::LoopInfo(dominators).empty()) return;
+  if (unrolling != Unrolling::as_asked) forget_hints(callee);
+  FunctionPassManager all;
+  clean(all);
+  all.addPass(loop_passes(/*memory_ssa=*/true, llvm::LoopRotatePass(),
+                          llvm::LICMPass(llvm::LICMOptions())));
+  all.addPass(llvm::SimplifyCFGPass());
+  all.addPass(llvm::InstCombinePass());
+  unroll(all, unrolling);
+  clean(all);
+  passes.run(callee, std::move(all));
 }
 
 void optimise_threadgroup(llvm::Function& threadgroup, LlvmPasses& passes) {

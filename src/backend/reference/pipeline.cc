@@ -13,8 +13,6 @@
 #include <llvm/Transforms/Utils/LowerSwitch.h>
 
 #include <algorithm>
-#include <chrono>
-#include <iterator>
 
 #include "backend/choose_values.h"
 #include "backend/code_generation.h"
@@ -23,10 +21,10 @@
 #include "backend/insert_lockstep_points.h"
 #include "backend/instrument_bounds.h"
 #include "backend/instrument_loops.h"
-#include "backend/llvm_passes.h"
 #include "backend/lower_builtins.h"
 #include "backend/lower_threadgroup_memory.h"
 #include "backend/number_meeting_points.h"
+#include "backend/run_passes.h"
 #include "backend/thread_function.h"
 #include "backend/thread_state.h"
 #include "support/stop_flag.h"
@@ -110,21 +108,8 @@ struct Compilation {
   ThreadFunction thread = {};  ///< from make-thread-function on
 };
 
-struct Pass {
-  std::string_view name;
-  std::string_view what;
-  Result<void> (*run)(Compilation& compilation);
-};
-
-/// For a pass that can't fail.
-template <auto Change>
-Result<void> plain(Compilation& compilation) {
-  Change(compilation);
-  return {};
-}
-
 // The order, and why. STYLE of a name: the function's, with dashes.
-constexpr Pass kPasses[] = {
+constexpr Pass<Compilation> kPasses[] = {
     // All calls go first: later passes then see one function, and meeting points have one place
     // each. A callee's variables become values before, or there would be thousands at once, and
     // SROA takes time for each in each block.
@@ -203,29 +188,20 @@ Result<KernelImage> transform(ThreadIr& ir, const CompileOptions& options,
                           "' doesn't have one parameter per argument");
   }
   ANYMETAL_RETURN_IF_ERROR(set_host_target(module));
-  for (const Pass& pass : kPasses) {
-    ANYMETAL_RETURN_IF_ERROR(pass.run(compilation));
-    // Our passes change the function without saying what they keep.
-    compilation.passes.clear();
-    const bool is_last = pass.name == last || &pass == &std::end(kPasses)[-1];
-    if (stop_requested()) return compilation_stopped();
-    if (is_last || verifies_each_pass()) ANYMETAL_RETURN_IF_ERROR(verify(module, pass.name));
-    if (is_last) break;
-  }
+  ANYMETAL_RETURN_IF_ERROR(run_passes<Compilation>(kPasses, compilation, last));
   return std::move(compilation.image);
 }
 
 }  // namespace
 
 Result<KernelImage> compile_image(ThreadIr ir, const CompileOptions& options) {
-  using Clock = std::chrono::steady_clock;
-  const auto start = Clock::now();
+  const double begin = processor_seconds();
   ANYMETAL_ASSIGN_OR_RETURN(KernelImage image, transform(ir, options));
-  const auto middle = Clock::now();
+  const double start = processor_seconds();
   ANYMETAL_ASSIGN_OR_RETURN(ObjectCode code, generate_code(*ir.module, Effort::quick));
   if (CompileTimes* times = options.times) {
-    times->passes = std::chrono::duration<double>(middle - start).count();
-    times->code_generation = std::chrono::duration<double>(Clock::now() - middle).count();
+    times->passes = start - begin;
+    times->code_generation = processor_seconds() - start;
   }
   if (code.stack_bytes > kMaxVariableBytes) {
     return unsupported_error(
@@ -246,9 +222,7 @@ Result<std::string> ir_after(ThreadIr ir, const CompileOptions& options, std::st
 }
 
 std::vector<PassName> passes() {
-  std::vector<PassName> names;
-  for (const Pass& pass : kPasses) names.push_back({pass.name, pass.what});
-  return names;
+  return pass_names<Compilation>(kPasses);
 }
 
 Result<std::string> compile_assembly(ThreadIr ir, const CompileOptions& options) {
