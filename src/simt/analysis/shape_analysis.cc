@@ -39,7 +39,7 @@ Shape map_offsets(const Shape& shape, unsigned chunk, unsigned zeros, Function f
 /// Of operations that differences between chunks go through as those between lanes do.
 template <class Function>
 Shape map_linear(const Shape& shape, unsigned chunk, unsigned zeros, Function function) {
-  const Shape made = map_offsets(shape, chunk, zeros, function);
+  Shape made = map_offsets(shape, chunk, zeros, function);
   if (made.is_uniform()) return made;
   Offsets offsets(chunk), chunks;
   for (unsigned lane = 0; lane < chunk; ++lane) offsets[lane] = made.offset(lane);
@@ -331,7 +331,7 @@ bool ShapeAnalysis::is_whole_in_step(const llvm::Instruction& division) const {
 }
 
 Shape ShapeAnalysis::of_cast(const llvm::CastInst& cast) const {
-  const Shape shape = of(cast.getOperand(0));
+  Shape shape = of(cast.getOperand(0));
   const unsigned chunk = geometry_.chunk;
   if (!shape.has_base()) return Shape::varying();
   switch (cast.getOpcode()) {
