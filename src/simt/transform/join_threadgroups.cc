@@ -39,7 +39,7 @@ namespace {
 // 1.8 (4 MB, second and third cache, arrays at a multiple of 64 bytes; else more).
 constexpr uint64_t kPieceBytes = 1024;
 constexpr unsigned kMostTogether = 8;
-constexpr unsigned kMostThreads = 2048;
+constexpr unsigned kMostThreads = 4096;
 // It is compiled once more, and only short loops wait for memory.
 constexpr unsigned kMostInstructions = 400;
 
@@ -239,6 +239,40 @@ std::vector<const llvm::LoadInst*> find_loads_in_turns(const ControlFlow& flow) 
   return found;
 }
 
+/// Whether neighbouring threadgroups mostly read the same: an address depends on where they stand
+/// in the grid, and does so through quotients alone, as where several queries share their keys.
+class SharedAddresses {
+ public:
+  bool are_shared(const llvm::Value* pointer) {
+    seen_.clear();
+    has_quotient_ = false;
+    return depends_on_quotients(pointer) && has_quotient_;
+  }
+
+ private:
+  /// False: something else of the position is in it.
+  bool depends_on_quotients(const llvm::Value* value) {
+    const auto* instruction = llvm::dyn_cast<llvm::Instruction>(value);
+    if (!instruction || !seen_.insert(value).second) return true;
+    const llvm::StringRef name = callee_name(instruction);
+    if (name == kPosition || name == "am.thread_position_in_grid.x") return false;
+    const unsigned code = instruction->getOpcode();
+    if (code == llvm::Instruction::UDiv || code == llvm::Instruction::SDiv ||
+        code == llvm::Instruction::LShr || code == llvm::Instruction::AShr) {
+      SharedAddresses numerator;
+      const bool is_same = numerator.depends_on_quotients(instruction->getOperand(0));
+      has_quotient_ |= !is_same || numerator.has_quotient_;
+      return depends_on_quotients(instruction->getOperand(1));
+    }
+    return llvm::all_of(instruction->operands(), [&](const llvm::Use& operand) {
+      return depends_on_quotients(operand.get());
+    });
+  }
+
+  llvm::SmallPtrSet<const llvm::Value*, 16> seen_;
+  bool has_quotient_ = false;
+};
+
 /// A threadgroup as it is, and with a row for each simdgroup.
 std::vector<Geometry> forms_of(const Geometry& geometry) {
   std::vector<Geometry> forms = {geometry};
@@ -251,7 +285,8 @@ std::vector<Geometry> forms_of(const Geometry& geometry) {
 }
 
 /// Bytes of a row that a threadgroup reads in a turn, where the next threadgroup reads the next
-/// ones; 0 if there is no such load, or if threadgroups part where the threads of one don't.
+/// ones, or mostly the same; 0 if there is no such load, or if threadgroups part where the threads
+/// of one don't.
 uint64_t find_piece(llvm::Function& entry, const ControlFlow& flow,
                     llvm::ArrayRef<const llvm::LoadInst*> loads, const Geometry& rows) {
   llvm::ValueToValueMapTy copies;
@@ -267,15 +302,17 @@ uint64_t find_piece(llvm::Function& entry, const ControlFlow& flow,
     }
     const ShapeAnalysis shapes(*clone, wide_flow, two);
     Turns turns(entry);
+    SharedAddresses shared;
     uint64_t least = 0;
     for (const llvm::LoadInst* load : loads) {
       const auto bytes = int64_t(load->getDataLayout().getTypeStoreSize(load->getType()));
       const auto* copy = llvm::cast<llvm::LoadInst>(copies[load]);
       const Shape shape = shapes.of(strip_guard(copy->getPointerOperand()).pointer);
       const int64_t piece = bytes * rows.size[0];
-      if (!shape.has_stride(bytes) || !shape.knows_chunks() ||
-          shape.chunk_offset(rows.size[0] / rows.chunk) != piece ||
-          !turns.are_far(*load, rows.size[0]))
+      const bool is_next = shape.has_stride(bytes) && shape.knows_chunks() &&
+                           shape.chunk_offset(rows.size[0] / rows.chunk) == piece;
+      if (!turns.are_far(*load, rows.size[0]) ||
+          !(is_next || shared.are_shared(load->getPointerOperand())))
         continue;
       least = least == 0 ? uint64_t(piece) : std::min(least, uint64_t(piece));
     }

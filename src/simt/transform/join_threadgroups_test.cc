@@ -115,7 +115,7 @@ TEST(JoinThreadgroups, AsManyAsReadAPieceOfARow) {
 TEST(JoinThreadgroups, RowsOfThreadsTakeTurns) {
   const Kernel kernel{.start = "i32 %y", .next = "add i32 %i, 8"};
   EXPECT_EQ(together(kernel, geometry(32, 8)), 8U);
-  EXPECT_EQ(together(kernel, geometry(32, 16)), 4U) << "too many threads";
+  EXPECT_EQ(together(kernel, geometry(32, 32)), 4U) << "too many threads";
 }
 
 TEST(JoinThreadgroups, SimdgroupsMayTakeTheRows) {
@@ -136,6 +136,21 @@ TEST(JoinThreadgroups, SimdgroupsMayTakeTheRows) {
 
 TEST(JoinThreadgroups, RowsOfAKnownLength) {
   EXPECT_EQ(together({.length = "4096"}, geometry(32)), 8U);
+}
+
+TEST(JoinThreadgroups, NeighboursThatReadTheSame) {
+  EXPECT_EQ(together({.group = "udiv i32 %g, 4"}, geometry(32)), 8U);
+  EXPECT_EQ(together({.group = "sdiv i32 %g, %pitch"}, geometry(32)), 8U);
+  EXPECT_EQ(together({.group = "lshr i32 %g, 1"}, geometry(32)), 8U);
+  EXPECT_EQ(together({.group = "urem i32 %g, 4"}, geometry(32)), 1U);
+  EXPECT_EQ(together({.group = "udiv i32 %m, 4"}, geometry(32)), 1U) << "all threadgroups do";
+  const std::string both = "%d = udiv i32 %g, 4\n  %more_rows = mul i32 %g, %pitch\n";
+  EXPECT_EQ(together({.place = "add i32 %row, %far",
+                      .before = both + "%far = add i32 %column, %more_rows",
+                      .group = "udiv i32 %m, 4"},
+                     geometry(32)),
+            1U)
+      << "and other rows";
 }
 
 TEST(JoinThreadgroups, NotWhereTurnsAreNeighbours) {
