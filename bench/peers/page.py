@@ -2,6 +2,8 @@
 
 import math
 
+import causes
+
 PEERS = ["limit", "cpp", "sleef", "intel", "pocl", "openblas", "numpy", "mlx"]
 OURS = ["again", "robust", "error"]
 MEANS = {"intel": 1.5, "pocl": 3.0}  # goals of the geometric means
@@ -118,6 +120,26 @@ def second_kernels(report):
     return {row: share for row, share in shares.items() if share < 0.9}
 
 
+def causes_of(report):
+    """What limits what is below its goal, as lines of Markdown."""
+    lines = []
+
+    def say(entry, what, texts, row):
+        lines.append(f"- {entry['what']}, {what}: {texts.get(row, 'not looked into.')}")
+
+    for row, entry in report["rows"].items():
+        least = min(entry["goals"].values(), default=1)
+        if least < 1:
+            say(entry, f"{least:.2f} of its goal", causes.ROWS, row)
+    for row, share in second_kernels(report).items():
+        say(report["rows"][row], f"the second kernel, {share:.2f} of the first", causes.AGAIN, row)
+    for row, entry in report["rows"].items():
+        over = entry["ratios"].get("robust", 1)
+        if over > 1.15:
+            say(entry, f"`robust`, {over:.2f} of the time", causes.ROBUST, row)
+    return lines
+
+
 def verdicts(report):
     """What is judged over all rows."""
     lines = []
@@ -184,6 +206,7 @@ def markdown(report):
             others.setdefault(made.get("revision"), []).append(row)
     notes += [f"- Measured earlier, with revision {revision}: {', '.join(each)}." for revision, each in others.items()]
     lines += ["", *(f"- {each}" for each in verdicts(report)), *notes, ""]
+    lines += ["## What limits what is below its goal", "", *causes_of(report), "", "## Contenders", ""]
     lines += ["| Contender | |", "|---|---|", *(f"| {name} | {version} |" for name, version in names.items())]
     lines += [f"| {name} | left out: {why} |" for name, why in report["missing"].items()]
     return "\n".join(lines) + "\n"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import causes
 import page
 import rows
 
@@ -48,6 +49,18 @@ def test_every_row_of_ours_has_a_second_kernel(report):
 def test_the_page_has_a_line_for_every_row(report):
     for row in report[0]["rows"].values():
         assert f"| {row['what']} |" in report[1]
+
+
+def test_causes_are_of_rows_that_there_are():
+    for texts in (causes.ROWS, causes.AGAIN, causes.ROBUST):
+        assert not texts.keys() - rows.table().keys()
+
+
+def test_what_is_below_its_goal_has_a_line():
+    slow = {"what": "copying", "goals": {"cpp": 0.9}, "ratios": {"again": 1.3, "robust": 1.2}}
+    lines = page.causes_of({"rows": {"copy": slow, "sort": {"what": "sorting", "goals": {"cpp": 1.0}, "ratios": {"again": 1.1, "robust": 1.15}}}})
+    assert [line.partition(":")[0] for line in lines] == ["- copying, 0.90 of its goal", "- copying, the second kernel, 0.77 of the first", "- copying, `robust`, 1.20 of the time"]
+    assert causes.AGAIN["copy"] in lines[1]
 
 
 def test_a_result_that_is_off_is_wrong():
