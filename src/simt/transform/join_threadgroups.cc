@@ -244,32 +244,34 @@ std::vector<const llvm::LoadInst*> find_loads_in_turns(const ControlFlow& flow) 
 class SharedAddresses {
  public:
   bool are_shared(const llvm::Value* pointer) {
-    seen_.clear();
+    for (auto& each : seen_) each.clear();
     has_quotient_ = false;
-    return depends_on_quotients(pointer) && has_quotient_;
+    return depends_on_quotients(pointer, /*in_quotient=*/false) && has_quotient_;
   }
 
  private:
   /// False: something else of the position is in it.
-  bool depends_on_quotients(const llvm::Value* value) {
+  bool depends_on_quotients(const llvm::Value* value, bool in_quotient) {
     const auto* instruction = llvm::dyn_cast<llvm::Instruction>(value);
-    if (!instruction || !seen_.insert(value).second) return true;
+    // What a loop carries leads back to itself, also through quotients.
+    if (!instruction || !seen_[in_quotient ? 1 : 0].insert(value).second) return true;
     const llvm::StringRef name = callee_name(instruction);
-    if (name == kPosition || name == "am.thread_position_in_grid.x") return false;
+    if (name == kPosition || name == "am.thread_position_in_grid.x") {
+      has_quotient_ |= in_quotient;
+      return in_quotient;
+    }
     const unsigned code = instruction->getOpcode();
     if (code == llvm::Instruction::UDiv || code == llvm::Instruction::SDiv ||
         code == llvm::Instruction::LShr || code == llvm::Instruction::AShr) {
-      SharedAddresses numerator;
-      const bool is_same = numerator.depends_on_quotients(instruction->getOperand(0));
-      has_quotient_ |= !is_same || numerator.has_quotient_;
-      return depends_on_quotients(instruction->getOperand(1));
+      return depends_on_quotients(instruction->getOperand(0), true) &&
+             depends_on_quotients(instruction->getOperand(1), in_quotient);
     }
     return llvm::all_of(instruction->operands(), [&](const llvm::Use& operand) {
-      return depends_on_quotients(operand.get());
+      return depends_on_quotients(operand.get(), in_quotient);
     });
   }
 
-  llvm::SmallPtrSet<const llvm::Value*, 16> seen_;
+  llvm::SmallPtrSet<const llvm::Value*, 16> seen_[2];  ///< outside of quotients, and inside
   bool has_quotient_ = false;
 };
 

@@ -153,6 +153,15 @@ TEST(JoinThreadgroups, NeighboursThatReadTheSame) {
       << "and other rows";
 }
 
+TEST(JoinThreadgroups, QuotientsThatALoopCarries) {
+  Kernel kernel{.place = "add i32 %row, %half", .in_turn = "%less = udiv i32 %half, 2"};
+  std::string text = text_of(kernel);
+  const std::string sum = "  %sum = phi";
+  text.insert(text.find(sum), "  %half = phi i32 [ 8, %entry ], [ %less, %again ]\n");
+  Read read(text);
+  EXPECT_EQ(choose_threadgroups_together(read.function(), geometry(32)).count, 1U);
+}
+
 TEST(JoinThreadgroups, NotWhereTurnsAreNeighbours) {
   EXPECT_EQ(together({.length = "1"}, geometry(32)), 1U);
 }
