@@ -297,7 +297,7 @@ class Fallbacks:
         share = 100 * count / max(1, self.compiled)
         yield "\n## On the reference executor\n"
         yield (f"Of {self.compiled} kernels that were compiled for this page, each type and size of threadgroups by itself, the CPU\n"
-               f"executor left {count} ({share:.1f}%) to the reference executor, under `ANYMETAL_BOUNDS=robust`:\n")
+               f"executor left {count} ({share:.1f}%) to the reference executor, under `ANYMETAL_BOUNDS=robust`{':' if count else '.'}\n")
         if self.found:
             yield "| Header | Kernel | How many | Why |\n|---|---|---|---|"
         for (header, kernel, why), count in sorted(self.found.items()):
