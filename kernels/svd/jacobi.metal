@@ -8,16 +8,15 @@
 //   SYMMETRIC = 1: A is symmetric, of its rows only the lower triangle is read, and v_p . A v_q becomes 0 (Jacobi 1846): eigenvectors.
 // It ends with a sweep after which nothing is left to turn. `sweeps` is how many there were. Is an element not finite, `scale` is NaN,
 // and so is g.
+// BLOCK, 8 or 16, is also how many pairs a simdgroup looks at before it turns them: their angles are worked out side by side, a lane each.
 //
 // inputs: a, size
 // outputs: g_and_v, scale, sweeps
 // types: sweeps=uint32, size=uint32
-// instances: SYMMETRIC=0,THREADS=256 | SYMMETRIC=1,THREADS=256
+// instances: SYMMETRIC=0,THREADS=256,BLOCK=8 | SYMMETRIC=1,THREADS=256,BLOCK=16
 #include <metal_stdlib>
 using namespace metal;
 
-// Columns of a block, and pairs that a simdgroup looks at before it turns them: their angles are worked out side by side, a lane each.
-constant constexpr uint BLOCK = 8;
 constant constexpr float EPS = 0x1p-24f;
 
 // The two players, one < other, that meet as number `pair` in round `round` of a tournament; players is even.
@@ -27,25 +26,30 @@ inline uint2 players_that_meet(uint pair, uint round, uint players) {
   return uint2(min(one, other), max(one, other));
 }
 
-// The columns p < q of pair k in a step of two blocks' meeting: in 2 * BLOCK - 1 steps all of both, in BLOCK those between them.
-inline uint2 columns_that_meet(uint k, uint step, uint2 blocks, bool within) {
-  const uint2 met = within ? players_that_meet(k, step, 2 * BLOCK) : uint2(k, BLOCK + (k + step) % BLOCK);
-  return uint2((met.x < BLOCK ? blocks.x : blocks.y - 1) * BLOCK + met.x, (met.y < BLOCK ? blocks.x : blocks.y - 1) * BLOCK + met.y);
+// The places p < q of pair k in a step of two blocks' meeting: in 2 * BLOCK - 1 steps all of both, in BLOCK those between them.
+template <int BLOCK>
+inline uint2 places_that_meet(uint k, uint step, bool within) {
+  return within ? players_that_meet(k, step, 2 * BLOCK) : uint2(k, BLOCK + (k + step) % BLOCK);
 }
 
-// {left_p . g_p, left_q . g_q, left_p . g_q}, all lanes of a simdgroup together. Columns are `rows` rows of lanes, zero behind their end.
-inline float3 products(const device float* left_p, const device float* left_q, const device float* g_p, const device float* g_q,
-                       uint rows, uint lane) {
-  float pp = 0.0f, qq = 0.0f, pq = 0.0f;
-  for (uint row = 0; row < rows; ++row) {
-    const uint i = row * 32 + lane;
-    const float a = g_p[i];
-    const float b = g_q[i];
-    pp = fma(left_p[i], a, pp);
-    qq = fma(left_q[i], b, qq);
-    pq = fma(left_p[i], b, pq);
-  }
-  return float3(simd_sum(pp), simd_sum(qq), simd_sum(pq));
+// The pair that a place is in then.
+template <int BLOCK>
+inline uint pair_of(uint place, uint step, bool within) {
+  if (!within) return place < BLOCK ? place : (place - step) % BLOCK;
+  const uint behind = place >= step ? place - step : place + 2 * BLOCK - 1 - step;
+  return place == 2 * BLOCK - 1 ? 0 : min(behind, 2 * BLOCK - 1 - behind);
+}
+
+template <int BLOCK>
+inline uint column_at(uint place, uint2 blocks) {
+  return (place < BLOCK ? blocks.x : blocks.y - 1) * BLOCK + place;
+}
+
+// left . g, all lanes of a simdgroup together. Columns are `rows` rows of lanes, zero behind their end.
+inline float product(const device float* left, const device float* g, uint rows, uint lane) {
+  float sum = 0.0f;
+  for (uint row = 0; row < rows; ++row) sum = fma(left[row * 32 + lane], g[row * 32 + lane], sum);
+  return simd_sum(sum);
 }
 
 inline void turn(device float* p, device float* q, float cosine, float sine, uint rows, uint lane) {
@@ -65,35 +69,54 @@ struct Seen {
   float sine;     // of the largest angle
 };
 
-// Turns BLOCK pairs of two blocks by the angles that make them orthogonal, by one simdgroup. The smaller of two angles, from t = tan: t^2 + 2 zeta t - 1 = 0 (Rutishauser 1966).
-template <int SYMMETRIC>
-inline void turn_pairs(device float* both, uint g_rows, uint v_rows, uint columns, float threshold, uint step, uint2 blocks,
-                       bool within, uint lane, thread Seen& seen) {
-  const uint rows = g_rows + v_rows;
-  float pp = 0.0f, qq = 0.0f, pq = 0.0f;
-  for (uint k = 0; k < BLOCK; ++k) {
-    const uint2 met = columns_that_meet(k, step, blocks, within);
-    if (met.y >= columns) continue;
-    const device float* g_p = both + met.x * rows * 32;
-    const device float* g_q = both + met.y * rows * 32;
-    const uint to_left = SYMMETRIC ? g_rows * 32 : 0;
-    const float3 sums = products(g_p + to_left, g_q + to_left, g_p, g_q, g_rows, lane);
-    pp = lane == k ? sums.x : pp;
-    qq = lane == k ? sums.y : qq;
-    pq = lane == k ? sums.z : pq;
+// left . g of each column of two blocks, in the lanes that have its place, by one simdgroup.
+template <int SYMMETRIC, int BLOCK>
+inline float squares_of_blocks(const device float* both, uint g_rows, uint v_rows, uint columns, uint2 blocks, uint lane) {
+  float squares = 0.0f;
+  for (uint place = 0; place < 2 * BLOCK; ++place) {
+    const uint column = column_at<BLOCK>(place, blocks);
+    if (column >= columns) break;
+    const device float* g = both + column * (g_rows + v_rows) * 32;
+    const float square = product(g + (SYMMETRIC ? g_rows * 32 : 0), g, g_rows, lane);
+    squares = lane % (2 * BLOCK) == place ? square : squares;
   }
+  return squares;
+}
+
+// Turns BLOCK pairs of two blocks by the angles that make them orthogonal, by one simdgroup. The smaller of two angles, from t = tan: t^2 + 2 zeta t - 1 = 0 (Rutishauser 1966).
+// `squares`, of all columns of both, are kept up: a turn takes t * product from one and gives it to the other.
+template <int SYMMETRIC, int BLOCK>
+inline void turn_pairs(device float* both, uint g_rows, uint v_rows, uint columns, float threshold, uint step, uint2 blocks,
+                       bool within, uint lane, thread float& squares, thread Seen& seen) {
+  const uint rows = g_rows + v_rows;
+  float pq = 0.0f;
+  for (uint k = 0; k < BLOCK; ++k) {
+    const uint2 met = places_that_meet<BLOCK>(k, step, within);
+    const uint p = column_at<BLOCK>(met.x, blocks);
+    const uint q = column_at<BLOCK>(met.y, blocks);
+    if (q >= columns) continue;
+    const float found = product(both + p * rows * 32 + (SYMMETRIC ? g_rows * 32 : 0), both + q * rows * 32, g_rows, lane);
+    pq = lane == k ? found : pq;
+  }
+  const uint2 own = places_that_meet<BLOCK>(lane % BLOCK, step, within);
+  const float pp = simd_shuffle(squares, ushort(own.x));
+  const float qq = simd_shuffle(squares, ushort(own.y));
   // Of the cosine between two columns its square, in an order that doesn't underflow where both are short.
   const bool is_open = SYMMETRIC ? fabs(pq) > threshold : (pq / pp) * (pq / qq) > threshold * threshold;
   const float zeta = (qq - pp) / (2.0f * pq);
   const float tangent = copysign(1.0f, zeta) / (fabs(zeta) + sqrt(fma(zeta, zeta, 1.0f)));
   const float cosine = 1.0f / sqrt(fma(tangent, tangent, 1.0f));
   const float sine = is_open ? cosine * tangent : 0.0f;
+  const uint place = lane % (2 * BLOCK);
+  const ushort pair = ushort(pair_of<BLOCK>(place, step, within));
+  const float given = simd_shuffle(is_open ? tangent * pq : 0.0f, pair);
+  squares += simd_shuffle(own.x, pair) == place ? -given : given;
   for (uint k = 0; k < BLOCK; ++k) {
     const float sine_k = simd_broadcast(sine, k);
     if (sine_k == 0.0f) continue;
     const float cosine_k = simd_broadcast(cosine, k);
-    const uint2 met = columns_that_meet(k, step, blocks, within);
-    turn(both + met.x * rows * 32, both + met.y * rows * 32, cosine_k, sine_k, rows, lane);
+    const uint2 met = places_that_meet<BLOCK>(k, step, within);
+    turn(both + column_at<BLOCK>(met.x, blocks) * rows * 32, both + column_at<BLOCK>(met.y, blocks) * rows * 32, cosine_k, sine_k, rows, lane);
   }
   seen.turns += is_open ? 1 : 0;
   seen.product = max(seen.product, fabs(pq));
@@ -155,8 +178,9 @@ while (sweep < size[2] && !is_done) {
     threadgroup_barrier(mem_flags::mem_device);
     for (uint pair = simdgroup; pair < players / 2; pair += SIMDGROUPS) {
       const uint2 blocks = players_that_meet(pair, round, players);
+      float squares = squares_of_blocks<SYMMETRIC, BLOCK>(both, g_rows, v_rows, columns, blocks, lane);
       for (uint step = 0; step < (round == 0 ? 2 * BLOCK - 1 : BLOCK); ++step) {
-        turn_pairs<SYMMETRIC>(both, g_rows, v_rows, columns, threshold, step, blocks, round == 0, lane, seen);
+        turn_pairs<SYMMETRIC, BLOCK>(both, g_rows, v_rows, columns, threshold, step, blocks, round == 0, lane, squares, seen);
       }
     }
   }

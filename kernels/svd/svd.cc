@@ -25,13 +25,17 @@ std::vector<mx::array> run_jacobi(const mx::array& a, bool is_symmetric,
   const auto columns_of = static_cast<uint32_t>(columns), height_of = static_cast<uint32_t>(height);
   const std::vector<std::pair<std::string, mx::fast::TemplateArg>> arguments = {
       {"SYMMETRIC", static_cast<int>(is_symmetric)}, {"THREADS", threads}};
+  // Two blocks stay in the first cache; the more pairs, the fewer lanes that have no angle.
+  const bool is_wide = runs_on_processor() && columns > 16 && width <= 256;
+  auto with_block = arguments;
+  with_block.emplace_back("BLOCK", is_wide ? 16 : 8);
   const auto turned = call_kernel("jacobi",
                                   {.inputs = {a, numbers({columns_of, height_of, kMostSweeps})},
                                    .shapes = {{count, columns, width}, {count}, {count}},
                                    .dtypes = {mx::float32, mx::float32, mx::uint32},
                                    .grid = {count * threads, 1, 1},
                                    .threadgroup = {threads, 1, 1},
-                                   .arguments = arguments},
+                                   .arguments = with_block},
                                   s);
   return call_kernel("jacobi_finish",
                      {.inputs = {turned[0], turned[1], numbers({columns_of, height_of})},
