@@ -127,8 +127,10 @@ class Kernel:
 
     def __init__(self, native: Any) -> None:
         self._kernel = native
+        self._run = native.run
         self._parameters = [Parameter(**each) for each in native.parameters]
-        self._buffers = [p for p in self._parameters if p.kind == "buffer"]
+        buffers = [p for p in self._parameters if p.kind == "buffer"]
+        self._structs = [(i, p) for i, p in enumerate(buffers) if p.members]
         self._threadgroup_indices = {p.name: p.index for p in self._parameters if p.kind == "threadgroup"}
 
     def __call__(self, *arguments: Any, grid: Any = None, threadgroups: Any = None, threadgroup: Any = None,
@@ -137,16 +139,16 @@ class Kernel:
         indirect = None
         if threadgroups is not None and not isinstance(threadgroups, (int, tuple, list)):
             threadgroups, indirect = None, threadgroups
-        for parameter, argument in zip(self._buffers, arguments):
-            names = getattr(getattr(argument, "dtype", None), "names", None)
-            if names and parameter.members:
-                _check_record(self.name, parameter, argument.dtype)
-        self._kernel.run(arguments, {**named, **(buffers or {})}, _size("grid", grid), _size("threadgroups", threadgroups), indirect,
-                         _size("threadgroup", threadgroup), self._memory(threadgroup_memory))
+        for i, parameter in self._structs:
+            dtype = getattr(arguments[i], "dtype", None) if i < len(arguments) else None
+            if getattr(dtype, "names", None):
+                _check_record(self.name, parameter, dtype)
+        self._run(arguments, {**named, **buffers} if buffers else named, grid, threadgroups, indirect, threadgroup,
+                  self._memory(threadgroup_memory) if threadgroup_memory else None)
 
-    def _memory(self, sizes: Mapping[int | str, int] | None) -> list[tuple[int, int]]:
+    def _memory(self, sizes: Mapping[int | str, int]) -> list[tuple[int, int]]:
         result = []
-        for key, size in (sizes or {}).items():
+        for key, size in sizes.items():
             index = self._threadgroup_indices.get(key) if isinstance(key, str) else key
             if not isinstance(index, int) or index < 0:
                 raise ValueError(f"kernel `{self.name}` has no threadgroup parameter {key!r}")
@@ -262,12 +264,3 @@ def _macros(macros: Mapping[str, Any] | Sequence[str]) -> list[tuple[str, str]]:
         macros = {name: None for name in ([macros] if isinstance(macros, str) else macros)}
     return [(name, "1" if value is None else str(int(value) if isinstance(value, bool) else value))
             for name, value in macros.items()]
-
-
-def _size(what: str, size: Any) -> list[int] | None:
-    if size is None:
-        return None
-    sizes = [size] if hasattr(size, "__index__") else list(size)
-    if not 1 <= len(sizes) <= 3 or not all(hasattr(each, "__index__") for each in sizes):
-        raise ValueError(f"{what} is an integer or up to three of them, not {size!r}")
-    return [each.__index__() for each in sizes] + [1] * (3 - len(sizes))

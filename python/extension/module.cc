@@ -93,10 +93,38 @@ Kernel compile(const Library& library, const std::string& name, const nb::dict& 
 
 using Sizes = std::optional<std::array<int64_t, 3>>;
 
-/// The argument's own words, behind the name of its parameter.
-KernelArgument named_argument(const Kernel& kernel, const std::string& name, nb::handle object,
-                              Owners& owners) {
-  const auto where = [&] { return "kernel `" + kernel.name() + "`, argument `" + name + "`: "; };
+/// An integer or up to three of them, of what `what` names; None: nothing.
+Sizes to_sizes(const char* what, nb::handle object) {
+  if (object.is_none()) return std::nullopt;
+  std::array<int64_t, 3> sizes{1, 1, 1};
+  const auto refuse = [&] {
+    PyErr_Clear();
+    throw std::invalid_argument(std::string(what) + " is an integer or up to three of them, not " +
+                                nb::cast<std::string>(nb::repr(object)));
+  };
+  const auto one = [&](PyObject* number) -> int64_t {
+    const nb::object plain = nb::steal(PyNumber_Index(number));
+    if (!plain.is_valid()) refuse();
+    const long long value = PyLong_AsLongLong(plain.ptr());
+    if (value == -1 && PyErr_Occurred()) refuse();
+    return value;
+  };
+  if (PyIndex_Check(object.ptr())) {
+    sizes[0] = one(object.ptr());
+    return sizes;
+  }
+  const nb::object all = nb::steal(PySequence_Tuple(object.ptr()));
+  if (!all.is_valid()) refuse();
+  const Py_ssize_t count = PyTuple_Size(all.ptr());
+  if (count < 1 || count > 3) refuse();
+  for (Py_ssize_t i = 0; i < count; ++i) sizes[size_t(i)] = one(PyTuple_GetItem(all.ptr(), i));
+  return sizes;
+}
+
+/// The argument's own words, behind what it is called: `name()`.
+template <class Name>
+KernelArgument named_argument(const Kernel& kernel, Name name, nb::handle object, Owners& owners) {
+  const auto where = [&] { return "kernel `" + kernel.name() + "`, argument `" + name() + "`: "; };
   try {
     return to_argument(object, owners);
   } catch (const std::invalid_argument& error) {
@@ -106,33 +134,46 @@ KernelArgument named_argument(const Kernel& kernel, const std::string& name, nb:
   }
 }
 
-void run(const Kernel& kernel, const nb::args& arguments, const nb::dict& named, Sizes grid,
-         Sizes threadgroups, const nb::object& indirect, Sizes threadgroup,
-         std::vector<std::pair<uint32_t, uint64_t>> threadgroup_memory) {
+/// What the argument at a place is called: that of the parameters which calls give.
+std::string parameter_name(const Kernel& kernel, size_t place) {
+  size_t at = 0;
+  for (const KernelParameter& p : kernel.parameters()) {
+    if (p.kind == KernelParameter::Kind::threadgroup || p.kind == KernelParameter::Kind::input)
+      continue;
+    if (at++ == place) return p.name;
+  }
+  return std::to_string(place);
+}
+
+void run(const Kernel& kernel, const nb::tuple& arguments, const nb::dict& named, nb::handle grid,
+         nb::handle threadgroups, nb::handle indirect, nb::handle threadgroup,
+         nb::handle threadgroup_memory) {
   Owners owners;
-  KernelCall call{.grid = grid,
-                  .threadgroups = threadgroups,
-                  .threadgroup = threadgroup,
-                  .threadgroup_memory = std::move(threadgroup_memory)};
-  std::vector<std::string> names;
-  for (const KernelParameter& p : kernel.parameters())
-    if (p.kind != KernelParameter::Kind::threadgroup && p.kind != KernelParameter::Kind::input)
-      names.push_back(p.name);
+  KernelCall call{.grid = to_sizes("grid", grid),
+                  .threadgroups = to_sizes("threadgroups", threadgroups),
+                  .threadgroup = to_sizes("threadgroup", threadgroup)};
+  if (!threadgroup_memory.is_none())
+    call.threadgroup_memory =
+        nb::cast<std::vector<std::pair<uint32_t, uint64_t>>>(threadgroup_memory);
+  call.arguments.reserve(arguments.size());
   for (size_t i = 0; i < arguments.size(); ++i)
-    call.arguments.push_back(named_argument(kernel, i < names.size() ? names[i] : std::to_string(i),
-                                            arguments[i], owners));
+    call.arguments.push_back(
+        named_argument(kernel, [&] { return parameter_name(kernel, i); }, arguments[i], owners));
   for (auto [key, value] : named) {
     if (nb::isinstance<nb::int_>(key)) {
       const auto index = nb::cast<uint32_t>(key);
       call.indexed_arguments.emplace_back(
-          index, named_argument(kernel, "buffer " + std::to_string(index), value, owners));
+          index,
+          named_argument(kernel, [&] { return "buffer " + std::to_string(index); }, value, owners));
       continue;
     }
-    const auto name = nb::cast<std::string>(key);
-    call.named_arguments.emplace_back(name, named_argument(kernel, name, value, owners));
+    auto name = nb::cast<std::string>(key);
+    call.named_arguments.emplace_back(name,
+                                      named_argument(kernel, [&] { return name; }, value, owners));
   }
   if (!indirect.is_none()) {
-    const KernelArgument memory = named_argument(kernel, "threadgroups", indirect, owners);
+    const KernelArgument memory =
+        named_argument(kernel, [] { return std::string("threadgroups"); }, indirect, owners);
     if (const auto* typed = std::get_if<KernelArgument::TypedMemory>(&memory.value)) {
       if (size_of(typed->view.dtype) != 4)
         throw std::invalid_argument(
@@ -247,16 +288,8 @@ NB_MODULE(_native, module) {
       .def_prop_ro("warnings", &Library::warnings)
       .def("kernel", &python::compile, "name"_a, "constants"_a);
   nb::class_<Kernel>(module, "Kernel")
-      .def(
-          "run",
-          [](const Kernel& kernel, const nb::tuple& arguments, const nb::dict& named,
-             python::Sizes grid, python::Sizes threadgroups, const nb::object& indirect,
-             python::Sizes threadgroup, std::vector<std::pair<uint32_t, uint64_t>> memory) {
-            python::run(kernel, nb::borrow<nb::args>(arguments), named, grid, threadgroups,
-                        indirect, threadgroup, std::move(memory));
-          },
-          "arguments"_a, "named"_a, "grid"_a.none(), "threadgroups"_a.none(), "indirect"_a.none(),
-          "threadgroup"_a.none(), "threadgroup_memory"_a)
+      .def("run", &python::run, "arguments"_a, "named"_a, "grid"_a.none(), "threadgroups"_a.none(),
+           "indirect"_a.none(), "threadgroup"_a.none(), "threadgroup_memory"_a.none())
       .def_prop_ro("name", &Kernel::name)
       .def_prop_ro("parameters", &python::parameters)
       .def_prop_ro("place", &Kernel::place)

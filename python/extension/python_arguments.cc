@@ -249,9 +249,17 @@ bool is_array(nb::handle object) {
   return nb::hasattr(object, "__dlpack__") || PyObject_CheckBuffer(object.ptr());
 }
 
+/// The names of anymetal.Buffer's attributes: made once, found by their address.
+struct BufferNames {
+  nb::handle array = PyUnicode_InternFromString("array");
+  nb::handle offset = PyUnicode_InternFromString("offset");
+  nb::handle length = PyUnicode_InternFromString("length");
+};
+
 /// anymetal.Buffer: bytes of an array from `offset` on, whatever their type.
 KernelArgument from_buffer(nb::handle object, Owners& owners) {
-  nb::object array = object.attr("array");
+  static const BufferNames names;
+  nb::object array = object.attr(names.array);
   Layout layout;
   if (nb::isinstance<nb::tuple>(array)) {  // (address, bytes, owner): from the package itself
     layout.data = reinterpret_cast<void*>(nb::cast<uintptr_t>(array[0]));
@@ -264,12 +272,12 @@ KernelArgument from_buffer(nb::handle object, Owners& owners) {
   const uint64_t bytes = layout.byte_strides.empty()
                              ? element_count(layout.shape) * layout.item
                              : extent_of(layout.shape, layout.byte_strides, layout.item);
-  const auto offset = nb::cast<uint64_t>(object.attr("offset"));
+  const auto offset = nb::cast<uint64_t>(object.attr(names.offset));
   if (offset > bytes)
     refuse("the offset of " + std::to_string(offset) +
            " bytes is behind the end of the array, which has " + std::to_string(bytes));
   uint64_t length = bytes - offset;
-  nb::object wanted = object.attr("length");
+  nb::object wanted = object.attr(names.length);
   if (!wanted.is_none()) {
     if (nb::cast<uint64_t>(wanted) > length)
       refuse("the buffer ends behind the end of the array, which has " + std::to_string(bytes) +
@@ -314,14 +322,22 @@ KernelArgument from_numpy_scalar(nb::handle object, Owners& owners) {
 }  // namespace
 
 Owners::~Owners() {
-  for (auto& view : views_)
+  for (size_t i = 0; i < first_count_; ++i)
+    if (first_views_[i].obj) PyBuffer_Release(&first_views_[i]);
+  for (auto& view : more_views_)
     if (view->obj) PyBuffer_Release(view.get());
 }
 
 Py_buffer& Owners::new_view() {
-  views_.push_back(std::make_unique<Py_buffer>());
-  *views_.back() = {};
-  return *views_.back();
+  Py_buffer* view = nullptr;
+  if (first_count_ < first_views_.size()) {
+    view = &first_views_[first_count_++];
+  } else {
+    more_views_.push_back(std::make_unique<Py_buffer>());
+    view = more_views_.back().get();
+  }
+  *view = {};
+  return *view;
 }
 
 void set_buffer_type(nb::object type) {

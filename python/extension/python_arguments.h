@@ -4,6 +4,7 @@
 
 #include <nanobind/nanobind.h>
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -25,7 +26,10 @@ class Owners {
 
  private:
   std::vector<nanobind::object> objects_;
-  std::vector<std::unique_ptr<Py_buffer>> views_;
+  // Most calls have a few; they must not move.
+  std::array<Py_buffer, 8> first_views_;
+  size_t first_count_ = 0;
+  std::vector<std::unique_ptr<Py_buffer>> more_views_;
 };
 
 /// Python types that mean something special: set once by the package.
