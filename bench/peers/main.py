@@ -31,6 +31,10 @@ def opencl_settings(folder, name, library):
     return {"OCL_ICD_VENDORS": str(vendors), "OCL_ICD_FILENAMES": "", "POCL_CACHE_DIR": str(folder / "pocl_cache")}
 
 
+# What keeps a peer to a level of instructions; whoever isn't here chooses by itself and is left out.
+LEVELS = {"avx2": {"limit": {}, "cpp": {}, "intel": {"CL_CONFIG_CPU_TARGET_ARCH": "core-avx2"}, "openblas": {"OPENBLAS_CORETYPE": "HASWELL"}}}
+
+
 def contenders(options, build):
     """{name: (peer, python, settings)} or {name: why it is missing}."""
     ours = {"ANYMETAL_EXECUTOR": options.executor, "ANYMETAL_BOUNDS": "off", "ANYMETAL_GATES": "off"}
@@ -52,6 +56,13 @@ def contenders(options, build):
     found["openblas"] = ("numpy:openblas", sys.executable, {})
     found["numpy"] = ("numpy", sys.executable, {})
     found["mlx"] = ("mlx", sys.executable, {})
+    for name in set(found) & set(page.PEERS) if options.cpu != "native" else ():
+        level = LEVELS[options.cpu].get(name)
+        if level is None:
+            found[name] = f"it can't be kept to {options.cpu.upper()}"
+        elif not isinstance(found[name], str):
+            peer, python, settings = found[name]
+            found[name] = (peer, python, settings | level)
     chosen = {name for name in (options.peers.split(",") if options.peers else found)} | {"anymetal"}
     for name in chosen - set(found):
         sys.exit(f"no contender {name}; there are {', '.join(found)}")

@@ -33,6 +33,7 @@ struct Processor {
 };
 
 /// Their conversions from float to bfloat make denormals zero; without them LLVM calls a function.
+/// What asks for denormals itself may have the first (allow_bfloat_conversion).
 constexpr const char* kNotUsed = "-avx512bf16,-avxneconvert";
 
 Processor host_processor() {
@@ -259,6 +260,14 @@ bool has_half_arithmetic() {
   const std::string& features = processor().features;
   return features.find("+avx512fp16") != std::string::npos ||
          features.find("+fullfp16") != std::string::npos;
+}
+
+bool has_bfloat_conversion() {
+  return processor().features.find("+avx512bf16") != std::string::npos;
+}
+
+void allow_bfloat_conversion(llvm::Function& function) {
+  function.addFnAttr("target-features", processor().features + ",+avx512bf16");
 }
 
 std::string host_description() {

@@ -57,6 +57,13 @@ struct ObjectCode {
 /// Whether the processor adds, compares and takes roots of vectors of halves.
 [[nodiscard]] bool has_half_arithmetic();
 
+/// Whether an instruction rounds vectors of floats to bfloat (AVX512-BF16).
+[[nodiscard]] bool has_bfloat_conversion();
+
+/// Lets a function have that instruction. LLVM would round by it, too, so no other conversion to
+/// bfloat may be left there: it takes denormals for zeros.
+void allow_bfloat_conversion(llvm::Function& function);
+
 /// The host's CPU and LLVM's version, for cache keys.
 [[nodiscard]] std::string host_description();
 

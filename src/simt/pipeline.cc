@@ -20,6 +20,7 @@
 #include <llvm/Transforms/Utils/LowerSwitch.h>
 #include <llvm/Transforms/Utils/UnifyFunctionExitNodes.h>
 
+#include <bit>
 #include <memory>
 #include <utility>
 
@@ -257,6 +258,32 @@ unsigned count_carried_registers(llvm::Function& entry, const ControlFlow& flow,
   return most;
 }
 
+/// Registers that a simdgroup loads of what a thread has side by side, in the block with most of it
+/// that stores, too: all chunks' loads stand before the first store, which may write what they
+/// read.
+unsigned count_loaded_registers(llvm::Function& entry, const ShapeAnalysis& shapes,
+                                const Geometry& geometry) {
+  constexpr int64_t kFarthestNeighbours = 128;  // bytes from lane to lane: see join_neighbours.cc
+  unsigned most = 0;
+  for (const llvm::BasicBlock& block : entry) {
+    unsigned bits = 0;
+    bool stores = false;
+    for (const llvm::Instruction& instruction : block) {
+      const llvm::Value* pointer = llvm::getLoadStorePointerOperand(&instruction);
+      if (!pointer || pointer->getType()->getPointerAddressSpace() != kDeviceSpace) continue;
+      stores |= llvm::isa<llvm::StoreInst>(instruction);
+      const auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction);
+      const Shape shape = shapes.of(strip_guard(pointer).pointer);
+      if (!load || !shape.has_base()) continue;
+      const auto size = int64_t(load->getDataLayout().getTypeStoreSize(load->getType()));
+      if (shape.offset(1) > size && shape.offset(1) <= kFarthestNeighbours)
+        bits += unsigned(8 * size);
+    }
+    if (stores) most = std::max(most, bits * geometry.chunks_of_simdgroup() / 32);
+  }
+  return most;
+}
+
 /// Whether lanes part in the loop otherwise than by their positions.
 bool parts_by_values(const llvm::BasicBlock& block, const llvm::Loop& loop, const ControlFlow& flow,
                      const ShapeAnalysis& shapes) {
@@ -318,6 +345,19 @@ unsigned count_chunk_instructions(llvm::Function& entry, const ShapeAnalysis& sh
   return count;
 }
 
+/// Simdgroups of a row, where a threadgroup has several rows and its threads do little more than to
+/// move a piece of one: memory is better read and written by rows than by halves of them in turn.
+unsigned count_row_simdgroups(const ControlFlow& flow, unsigned instructions,
+                              const Geometry& geometry) {
+  constexpr unsigned kMostInstructions = 12, kMostSimdgroups = 4;
+  const unsigned count = geometry.size[0] / kSimdgroupSize;
+  if (geometry.size[0] % kSimdgroupSize != 0 || geometry.size[0] == geometry.threads() ||
+      instructions > kMostInstructions || flow.has_barriers() || !flow.loops().empty())
+    return 1;
+  const bool fits = std::has_single_bit(count) && count <= kMostSimdgroups;
+  return fits && geometry.simdgroups() % count == 0 ? count : 1;
+}
+
 /// How many simdgroups advance together. What they read in common, a row of a tile, then serves all
 /// of them while it is in a register; but their sums must stay in registers too. Where lanes part
 /// in loops by what they computed, one alone: others would wait for its longest lane.
@@ -341,7 +381,9 @@ unsigned choose_together(llvm::Function& entry, const Options& options) {
   // What a turn reads should be one piece of memory, even if it keeps nothing.
   if (has_full_turns || reads_in_turns(flow, shapes))
     carried = std::max(carried, geometry.chunks_of_simdgroup());
-  if (carried == 0) return 1;
+  if (carried == 0)
+    return count_row_simdgroups(flow, count_chunk_instructions(entry, shapes), geometry);
+  carried = std::max(carried, count_loaded_registers(entry, shapes, geometry));
   constexpr unsigned kFewOperations = 16;
   if (count_simdgroup_operations(entry, flow, shapes, options) > kFewOperations) return 1;
   const unsigned instructions = count_chunk_instructions(entry, shapes);

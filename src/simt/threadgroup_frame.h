@@ -25,6 +25,8 @@ struct ThreadgroupFrame {
   uint32_t threadgroups_per_grid[3];
   /// How many threads this one has: all of Options::threadgroup, unless is_partial.
   uint32_t active_threads;
+  /// Bit n: nobody else touches the memory of argument n while this runs.
+  uint32_t own_arguments;
 };
 
 }  // namespace anymetal::simt

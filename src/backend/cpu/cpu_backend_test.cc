@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <llvm/IR/Instructions.h>
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <numeric>
@@ -341,15 +342,39 @@ std::string columns_by_simdgroups(int inside) {
   return text;
 }
 
+const std::vector<TestBuffer> kColumnBuffers = {
+    {"q", "int", 4, true}, {"numbers", "int", 4, true}, {"out", "int"}};
+
+/// Sums of `columns` in rows of `pitch` numbers, of which `there` are there, by both.
+void expect_same_sums(CompiledKernel& oracle, CompiledKernel& kernel, const Extent& grid,
+                      const Extent& threadgroup, uint32_t rows, uint32_t pitch, uint32_t there,
+                      size_t columns) {
+  std::vector<uint32_t> q(there), numbers = {rows, pitch};
+  std::iota(q.begin(), q.end(), 11);
+  std::vector<uint32_t> expected(columns, 99), out(expected);
+  ASSERT_TRUE(reference::run(oracle, grid, threadgroup,
+                             {argument(q), argument(numbers), argument(expected)})
+                  .ok());
+  const auto result =
+      reference::run(kernel, grid, threadgroup, {argument(q), argument(numbers), argument(out)});
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  for (size_t i = 0; i < out.size(); ++i)
+    ASSERT_EQ(out[i], expected[i]) << i << " of " << grid.x << " x " << grid.y;
+}
+
+unsigned count_together(const Kept& kept) {
+  return unsigned(std::ranges::count_if(kept.entries, [](const auto& entry) {
+    return entry.first.find("together") != std::string::npos;
+  }));
+}
+
 TEST(CpuBackend, ThreadgroupsThatRunTogetherGiveWhatEachGivesAlone) {
   const auto threads = uint32_t(ThreadPool::shared().size());
-  const std::vector<TestBuffer> buffers = {
-      {"q", "int", 4, true}, {"numbers", "int", 4, true}, {"out", "int"}};
   for (const Bounds bounds : {Bounds::off, Bounds::robust}) {
     const std::string text = columns(bounds == Bounds::off ? 256 : 99);
-    auto oracle = compile(reference_backend(), text, buffers, {}, bounds);
+    auto oracle = compile(reference_backend(), text, kColumnBuffers, {}, bounds);
     const auto kept = std::make_shared<Kept>();
-    auto kernel = cpu_backend().compile(make_ir(text, buffers),
+    auto kernel = cpu_backend().compile(make_ir(text, kColumnBuffers),
                                         {.bounds = bounds, .threadgroup = {32, 8}, .later = kept});
     ASSERT_TRUE(oracle && kernel.ok());
     EXPECT_TRUE((*kernel)->remarks().empty()) << (*kernel)->remarks()[0].text;
@@ -366,22 +391,11 @@ TEST(CpuBackend, ThreadgroupsThatRunTogetherGiveWhatEachGivesAlone) {
       const uint32_t rows = 29;
       // Under robust the last rows are outside in part.
       const uint32_t there = rows * grid.x - (bounds == Bounds::off ? 0 : grid.x + 40);
-      std::vector<uint32_t> q(there), numbers = {rows, grid.x};
-      std::iota(q.begin(), q.end(), 11);
-      std::vector<uint32_t> expected(size_t{grid.x} * ((grid.y + 7) / 8), 99), out(expected);
-      ASSERT_TRUE(reference::run(*oracle, grid, {32, 8},
-                                 {argument(q), argument(numbers), argument(expected)})
-                      .ok());
-      const auto result =
-          reference::run(**kernel, grid, {32, 8}, {argument(q), argument(numbers), argument(out)});
-      ASSERT_TRUE(result.ok()) << result.error().text();
-      for (size_t i = 0; i < out.size(); ++i)
-        ASSERT_EQ(out[i], expected[i]) << i << " of " << grid.x << " x " << grid.y;
+      expect_same_sums(*oracle, **kernel, grid, {32, 8}, rows, grid.x, there,
+                       size_t{grid.x} * ((grid.y + 7) / 8));
+      if (HasFatalFailure()) return;
     }
-    unsigned together = 0;
-    for (const auto& [name, bytes] : kept->entries)
-      together += name.find("together") != std::string::npos;
-    EXPECT_EQ(together, 3U) << "2, 4 and 8";
+    EXPECT_EQ(count_together(*kept), 3U) << "2, 4 and 8";
     // Whoever loads the kernel finds its variants.
     kept->stores = 0;
     auto loaded = cpu_backend().load((*kernel)->object(), (*kernel)->interface(),
@@ -398,32 +412,20 @@ TEST(CpuBackend, ThreadgroupsThatRunTogetherGiveWhatEachGivesAlone) {
 
 TEST(CpuBackend, SimdgroupsOfThreadgroupsThatRunTogetherStandInRows) {
   const auto threads = uint32_t(ThreadPool::shared().size());
-  const std::vector<TestBuffer> buffers = {
-      {"q", "int", 4, true}, {"numbers", "int", 4, true}, {"out", "int"}};
   for (const Bounds bounds : {Bounds::off, Bounds::robust}) {
     const std::string text = columns_by_simdgroups(bounds == Bounds::off ? 256 : 99);
-    auto oracle = compile(reference_backend(), text, buffers, {}, bounds);
+    auto oracle = compile(reference_backend(), text, kColumnBuffers, {}, bounds);
     const auto kept = std::make_shared<Kept>();
-    auto kernel = cpu_backend().compile(make_ir(text, buffers),
+    auto kernel = cpu_backend().compile(make_ir(text, kColumnBuffers),
                                         {.bounds = bounds, .threadgroup = {256}, .later = kept});
     ASSERT_TRUE(oracle && kernel.ok());
     for (const uint32_t count : {256 * 8 * threads, 256 * 2 * threads, 256 * 9 * threads + 40}) {
       const uint32_t rows = 29, pitch = (count + 255) / 256 * 32;
-      std::vector<uint32_t> q(rows * pitch - (bounds == Bounds::off ? 0 : pitch + 40));
-      std::vector<uint32_t> numbers = {rows, pitch}, expected(pitch, 99), out(expected);
-      std::iota(q.begin(), q.end(), 11);
-      ASSERT_TRUE(reference::run(*oracle, {count}, {256},
-                                 {argument(q), argument(numbers), argument(expected)})
-                      .ok());
-      const auto result =
-          reference::run(**kernel, {count}, {256}, {argument(q), argument(numbers), argument(out)});
-      ASSERT_TRUE(result.ok()) << result.error().text();
-      EXPECT_EQ(out, expected) << count;
+      expect_same_sums(*oracle, **kernel, {count}, {256}, rows, pitch,
+                       rows * pitch - (bounds == Bounds::off ? 0 : pitch + 40), pitch);
+      if (HasFatalFailure()) return;
     }
-    unsigned together = 0;
-    for (const auto& [name, bytes] : kept->entries)
-      together += name.find("together") != std::string::npos;
-    EXPECT_EQ(together, 2U) << "2 and 8";
+    EXPECT_EQ(count_together(*kept), 2U) << "2 and 8";
   }
 }
 

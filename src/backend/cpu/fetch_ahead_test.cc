@@ -2,6 +2,8 @@
 #include "backend/cpu/fetch_ahead.h"
 
 #include <gtest/gtest.h>
+#include <llvm/Analysis/ScalarEvolution.h>
+#include <llvm/Analysis/ScalarEvolutionExpressions.h>
 #include <llvm/AsmParser/Parser.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/Instructions.h>
@@ -43,14 +45,18 @@ end:
   LlvmPasses passes;
   fetch_ahead(function, passes);
   EXPECT_FALSE(llvm::verifyFunction(function, &llvm::errs()));
+  passes.clear();
+  auto& evolution = passes.functions().getResult<llvm::ScalarEvolutionAnalysis>(function);
   std::string text;
   for (llvm::Instruction& instruction : llvm::instructions(function)) {
     const auto* call = llvm::dyn_cast<llvm::IntrinsicInst>(&instruction);
     if (!call || call->getIntrinsicID() != llvm::Intrinsic::prefetch) continue;
     text += llvm::cast<llvm::ConstantInt>(call->getArgOperand(1))->isZero() ? "r" : "w";
-    const auto* ahead = llvm::cast<llvm::GetElementPtrInst>(call->getArgOperand(0));
-    if (const auto* bytes = llvm::dyn_cast<llvm::ConstantInt>(ahead->getOperand(1)))
-      text += std::to_string(bytes->getSExtValue()) + " ";
+    // It stands before its access.
+    llvm::Value* pointer = llvm::getLoadStorePointerOperand(instruction.getNextNode());
+    const auto* bytes = llvm::dyn_cast<llvm::SCEVConstant>(evolution.getMinusSCEV(
+        evolution.getSCEV(call->getArgOperand(0)), evolution.getSCEV(pointer)));
+    if (bytes) text += std::to_string(bytes->getAPInt().getSExtValue()) + " ";
   }
   return text;
 }
@@ -66,6 +72,20 @@ TEST(FetchAhead, RowsOfAMatrix) {
   EXPECT_EQ(asked("%pitch", "store <16 x float> zeroinitializer, ptr addrspace(1) %p"), "w");
   // Sixteen turns at most, one at least.
   EXPECT_EQ(asked("8192", kLoad), "r131072 ");
+}
+
+// A wrong place would do no harm.
+TEST(FetchAhead, IndicesThatAreWidened) {
+  for (const std::string widened : {"zext", "sext"}) {
+    EXPECT_EQ(asked("%pitch", R"(
+  %step = trunc i64 %pitch to i32
+  %turn = trunc i64 %i to i32
+  %index = mul i32 %turn, %step
+  %wide = )" + widened + R"( i32 %index to i64
+  %q = getelementptr float, ptr addrspace(1) %x, i64 %wide
+  %v = load <16 x float>, ptr addrspace(1) %q)"),
+              "r");
+  }
 }
 
 TEST(FetchAhead, OnceForALine) {

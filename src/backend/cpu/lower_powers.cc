@@ -37,10 +37,35 @@ llvm::Value* scale(llvm::IRBuilder<>& builder, llvm::Value* p, llvm::Value* n) {
   llvm::Value* sum = find_sum(n, type);
   llvm::Value* power = sum ? builder.CreateFAdd(sum, llvm::ConstantFP::get(type, -kRounder))
                            : builder.CreateSIToFP(n, type);
+  const auto* vector = llvm::dyn_cast<llvm::FixedVectorType>(type);
   constexpr int kNearest = 4;  // the rounding of the thread's environment
-  return builder.CreateIntrinsic(llvm::Intrinsic::x86_avx512_mask_scalef_ps_512, {},
-                                 {p, power, llvm::Constant::getNullValue(type),
-                                  builder.getInt16(0xffff), builder.getInt32(kNearest)});
+  if (vector && vector->getNumElements() == 16) {
+    return builder.CreateIntrinsic(llvm::Intrinsic::x86_avx512_mask_scalef_ps_512, {},
+                                   {p, power, llvm::Constant::getNullValue(type),
+                                    builder.getInt16(0xffff), builder.getInt32(kNearest)});
+  }
+  if (vector) {
+    return builder.CreateIntrinsic(
+        vector->getNumElements() == 8 ? llvm::Intrinsic::x86_avx512_mask_scalef_ps_256
+                                      : llvm::Intrinsic::x86_avx512_mask_scalef_ps_128,
+        {}, {p, power, llvm::Constant::getNullValue(type), builder.getInt8(0xff)});
+  }
+  auto* four = llvm::FixedVectorType::get(type, 4);
+  const auto first = [&](llvm::Value* value) {
+    return builder.CreateInsertElement(llvm::PoisonValue::get(four), value, uint64_t{0});
+  };
+  llvm::Value* scaled =
+      builder.CreateIntrinsic(llvm::Intrinsic::x86_avx512_mask_scalef_ss, {},
+                              {first(p), first(power), llvm::Constant::getNullValue(four),
+                               builder.getInt8(1), builder.getInt32(kNearest)});
+  return builder.CreateExtractElement(scaled, uint64_t{0});
+}
+
+/// Whether the machine has an instruction for as many.
+bool has_form(const llvm::Type* type) {
+  const auto* vector = llvm::dyn_cast<llvm::FixedVectorType>(type);
+  const unsigned count = vector ? vector->getNumElements() : 1;
+  return count == 1 || count == 4 || count == 8 || count == 16;
 }
 
 llvm::Value* multiply_twice(llvm::IRBuilder<>& builder, llvm::Value* p, llvm::Value* n) {
@@ -70,9 +95,8 @@ void lower_powers(llvm::Function& function, bool has_scalef) {
   for (llvm::IntrinsicInst* call : found) {
     llvm::IRBuilder<> builder(call);
     llvm::Value *p = call->getArgOperand(0), *n = call->getArgOperand(1);
-    const auto* type = llvm::dyn_cast<llvm::FixedVectorType>(p->getType());
-    const bool fits = has_scalef && type && type->getNumElements() == 16;
-    llvm::Value* made = fits ? scale(builder, p, n) : multiply_twice(builder, p, n);
+    llvm::Value* made =
+        has_scalef && has_form(p->getType()) ? scale(builder, p, n) : multiply_twice(builder, p, n);
     call->replaceAllUsesWith(made);
     call->eraseFromParent();
   }

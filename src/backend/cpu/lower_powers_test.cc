@@ -51,10 +51,12 @@ Counts lowered(const std::string& lanes, const std::string& n, bool has_scalef) 
 }
 
 TEST(LowerPowers, OneInstructionWhereThereIsOne) {
-  const Counts made = lowered("16", "%n", true);
-  EXPECT_EQ(made.calls, 1u);
-  EXPECT_EQ(made.differences, 1u);
-  EXPECT_EQ(made.products, 0u);
+  for (const char* lanes : {"", "4", "8", "16"}) {
+    const Counts made = lowered(lanes, "%n", true);
+    EXPECT_EQ(made.calls, 1u) << lanes;
+    EXPECT_EQ(made.differences, 1u) << lanes;
+    EXPECT_EQ(made.products, 0u) << lanes;
+  }
 }
 
 TEST(LowerPowers, OfAnyInteger) {
@@ -64,13 +66,13 @@ TEST(LowerPowers, OfAnyInteger) {
 }
 
 TEST(LowerPowers, TwoFactorsElse) {
-  for (const char* lanes : {"", "4", "8"}) {
-    const Counts made = lowered(lanes, "%n", true);
+  for (const char* lanes : {"", "4", "8", "16"}) {
+    const Counts made = lowered(lanes, "%n", false);
     EXPECT_EQ(made.calls, 0u);
     EXPECT_EQ(made.products, 2u);
     EXPECT_EQ(made.shifts, 3u);
   }
-  EXPECT_EQ(lowered("16", "%n", false).products, 2u);
+  EXPECT_EQ(lowered("2", "%n", true).products, 2u);
 }
 
 }  // namespace

@@ -2,7 +2,9 @@
 
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/Transforms/Scalar/EarlyCSE.h>
+#include <llvm/Transforms/Scalar/LoopSink.h>
 #include <llvm/Transforms/Utils/Cloning.h>
+#include <llvm/Transforms/Utils/LoopSimplify.h>
 
 #include <cstddef>
 #include <memory>
@@ -12,13 +14,18 @@
 #include "backend/cpu/delay_masks.h"
 #include "backend/cpu/fetch_ahead.h"
 #include "backend/cpu/fix_positions.h"
+#include "backend/cpu/join_scalars.h"
+#include "backend/cpu/join_turns.h"
 #include "backend/cpu/join_upper_halves.h"
 #include "backend/cpu/lower_messages.h"
 #include "backend/cpu/lower_powers.h"
 #include "backend/cpu/math/math_library.h"
 #include "backend/cpu/order_chunks.h"
+#include "backend/cpu/own_accumulators.h"
+#include "backend/cpu/park_sums.h"
 #include "backend/cpu/poll_stop.h"
 #include "backend/cpu/reorder_lanes.h"
+#include "backend/cpu/round_bfloats.h"
 #include "backend/cpu/scalar_passes.h"
 #include "backend/cpu/simplify_extrema.h"
 #include "backend/cpu/stream_stores.h"
@@ -178,6 +185,16 @@ constexpr Pass<Compilation> kPasses[] = {
     // While loops have LLVM's form still.
     {"fetch-ahead", "asks for memory that later turns of loops read",
      plain<[](Compilation& c) { fetch_ahead(*c.function, c.passes); }>},
+    // Behind what asks how much a turn reads. Without AVX2 a multiply-add is a call for each lane.
+    {"join-turns", "takes several turns of a loop at once where their scalars are alike",
+     plain<[](Compilation& c) {
+       if (vector_register_bytes() >= 32) join_turns(*c.function, vector_register_bytes() / 4);
+       c.passes.clear();
+     }>},
+    {"join-scalars", "computes scalars that are alike as lanes of a vector",
+     plain<[](Compilation& c) {
+       if (vector_register_bytes() >= 32) join_scalars(*c.function, vector_register_bytes() / 4);
+     }>},
     // After LLVM's passes, which make equal comparisons one, and before anything adds ways out.
     {"delay-masks", "makes masks where lanes part, and not on the way of all",
      plain<[](Compilation& c) { delay_masks(*c.function, c.passes); }>},
@@ -195,10 +212,32 @@ constexpr Pass<Compilation> kPasses[] = {
     // After all that would take a comparison and a select for something else.
     {"simplify-extrema", "makes maxima and minima of numbers one instruction",
      plain<[](Compilation& c) { simplify_extrema(*c.function); }>},
+    // After all that might take it out of loops again; code generation, which would too, sees by the
+    // count that it may not.
+    {"sink-rare", "computes what only rare ways need on those ways",
+     plain<[](Compilation& c) {
+       c.function->setEntryCount(1);
+       c.passes.run(*c.function, llvm::LoopSimplifyPass(), llvm::LoopSinkPass());
+     }>},
     // Behind all that changes what there is to compute; code generation keeps more or less to it.
     {"order-chunks", "computes chunk by chunk where registers don't suffice",
      plain<[](Compilation& c) {
        order_chunks(*c.function, vector_register_bytes() == 64 ? 32 : 16);
+     }>},
+    // After whatever would move loads; before scratch memory has an address like any other.
+    {"park-sums", "keeps sums in memory while others are added to, where registers don't suffice",
+     plain<[](Compilation& c) {
+       park_sums(*c.function, vector_register_bytes() == 64 ? 32 : 16, c.passes);
+     }>},
+    // After all that computes: the form without locks is a copy.
+    {"own-accumulators", "adds without locks to what a processor's thread has for itself",
+     plain<[](Compilation& c) { own_accumulators(*c.function, c.image.accumulators); }>},
+    // Behind the order of chunks, which is one of each block.
+    {"round-bfloats", "rounds to bfloat by the machine's instruction where no float is denormal",
+     plain<[](Compilation& c) {
+       if (vector_register_bytes() != 64 || !has_bfloat_conversion()) return;
+       if (round_bfloats(*c.function) != 0) allow_bfloat_conversion(*c.function);
+       c.passes.clear();
      }>},
     // Stores have their final form; what asks for their place belongs to no computation.
     {"stream-stores", "makes stores of whole lines go past the caches, where much is written",

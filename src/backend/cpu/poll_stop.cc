@@ -3,6 +3,7 @@
 #include <llvm/Analysis/LoopInfo.h>
 #include <llvm/Analysis/ScalarEvolution.h>
 #include <llvm/Analysis/ScalarEvolutionExpressions.h>
+#include <llvm/IR/CFG.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/MDBuilder.h>
 
@@ -56,7 +57,11 @@ void poll_stop(llvm::Function& threadgroup, LlvmPasses& passes) {
   auto* stopped = llvm::BasicBlock::Create(context, "stopped", &threadgroup);
   llvm::ReturnInst::Create(context, stopped);
   for (llvm::BasicBlock* latch : latches) {
-    llvm::BasicBlock* rest = latch->splitBasicBlock(latch->getTerminator());
+    // A loop of one block asks at its beginning: LLVM moves sums that the next turn needs behind
+    // the question, away from the products that they add, which then wait in memory.
+    const bool is_loop = llvm::is_contained(llvm::successors(latch), latch);
+    llvm::BasicBlock* rest =
+        latch->splitBasicBlock(is_loop ? &*latch->getFirstInsertionPt() : latch->getTerminator());
     latch->getTerminator()->eraseFromParent();
     builder.SetInsertPoint(latch);
     llvm::LoadInst* value = builder.CreateAlignedLoad(builder.getInt32Ty(), flag, llvm::Align(4));

@@ -184,6 +184,196 @@ TEST(Robust, LoopsOverBuffersOfAllSizes) {
   }
 }
 
+// Rows of lanes in pieces that begin where 64 bits say: of each the same sums, turn by turn, with
+// an index that begins at the lane's place and one that begins anywhere.
+const char* const kPieces = R"(
+define void @k(ptr addrspace(1) %x, ptr addrspace(1) %y, ptr addrspace(1) %sizes) {
+entry:
+  %row = call i32 @am.threadgroup_position_in_grid.x()
+  %local = call i32 @am.thread_position_in_threadgroup.x()
+  %p1 = getelementptr i32, ptr addrspace(1) %sizes, i64 1
+  %p2 = getelementptr i32, ptr addrspace(1) %sizes, i64 2
+  %p3 = getelementptr i32, ptr addrspace(1) %sizes, i64 3
+  %n = load i32, ptr addrspace(1) %sizes
+  %shift = load i32, ptr addrspace(1) %p1
+  %other = load i32, ptr addrspace(1) %p2
+  %more = load i32, ptr addrspace(1) %p3
+  %length = mul i32 %n, 64
+  %rn = mul i32 %row, %length
+  %rw = zext i32 %rn to i64
+  %sw = sext i32 %shift to i64
+  %ow = sext i32 %other to i64
+  %xr = getelementptr i32, ptr addrspace(1) %x, i64 %rw
+  %xs = getelementptr i32, ptr addrspace(1) %xr, i64 %sw
+  %xo = getelementptr i32, ptr addrspace(1) %xs, i64 %ow
+  %yr = getelementptr i32, ptr addrspace(1) %y, i64 %rw
+  %ys = getelementptr i32, ptr addrspace(1) %yr, i64 %sw
+  %some = icmp ne i32 %n, 0
+  br i1 %some, label %loop, label %end
+loop:
+  %k = phi i32 [ 0, %entry ], [ %k1, %loop ]
+  %k64 = mul i32 %k, 64
+  %i = add i32 %k64, %local
+  %im = add i32 %i, %more
+  %w = zext i32 %i to i64
+  %wm = zext i32 %im to i64
+  %f = getelementptr i32, ptr addrspace(1) %xs, i64 %w
+  %g = getelementptr i32, ptr addrspace(1) %xo, i64 %w
+  %h = getelementptr i32, ptr addrspace(1) %x, i64 %wm
+  %t = getelementptr i32, ptr addrspace(1) %ys, i64 %w
+  %a = load i32, ptr addrspace(1) %f
+  %b = load i32, ptr addrspace(1) %g
+  %c = load i32, ptr addrspace(1) %h
+  %old = load i32, ptr addrspace(1) %t
+  %b3 = mul i32 %b, 3
+  %c5 = mul i32 %c, 5
+  %s0 = add i32 %a, %b3
+  %s1 = add i32 %s0, %c5
+  %new = add i32 %s1, %old
+  store i32 %new, ptr addrspace(1) %t
+  %k1 = add nuw i32 %k, 1
+  %on = icmp ult i32 %k1, %n
+  br i1 %on, label %loop, label %end
+end:
+  ret void
+}
+)";
+
+void run_pieces(const Memory& x, Memory& y, uint32_t n, uint32_t shift, uint32_t other,
+                uint32_t more) {
+  const auto is_low = [](int64_t at) { return at >= 0 && at < int64_t{1} << 32; };
+  const auto read = [&](const Memory& memory, int64_t at) {
+    return is_low(at) ? memory.read(static_cast<uint32_t>(at)) : 0;
+  };
+  for (uint32_t row = 0; row < kGroups; ++row) {
+    for (uint32_t i = 0; i < n * kThreads; ++i) {
+      const int64_t at = int64_t{row * n * kThreads} + int32_t(shift) + i;
+      const uint32_t sum = read(x, at) + 3 * read(x, at + int32_t(other)) + 5 * x.read(i + more);
+      if (is_low(at)) y.write(static_cast<uint32_t>(at), sum + read(y, at));
+    }
+  }
+}
+
+TEST(Robust, PiecesThatBeginAnywhere) {
+  const auto kernel = compile(kPieces);
+  ASSERT_TRUE(kernel);
+  const uint64_t bytes[] = {0, 3, 4, 255, 256, 260, 1279, 1280, 1284, 4000, 8192, 16384};
+  const uint32_t starts[] = {0,   1,        64,      uint32_t(-1), uint32_t(-64), uint32_t(-65),
+                             500, 1u << 30, 1u << 31};
+  for (const uint32_t n : {1u, 4u, 5u, 9u}) {
+    for (const uint64_t size : bytes) {
+      for (size_t each = 0; each < std::size(starts); ++each) {
+        const uint32_t shift = starts[each], other = starts[(each * 5 + n) % std::size(starts)];
+        const uint32_t more = starts[(each * 7 + n + size) % std::size(starts)];
+        Memory x(kWords, size, 77), y(kWords, bytes[(n + each * 5 + size) % std::size(bytes)], 5);
+        Memory expected = y;
+        run_pieces(x, expected, n, shift, other, more);
+        std::vector<uint32_t> sizes = {n, shift, other, more};
+        const auto result = reference::run(
+            *kernel, {kGrid}, {kThreads}, {x.argument(), y.argument(), reference::argument(sizes)});
+        ASSERT_TRUE(result.ok()) << result.error().text();
+        ASSERT_EQ(y.words(), expected.words()) << n << " rows of lanes, from " << shift << ", "
+                                               << other << " and " << more << ", " << size;
+      }
+    }
+  }
+}
+
+// Nine words each around a place of its own: four by indices of 32 bits that may wrap around, from
+// the fourth word on, and five side by side. (Indices that feed addresses alone count as signed.)
+const char* const kPlaces = R"(
+define void @k(ptr addrspace(1) %x, ptr addrspace(1) %y, ptr addrspace(1) %places) {
+entry:
+  %id = call i32 @am.thread_position_in_grid.x()
+  %idw = zext i32 %id to i64
+  %place = getelementptr i32, ptr addrspace(1) %places, i64 %idw
+  %i = load i32, ptr addrspace(1) %place
+  %x3 = getelementptr i32, ptr addrspace(1) %x, i64 3
+  %w = zext i32 %i to i64
+  %q = getelementptr i32, ptr addrspace(1) %x, i64 %w
+  %i0 = add i32 %i, -1
+  %w0 = zext i32 %i0 to i64
+  %p0 = getelementptr i32, ptr addrspace(1) %x3, i64 %w0
+  %a0 = load i32, ptr addrspace(1) %p0
+  %am0 = mul i32 %a0, 1
+  %i1 = add i32 %i, 0
+  %w1 = zext i32 %i1 to i64
+  %p1 = getelementptr i32, ptr addrspace(1) %x3, i64 %w1
+  %a1 = load i32, ptr addrspace(1) %p1
+  %am1 = mul i32 %a1, 2
+  %i2 = add i32 %i, 1
+  %w2 = zext i32 %i2 to i64
+  %p2 = getelementptr i32, ptr addrspace(1) %x3, i64 %w2
+  %a2 = load i32, ptr addrspace(1) %p2
+  %am2 = mul i32 %a2, 3
+  %i3 = add i32 %i, 2
+  %w3 = zext i32 %i3 to i64
+  %p3 = getelementptr i32, ptr addrspace(1) %x3, i64 %w3
+  %a3 = load i32, ptr addrspace(1) %p3
+  %am3 = mul i32 %a3, 4
+  %q0 = getelementptr i32, ptr addrspace(1) %q, i64 0
+  %b0 = load i32, ptr addrspace(1) %q0
+  %bm0 = mul i32 %b0, 5
+  %q1 = getelementptr i32, ptr addrspace(1) %q, i64 1
+  %b1 = load i32, ptr addrspace(1) %q1
+  %bm1 = mul i32 %b1, 6
+  %q2 = getelementptr i32, ptr addrspace(1) %q, i64 2
+  %b2 = load i32, ptr addrspace(1) %q2
+  %bm2 = mul i32 %b2, 7
+  %q3 = getelementptr i32, ptr addrspace(1) %q, i64 3
+  %b3 = load i32, ptr addrspace(1) %q3
+  %bm3 = mul i32 %b3, 8
+  %q4 = getelementptr i32, ptr addrspace(1) %q, i64 4
+  %b4 = load i32, ptr addrspace(1) %q4
+  %bm4 = mul i32 %b4, 9
+  %s0 = add i32 0, %am0
+  %s1 = add i32 %s0, %am1
+  %s2 = add i32 %s1, %am2
+  %s3 = add i32 %s2, %am3
+  %s4 = add i32 %s3, %bm0
+  %s5 = add i32 %s4, %bm1
+  %s6 = add i32 %s5, %bm2
+  %s7 = add i32 %s6, %bm3
+  %s8 = add i32 %s7, %bm4
+  %to = getelementptr i32, ptr addrspace(1) %y, i64 %idw
+  store i32 %s8, ptr addrspace(1) %to
+  ret void
+}
+)";
+
+TEST(Robust, NeighboursOfAnyPlace) {
+  const auto kernel = compile(kPlaces);
+  ASSERT_TRUE(kernel);
+  const uint32_t odd[] = {0, 1, 2, uint32_t(-1), uint32_t(-2), uint32_t(-3), 1u << 31, 1u << 30};
+  for (const uint64_t bytes : {0, 3, 4, 16, 20, 400, 403, 4000, 16384}) {
+    for (uint32_t spread : {1u, 3u, 7u, 40u}) {
+      Memory x(kWords, bytes, 77), y(kGrid, kGrid * 4, 5);
+      Memory expected = y;
+      std::vector<uint32_t> places(kGrid);
+      for (uint32_t id = 0; id < kGrid; ++id) {
+        const uint32_t at = id % 64 == spread ? odd[(id / 64 + spread) % std::size(odd)]
+                            : id < 64         ? odd[id % std::size(odd)]
+                                              : id * spread % 997;
+        places[id] = at;
+        uint32_t sum = 0;
+        for (uint32_t each = 0; each < 4; ++each) {
+          const auto word = static_cast<uint64_t>(int64_t{int32_t(at + each - 1)} + 3);
+          sum += (each + 1) * (word < kWords ? x.read(static_cast<uint32_t>(word)) : 0);
+        }
+        for (uint32_t each = 0; each < 5; ++each) {
+          const auto word = static_cast<uint64_t>(int64_t{int32_t(at)} + each);
+          sum += (each + 5) * (word < kWords ? x.read(static_cast<uint32_t>(word)) : 0);
+        }
+        expected.write(id, sum);
+      }
+      const auto result = reference::run(*kernel, {kGrid}, {kThreads},
+                                         {x.argument(), y.argument(), reference::argument(places)});
+      ASSERT_TRUE(result.ok()) << result.error().text();
+      ASSERT_EQ(y.words(), expected.words()) << bytes << " bytes, " << spread;
+    }
+  }
+}
+
 // A convolution of three: y[i] = x[i - 1] + 5 x[i] + 7 x[i + 1] in rows of n, times w[3 * row ...].
 const char* const kThree = R"(
 define void @k(ptr addrspace(1) %x, ptr addrspace(1) %y, ptr addrspace(1) %sizes) {

@@ -200,6 +200,8 @@ class GridRun final : public ThreadPool::Job {
     frame.threadgroup_memory = memory;
     frame.scratch = memory + layout_.scratch;
     frame.stop = reinterpret_cast<const uint32_t*>(stop_);
+    for (const Accumulator& each : accumulators_)
+      if (each.argument < 32) frame.own_arguments |= uint32_t{1} << each.argument;
     for (unsigned axis = 0; axis < 3; ++axis) {
       frame.dispatch_threads_per_threadgroup[axis] = along(dispatch_.threadgroup, axis);
       frame.threads_per_grid[axis] = along(dispatch_.grid, axis);

@@ -19,7 +19,7 @@
 #include <string>
 #include <string_view>
 
-#include "simt/threadgroup_frame.h"
+#include "backend/cpu/frame_arguments.h"
 
 #ifdef __x86_64__
 #include <xmmintrin.h>
@@ -50,25 +50,6 @@ bool is_only_written(const llvm::Argument& argument) {
   return is_written;
 }
 
-/// Which of the frame's arguments a pointer leads into.
-std::optional<uint32_t> argument_of(const llvm::Value* pointer) {
-  const auto* base = llvm::dyn_cast<llvm::LoadInst>(llvm::getUnderlyingObject(pointer, 0));
-  if (!base) return std::nullopt;
-  const llvm::DataLayout& layout = base->getModule()->getDataLayout();
-  int64_t offset = 0;
-  const auto* table = llvm::dyn_cast<llvm::LoadInst>(
-      llvm::GetPointerBaseWithConstantOffset(base->getPointerOperand(), offset, layout));
-  if (!table || offset < 0 || offset % int64_t{sizeof(simt::FrameArgument)} != 0)
-    return std::nullopt;
-  int64_t place = 0;
-  const llvm::Value* frame =
-      llvm::GetPointerBaseWithConstantOffset(table->getPointerOperand(), place, layout);
-  if (frame != table->getFunction()->getArg(0) ||
-      place != int64_t{offsetof(simt::ThreadgroupFrame, arguments)})
-    return std::nullopt;
-  return uint32_t(offset / int64_t{sizeof(simt::FrameArgument)});
-}
-
 /// Of whole lines to one of these.
 std::vector<llvm::StoreInst*> find_stores(const llvm::Function& threadgroup,
                                           std::span<const uint32_t> arguments,
@@ -92,7 +73,7 @@ std::vector<llvm::StoreInst*> find_stores(const llvm::Function& threadgroup,
 
 /// Whether what is computed for a line takes longer than memory does: then the questions only cost
 /// (8% where a line took 90 operations). What other blocks add to it isn't counted.
-bool computes_long(const std::vector<llvm::StoreInst*>& stores) {
+[[maybe_unused]] bool computes_long(const std::vector<llvm::StoreInst*>& stores) {
   constexpr size_t kMostOfLine = 64;
   std::set<const llvm::BasicBlock*> blocks;
   for (const llvm::StoreInst* store : stores) blocks.insert(store->getParent());
@@ -155,19 +136,18 @@ void stream(const Group& stores) {
   }
 }
 
-/// Those whose lines the code asks for ahead (fetch_ahead.cc): they are in the cache when they are
-/// written. Loops and regions that store much at a time were slower past the caches than so
-/// (`softmax` of neighbours 8.8 ms of processor time and 7.4, `rms_norm` 6.7 and 5.5).
-std::vector<uint32_t> find_requested(const llvm::Function& threadgroup) {
-  std::vector<uint32_t> found;
-  for (const llvm::Instruction& instruction : llvm::instructions(threadgroup)) {
-    const auto* call = llvm::dyn_cast<llvm::IntrinsicInst>(&instruction);
+/// What is written past the caches isn't asked for ahead (fetch_ahead.cc): it would be read first.
+void drop_requests(llvm::Function& threadgroup, std::span<const uint32_t> streamed) {
+  std::vector<llvm::IntrinsicInst*> found;
+  for (llvm::Instruction& instruction : llvm::instructions(threadgroup)) {
+    auto* call = llvm::dyn_cast<llvm::IntrinsicInst>(&instruction);
     if (!call || call->getIntrinsicID() != llvm::Intrinsic::prefetch ||
         llvm::cast<llvm::ConstantInt>(call->getArgOperand(1))->isZero())
       continue;
-    if (const auto argument = argument_of(call->getArgOperand(0))) found.push_back(*argument);
+    const auto argument = argument_of(call->getArgOperand(0));
+    if (argument && std::ranges::find(streamed, *argument) != streamed.end()) found.push_back(call);
   }
-  return found;
+  for (llvm::IntrinsicInst* call : found) call->eraseFromParent();
 }
 
 /// Of the last cache, as one processor sees it; 0: nobody says. (sysconf adds up those of the whole
@@ -217,15 +197,12 @@ std::vector<uint32_t> find_streamed(const llvm::Function& threadgroup,
   std::vector<uint32_t> found;
 #ifdef __x86_64__
   if (computes_long(find_stores(threadgroup, written, &found))) found.clear();
-  const std::vector<uint32_t> requested = find_requested(threadgroup);
-  std::erase_if(found, [&](uint32_t argument) {
-    return std::ranges::find(requested, argument) != requested.end();
-  });
 #endif
   return found;
 }
 
 void stream_stores(llvm::Function& threadgroup, std::span<const uint32_t> streamed) {
+  drop_requests(threadgroup, streamed);
   for (const Group& stores : group(find_stores(threadgroup, streamed))) stream(stores);
 }
 

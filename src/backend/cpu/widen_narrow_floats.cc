@@ -2,8 +2,8 @@
 // operations by way of float; comparisons, minima, square roots and roundings of vectors of halves
 // go lane by lane, in hundreds of instructions. Of bfloats everything does, loads and selects
 // included, with a call for each lane that is rounded. (Processors with AVX512-BF16 convert, but
-// take denormals for zero, so it isn't used.) All of it is a few instructions for a whole vector:
-// a bfloat is the upper half of a float.
+// take denormals for zero: round_bfloats.cc asks for those.) All of it is a few instructions for a
+// whole vector: a bfloat is the upper half of a float.
 //
 // How: each instruction that takes or gives a bfloat is replaced. Those that move values (phi,
 // select, load, shuffle) do so with integers; those that compute get floats. A value is made a

@@ -19,6 +19,7 @@ constexpr int kDepth = 6;
 struct Sum {
   llvm::MapVector<const llvm::Value*, int64_t> terms;
   int64_t constant = 0;
+  bool wraps = true;  ///< indices of 32 bits may: then they are taken as they are
 };
 
 /// Indices of 32 bits may be taken apart before they are extended, as ShapeAnalysis does: what
@@ -28,9 +29,9 @@ void add(Sum& sum, const llvm::Value* value, int64_t factor, int depth) {
     sum.constant += number->getSExtValue() * factor;
     return;
   }
-  if (depth > 0) {
+  if (depth > 0 && (!sum.wraps || value->getType()->isIntegerTy(64))) {
     if (const auto* cast = llvm::dyn_cast<llvm::CastInst>(value);
-        cast && llvm::isa<llvm::SExtInst, llvm::ZExtInst>(cast) &&
+        cast && !sum.wraps && llvm::isa<llvm::SExtInst, llvm::ZExtInst>(cast) &&
         cast->getOperand(0)->getType()->isIntegerTy(32))
       return add(sum, cast->getOperand(0), factor, depth - 1);
     if (const auto* operation = llvm::dyn_cast<llvm::BinaryOperator>(value)) {
@@ -52,8 +53,9 @@ void add(Sum& sum, const llvm::Value* value, int64_t factor, int depth) {
   sum.terms[value] += factor;
 }
 
-Sum address_sum(const llvm::Value* pointer, const llvm::DataLayout& layout) {
+Sum address_sum(const llvm::Value* pointer, const llvm::DataLayout& layout, bool wraps) {
   Sum sum;
+  sum.wraps = wraps;
   while (const auto* address = llvm::dyn_cast<llvm::GEPOperator>(pointer)) {
     const unsigned bits = layout.getIndexTypeSizeInBits(address->getType());
     llvm::MapVector<llvm::Value*, llvm::APInt> variables;
@@ -80,14 +82,15 @@ Distance difference(const Sum& a, Sum b) {
 }  // namespace
 
 Distance LaneDistance::between_pointers(const llvm::Value* a, const llvm::Value* b,
-                                        const llvm::DataLayout& layout) {
+                                        const llvm::DataLayout& layout, bool wraps) {
   if (a->getType() != b->getType()) return std::nullopt;
-  return difference(address_sum(a, layout), address_sum(b, layout));
+  return difference(address_sum(a, layout, wraps), address_sum(b, layout, wraps));
 }
 
 Distance LaneDistance::between_values(const llvm::Value* a, const llvm::Value* b) {
   if (a->getType() != b->getType() || !a->getType()->isIntegerTy()) return std::nullopt;
   Sum first, second;
+  first.wraps = second.wraps = false;
   add(first, a, 1, kDepth);
   add(second, b, 1, kDepth);
   return difference(first, second);

@@ -21,10 +21,12 @@ class LaneDistance {
   /// What lane `to` of a chunk has more than lane `from` of the same, if that is a constant.
   [[nodiscard]] std::optional<int64_t> between_lanes(const llvm::Value* value, unsigned from,
                                                      unsigned to);
-  /// What `b` is more than `a`, in the same lane.
+  /// What `b` is more than `a`, in the same lane. If an index of 32 bits `wraps`, it does so also
+  /// where one of the two is inside its object; else what wraps is taken to be outside either way.
   [[nodiscard]] static std::optional<int64_t> between_pointers(const llvm::Value* a,
                                                                const llvm::Value* b,
-                                                               const llvm::DataLayout& layout);
+                                                               const llvm::DataLayout& layout,
+                                                               bool wraps = false);
 
   /// The same for integers: sums of the same things.
   [[nodiscard]] static std::optional<int64_t> between_values(const llvm::Value* a,

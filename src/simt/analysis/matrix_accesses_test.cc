@@ -98,6 +98,31 @@ std::pair<unsigned, size_t> pieces(const std::string& addresses) {
   return {place->length, place->pieces.size()};
 }
 
+// LLVM widens what is loaded where the first product asks for it.
+TEST(FormMatrices, OperandsStandBehindTheirLoads) {
+  Kernel kernel(R"(
+  %v = load half, ptr addrspace(1) %x, align 2
+  %at = getelementptr half, ptr addrspace(1) %x, i32 %n
+  %w = load half, ptr addrspace(1) %at, align 2
+  %a = insertelement <2 x float> poison, float 1.0, i64 0
+  %b = insertelement <2 x float> %a, float 2.0, i64 1
+  %d = call <2 x float> @am.simdgroup_multiply_accumulate(<2 x float> %b, <2 x float> %b, <2 x float> zeroinitializer)
+  %wide = fpext half %v to float
+  %other = fpext half %w to float
+  %p = insertelement <2 x float> poison, float %wide, i64 0
+  %q = insertelement <2 x float> %p, float %other, i64 1
+  %f = call <2 x float> @am.simdgroup_multiply_accumulate(<2 x float> %q, <2 x float> %q, <2 x float> %d)
+  %e = extractelement <2 x float> %f, i64 0
+  store float %e, ptr addrspace(1) %y, align 4
+  ret void
+)");
+  const auto products = kernel.calls(kMultiplyAccumulate);
+  ASSERT_EQ(products.size(), 2U);
+  const auto* operand = llvm::cast<llvm::Instruction>(products[1]->getArgOperand(0));
+  EXPECT_EQ(callee_name(operand), kToMatrix);
+  EXPECT_TRUE(operand->comesBefore(products[0]));
+}
+
 TEST(MatrixAccesses, RowsOfKnownLength) {
   EXPECT_EQ(pieces(R"(
   %start = mul i32 %row, 20

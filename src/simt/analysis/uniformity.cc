@@ -96,8 +96,8 @@ Uniformity::Uniformity(llvm::Function& function, Test is_source, Test is_same)
   }
 }
 
-// LLVM's analysis takes a phi for the same in all lanes where one of two ways that lanes part to
-// ends with a loop that they leave at different times.
+// LLVM's analysis takes phis for the same in all lanes where ways that lanes part to go through
+// several blocks, or end with a loop that lanes leave at different times.
 bool Uniformity::add_joins(llvm::Function& function) {
   const llvm::ReversePostOrderTraversal<llvm::Function*> traversal(&function);
   const std::vector<const llvm::BasicBlock*> order(traversal.begin(), traversal.end());

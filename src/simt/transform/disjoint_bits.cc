@@ -5,15 +5,11 @@
 #include "simt/transform/disjoint_bits.h"
 
 #include <llvm/ADT/PostOrderIterator.h>
-#include <llvm/Analysis/AssumptionCache.h>
-#include <llvm/Analysis/LoopInfo.h>
-#include <llvm/Analysis/ScalarEvolution.h>
-#include <llvm/Analysis/TargetLibraryInfo.h>
-#include <llvm/IR/Dominators.h>
 #include <llvm/IR/InstrTypes.h>
-#include <llvm/IR/Module.h>
 
 #include <utility>
+
+#include "simt/analysis/loop_analyses.h"
 
 namespace anymetal::simt {
 namespace {
@@ -42,12 +38,8 @@ bool are_apart(llvm::ScalarEvolution& evolution, llvm::Value* a, llvm::Value* b,
 }  // namespace
 
 unsigned mark_disjoint(llvm::Function& function) {
-  const llvm::TargetLibraryInfoImpl library(llvm::Triple(function.getParent()->getTargetTriple()));
-  llvm::TargetLibraryInfo names(library);
-  llvm::AssumptionCache assumptions(function);
-  llvm::DominatorTree dominators(function);
-  llvm::LoopInfo loops(dominators);
-  llvm::ScalarEvolution evolution(function, names, assumptions, dominators, loops);
+  LoopAnalyses analyses(function);
+  llvm::ScalarEvolution& evolution = analyses.evolution;
   unsigned marked = 0;
   for (llvm::BasicBlock* block : llvm::ReversePostOrderTraversal<llvm::Function*>(&function)) {
     for (llvm::Instruction& instruction : *block) {

@@ -112,8 +112,29 @@ class MatrixFormer {
     if (llvm::Instruction* known = matrices_.lookup(made)) return known;
     builder_.SetInsertPoint(&*made->getInsertionPointAfterDef().value());
     builder_.SetCurrentDebugLocation(made->getDebugLoc());
-    auto* matrix = builder_.CreateCall(to_matrix_, {element(pair, 0), element(pair, 1)});
+    llvm::Value *x = element(pair, 0), *y = element(pair, 1);
+    if (llvm::Instruction* place = behind_loads(x, y)) builder_.SetInsertPoint(place);
+    auto* matrix = builder_.CreateCall(to_matrix_, {x, y});
     return matrices_[made] = matrix;
+  }
+
+  /// Right behind the loads that elements are, perhaps widened: LLVM widens them and makes the pair
+  /// where the first product asks for it, so that loads would stand between products, and what was
+  /// put on the stack for one group of them would have to go there again for the next.
+  static llvm::Instruction* behind_loads(llvm::Value* x, llvm::Value* y) {
+    llvm::Instruction* last = nullptr;
+    for (llvm::Value* element : {x, y}) {
+      auto* widened = llvm::dyn_cast<llvm::FPExtInst>(element);
+      auto* load = llvm::dyn_cast<llvm::LoadInst>(widened ? widened->getOperand(0) : element);
+      if (!load || (last && load->getParent() != last->getParent())) return nullptr;
+      if (!last || last->comesBefore(load)) last = load;
+    }
+    llvm::Instruction* place = last->getNextNode();
+    while (place == x || place == y) place = place->getNextNode();
+    for (llvm::Value* element : {x, y}) {
+      if (auto* widened = llvm::dyn_cast<llvm::FPExtInst>(element)) widened->moveBefore(place);
+    }
+    return place;
   }
 
   /// Of a pair, if possible what was put into it.

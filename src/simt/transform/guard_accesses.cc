@@ -1,9 +1,5 @@
 #include "simt/transform/guard_accesses.h"
 
-#include <llvm/Analysis/AssumptionCache.h>
-#include <llvm/Analysis/LoopInfo.h>
-#include <llvm/Analysis/ScalarEvolution.h>
-#include <llvm/Analysis/TargetLibraryInfo.h>
 #include <llvm/Analysis/Utils/Local.h>
 #include <llvm/IR/Dominators.h>
 #include <llvm/IR/GlobalVariable.h>
@@ -17,6 +13,7 @@
 
 #include "ir/thread_ir.h"
 #include "simt/analysis/control_flow.h"
+#include "simt/analysis/loop_analyses.h"
 
 namespace anymetal::simt {
 namespace {
@@ -65,12 +62,7 @@ class Guard {
         module_(*function.getParent()),
         layout_(function.getDataLayout()),
         is_const_(is_const),
-        library_(llvm::Triple(module_.getTargetTriple())),
-        names_(library_),
-        assumptions_(function),
-        dominators_(function),
-        loops_(dominators_),
-        evolution_(function, names_, assumptions_, dominators_, loops_) {}
+        analyses_(function) {}
 
   Result<void> run() {
     for (const Access& access : find_accesses(function_)) guard(access);
@@ -253,9 +245,9 @@ class Guard {
     if (!bytes) return false;
     if (bytes->getZExtValue() < access.bytes) return false;
     const llvm::SCEV* last =
-        evolution_.getConstant(llvm::APInt(64, bytes->getZExtValue() - access.bytes));
-    return evolution_.isKnownPredicateAt(llvm::ICmpInst::ICMP_ULE, evolution_.getSCEV(offset), last,
-                                         access.instruction);
+        analyses_.evolution.getConstant(llvm::APInt(64, bytes->getZExtValue() - access.bytes));
+    return analyses_.evolution.isKnownPredicateAt(
+        llvm::ICmpInst::ICMP_ULE, analyses_.evolution.getSCEV(offset), last, access.instruction);
   }
 
   void guard(const Access& access) {
@@ -303,12 +295,7 @@ class Guard {
   llvm::Module& module_;
   const llvm::DataLayout& layout_;
   const std::vector<bool>& is_const_;
-  llvm::TargetLibraryInfoImpl library_;
-  llvm::TargetLibraryInfo names_;
-  llvm::AssumptionCache assumptions_;
-  llvm::DominatorTree dominators_;
-  llvm::LoopInfo loops_;
-  llvm::ScalarEvolution evolution_;
+  LoopAnalyses analyses_;
   std::map<llvm::Value*, Origin> known_;
   bool unknown_ = false;
 };

@@ -16,11 +16,7 @@
 // it is extended. Numbers of turns have bounds, so that nothing here overflows.
 #include "simt/transform/hoist_checks.h"
 
-#include <llvm/Analysis/AssumptionCache.h>
-#include <llvm/Analysis/LoopInfo.h>
-#include <llvm/Analysis/ScalarEvolution.h>
 #include <llvm/Analysis/ScalarEvolutionExpressions.h>
-#include <llvm/Analysis/TargetLibraryInfo.h>
 #include <llvm/IR/Dominators.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/IntrinsicInst.h>
@@ -34,6 +30,7 @@
 
 #include "simt/analysis/control_flow.h"
 #include "simt/analysis/guards.h"
+#include "simt/analysis/loop_analyses.h"
 #include "simt/analysis/matrices.h"
 #include "simt/analysis/questions.h"
 #include "simt/analysis/shape_analysis.h"
@@ -46,6 +43,9 @@ constexpr size_t kMostQuestions = 12;
 constexpr int64_t kMostTurns = int64_t{1} << 24;
 constexpr int64_t kMostLimit = int64_t{1} << 28;
 constexpr int64_t kMostFactor = 1024;
+constexpr size_t kMostOthers = 6;
+// An index that begins below this, and grows by no more, has 31 bits in all turns.
+constexpr int64_t kMostIndex = int64_t{1} << 30;
 
 /// offset = factor * index + bytes + sum of others, where the index grows by `step` each turn.
 struct Offset {
@@ -83,17 +83,12 @@ class Hoisting {
       : function_(function),
         geometry_(geometry),
         flow_(function, geometry),
-        library_(llvm::Triple(function.getParent()->getTargetTriple())),
-        names_(library_),
-        assumptions_(function),
-        dominators_(function),
-        loops_(dominators_),
-        evolution_(function, names_, assumptions_, dominators_, loops_),
+        analyses_(function),
         expander_(evolution_, function.getDataLayout(), "hoisted") {}
 
   bool run() {
     std::vector<Draft> drafts;
-    for (llvm::Loop* loop : loops_.getLoopsInPreorder()) {
+    for (llvm::Loop* loop : analyses_.loops.getLoopsInPreorder()) {
       if (auto draft = look_at(*loop)) drafts.push_back(std::move(*draft));
     }
     if (drafts.empty()) return false;
@@ -125,7 +120,7 @@ class Hoisting {
     if (!loop.isInnermost() || !before || !latch || !is_fit(loop)) return std::nullopt;
     std::vector<Check> checks;
     for (llvm::BasicBlock* block : loop.blocks()) {
-      if (!dominators_.dominates(block, latch)) continue;
+      if (!analyses_.dominators.dominates(block, latch)) continue;
       for (llvm::Instruction& instruction : *block) {
         if (auto check = find_check(instruction, loop)) checks.push_back(std::move(*check));
       }
@@ -180,7 +175,7 @@ class Hoisting {
     if (const llvm::SCEV* same = evolution_.getSCEV(value);
         evolution_.isLoopInvariant(same, &loop)) {
       offset.others.emplace_back(same, factor);
-      return offset.others.size() <= 2;
+      return offset.others.size() <= kMostOthers;
     }
     auto* made = llvm::dyn_cast<llvm::Instruction>(value);
     if (!made) return false;
@@ -372,6 +367,7 @@ class Hoisting {
           builder.CreateICmpULE(count, llvm::ConstantInt::get(count->getType(), kMostTurns)));
     auto* word = builder.getInt64Ty();
     count = builder.CreateZExtOrTrunc(count, word);
+    std::vector<Answered> answered;
     for (const Check& check : checks) {
       const Offset& offset = check.offset;
       const auto* step = llvm::dyn_cast<llvm::SCEVConstant>(offset.step);
@@ -379,12 +375,72 @@ class Hoisting {
       if ((!offset.is_narrow && !is_small) || offset.factor > 16 ||
           !can_expand(offset.start, place) || !can_expand(offset.step, place))
         continue;
+      if (is_small && step->getAPInt().isStrictlyPositive() &&
+          (!offset.is_narrow || step->getAPInt().getSExtValue() <= kMostIndex / kMostTurns)) {
+        ask_first(draft, check, count, step->getAPInt().getSExtValue(), answered, place);
+        continue;
+      }
       llvm::Value* start = builder.CreateSExt(expand(offset.start, place), word);
       llvm::Value* each = builder.CreateSExt(expand(offset.step, place), word);
       llvm::Value* ends[2] = {start, builder.CreateAdd(start, builder.CreateMul(count, each))};
       ask(draft, check, ends, place);
     }
     return !draft.groups.empty();
+  }
+
+  /// Checks of one offset and limit have the same answer.
+  struct Answered {
+    const Check* check;
+    size_t group;
+  };
+  static bool are_alike(const Check& a, const Check& b) {
+    return a.limit == b.limit && a.offset.start == b.offset.start &&
+           a.offset.step == b.offset.step && a.offset.factor == b.offset.factor &&
+           a.offset.is_narrow == b.offset.is_narrow && a.offset.bytes == b.offset.bytes &&
+           a.offset.others == b.offset.others;
+  }
+
+  /// Of an index that grows by a small number: whether the first one is inside an object that ends
+  /// sooner by all that is added to it. An index of 32 bits must begin low; mostly that is known.
+  void ask_first(Draft& draft, const Check& check, llvm::Value* count, int64_t step,
+                 std::vector<Answered>& answered, llvm::Instruction& place) {
+    const auto known = llvm::find_if(
+        answered, [&](const Answered& other) { return are_alike(*other.check, check); });
+    if (known != answered.end()) {
+      draft.groups[known->group].guards.push_back(check.guard);
+      return;
+    }
+    const Offset& offset = check.offset;
+    if (!can_expand(check.limit, place)) return;
+    for (const auto& [value, factor] : offset.others) {
+      if (!can_expand(value, place)) return;
+    }
+    llvm::IRBuilder<> builder(&place);
+    auto* inside = llvm::cast<llvm::CallInst>(check.guard->getArgOperand(1))->getCalledFunction();
+    const auto times = [&](llvm::Value* value, int64_t factor) {
+      return factor == 1 ? value : builder.CreateMul(value, builder.getInt64(uint64_t(factor)));
+    };
+    Group group;
+    group.guards.push_back(check.guard);
+    llvm::Value* start = builder.CreateSExt(expand(offset.start, place), builder.getInt64Ty());
+    if (offset.is_narrow && !begins_low(offset.start))
+      group.questions.push_back(
+          builder.CreateCall(inside, {start, builder.getInt64(uint64_t(kMostIndex))}));
+    llvm::Value* first = times(start, offset.factor);
+    for (const auto& [value, factor] : offset.others)
+      first = builder.CreateAdd(first, times(expand(value, place), factor));
+    if (offset.bytes != 0)
+      first = builder.CreateAdd(first, builder.getInt64(uint64_t(offset.bytes)));
+    llvm::Value* limit = builder.CreateBinaryIntrinsic(
+        llvm::Intrinsic::usub_sat, expand(check.limit, place), times(count, step * offset.factor));
+    group.questions.push_back(builder.CreateCall(inside, {first, limit}));
+    answered.push_back({&check, draft.groups.size()});
+    draft.groups.push_back(std::move(group));
+  }
+
+  bool begins_low(const llvm::SCEV* start) {
+    const llvm::ConstantRange range = evolution_.getSignedRange(start);
+    return !range.getSignedMin().isNegative() && range.getSignedMax().slt(kMostIndex);
   }
 
   /// That both ends are inside.
@@ -507,12 +563,8 @@ class Hoisting {
   llvm::Function& function_;
   const Geometry& geometry_;
   const ControlFlow flow_;
-  llvm::TargetLibraryInfoImpl library_;
-  llvm::TargetLibraryInfo names_;
-  llvm::AssumptionCache assumptions_;
-  llvm::DominatorTree dominators_;
-  llvm::LoopInfo loops_;
-  llvm::ScalarEvolution evolution_;
+  LoopAnalyses analyses_;
+  llvm::ScalarEvolution& evolution_ = analyses_.evolution;
   llvm::SCEVExpander expander_;
 };
 

@@ -94,6 +94,19 @@ TEST(HoistChecks, LoopsThatCountToANumber) {
             both);
 }
 
+TEST(HoistChecks, SeveralAccessesOfOnePlaceAskOnce) {
+  // More accesses than questions are asked at most.
+  std::string more;
+  for (int each = 0; each < 20; ++each) {
+    const std::string n = std::to_string(each);
+    more += "  %i" + n + " = call i1 @simt.inside(i64 %o, i64 %bytes)\n  %g" + n +
+            " = call ptr addrspace(1) @simt.guarded.1(ptr addrspace(1) %p, i1 %i" + n +
+            ")\n  store float 2.0, ptr addrspace(1) %g" + n + "\n";
+  }
+  const Counts all{.checked = 21, .unchecked = 21};
+  EXPECT_EQ(hoisted(kernel("0", 1, "%index = add i32 %j, %t", more)), all);
+}
+
 TEST(HoistChecks, FullTurns) {
   // separate_full_turns has made the other loop, which keeps its check.
   const Counts both{.checked = 1, .unchecked = 1};

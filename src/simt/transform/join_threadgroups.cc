@@ -10,11 +10,8 @@
 #include "simt/transform/join_threadgroups.h"
 
 #include <llvm/ADT/SmallPtrSet.h>
-#include <llvm/Analysis/AssumptionCache.h>
 #include <llvm/Analysis/CFG.h>
-#include <llvm/Analysis/ScalarEvolution.h>
 #include <llvm/Analysis/ScalarEvolutionExpressions.h>
-#include <llvm/Analysis/TargetLibraryInfo.h>
 #include <llvm/IR/GlobalVariable.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/InstIterator.h>
@@ -30,6 +27,7 @@
 #include "ir/thread_ir.h"
 #include "simt/analysis/control_flow.h"
 #include "simt/analysis/guards.h"
+#include "simt/analysis/loop_analyses.h"
 #include "simt/analysis/shape_analysis.h"
 
 namespace anymetal::simt {
@@ -188,38 +186,20 @@ class Joining {
   const Geometry& geometry_;
 };
 
-/// Whether what a pointer leads to is far from turn to turn, farther than neighbours are.
-class Turns {
- public:
-  explicit Turns(llvm::Function& function)
-      : library_(llvm::Triple(function.getParent()->getTargetTriple())),
-        names_(library_),
-        assumptions_(function),
-        dominators_(function),
-        loops_(dominators_),
-        evolution_(function, names_, assumptions_, dominators_, loops_) {}
-
-  bool are_far(const llvm::LoadInst& load, uint32_t length) {
-    const llvm::Loop* loop = loops_.getLoopFor(load.getParent());
-    if (!loop) return false;
-    auto* pointer = const_cast<llvm::Value*>(strip_guard(load.getPointerOperand()).pointer);
-    return llvm::SCEVExprContains(evolution_.getSCEV(pointer), [&](const llvm::SCEV* part) {
-      const auto* sequence = llvm::dyn_cast<llvm::SCEVAddRecExpr>(part);
-      if (!sequence || sequence->getLoop() != loop) return false;
-      const auto* step =
-          llvm::dyn_cast<llvm::SCEVConstant>(sequence->getStepRecurrence(evolution_));
-      return !step || step->getAPInt().abs().uge(length);
-    });
-  }
-
- private:
-  llvm::TargetLibraryInfoImpl library_;
-  llvm::TargetLibraryInfo names_;
-  llvm::AssumptionCache assumptions_;
-  llvm::DominatorTree dominators_;
-  llvm::LoopInfo loops_;
-  llvm::ScalarEvolution evolution_;
-};
+/// Whether what is read is far from turn to turn, farther than neighbours are.
+bool are_turns_far(LoopAnalyses& analyses, const llvm::LoadInst& load, uint32_t length) {
+  const llvm::Loop* loop = analyses.loops.getLoopFor(load.getParent());
+  if (!loop) return false;
+  auto* pointer = const_cast<llvm::Value*>(strip_guard(load.getPointerOperand()).pointer);
+  const auto is_far = [&](const llvm::SCEV* part) {
+    const auto* sequence = llvm::dyn_cast<llvm::SCEVAddRecExpr>(part);
+    if (!sequence || sequence->getLoop() != loop) return false;
+    const auto* step =
+        llvm::dyn_cast<llvm::SCEVConstant>(sequence->getStepRecurrence(analyses.evolution));
+    return !step || step->getAPInt().abs().uge(length);
+  };
+  return llvm::SCEVExprContains(analyses.evolution.getSCEV(pointer), is_far);
+}
 
 /// The loads of device memory in innermost loops without a barrier.
 std::vector<const llvm::LoadInst*> find_loads_in_turns(const ControlFlow& flow) {
@@ -303,7 +283,7 @@ uint64_t find_piece(llvm::Function& entry, const ControlFlow& flow,
         return 0;
     }
     const ShapeAnalysis shapes(*clone, wide_flow, two);
-    Turns turns(entry);
+    LoopAnalyses analyses(entry);
     SharedAddresses shared;
     uint64_t least = 0;
     for (const llvm::LoadInst* load : loads) {
@@ -313,7 +293,7 @@ uint64_t find_piece(llvm::Function& entry, const ControlFlow& flow,
       const int64_t piece = bytes * rows.size[0];
       const bool is_next = shape.has_stride(bytes) && shape.knows_chunks() &&
                            shape.chunk_offset(rows.size[0] / rows.chunk) == piece;
-      if (!turns.are_far(*load, rows.size[0]) ||
+      if (!are_turns_far(analyses, *load, rows.size[0]) ||
           !(is_next || shared.are_shared(load->getPointerOperand())))
         continue;
       least = least == 0 ? uint64_t(piece) : std::min(least, uint64_t(piece));

@@ -1,7 +1,7 @@
 // Neighbouring threadgroups as one wide one. A threadgroup of 32 threads along x that goes through
 // rows reads 128 bytes of each, and no machine fetches memory well by pieces of that size. Its
-// neighbours read what stands beside: side by side in one step, they read the rows in pieces that
-// are as much longer.
+// neighbours read what stands beside, or mostly the same: side by side in one step, they read the
+// rows in pieces that are as much longer, or each row once while it is near.
 #pragma once
 
 #include <llvm/IR/Function.h>

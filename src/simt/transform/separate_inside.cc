@@ -10,6 +10,7 @@
 // loaded there can't, and such accesses stay as they are.
 #include "simt/transform/separate_inside.h"
 
+#include <llvm/ADT/DenseMap.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/PatternMatch.h>
@@ -18,8 +19,10 @@
 
 #include <algorithm>
 
+#include "ir/thread_ir.h"
 #include "simt/analysis/control_flow.h"
 #include "simt/analysis/guards.h"
+#include "simt/analysis/lane_distance.h"
 #include "simt/analysis/matrices.h"
 #include "simt/analysis/questions.h"
 #include "simt/analysis/shape_analysis.h"
@@ -29,7 +32,7 @@ namespace anymetal::simt {
 namespace {
 
 constexpr unsigned kMostInstructions = 400;
-constexpr unsigned kMostAccesses = 24;
+constexpr unsigned kMostAccesses = 40;
 constexpr uint64_t kMostFactor = 1024;  // bytes of an element
 
 /// Checked accesses of a block that can be asked for at one place.
@@ -58,11 +61,8 @@ class Separation {
 
  private:
   void find_pieces(llvm::BasicBlock& block, std::vector<Piece>& pieces) {
-    if (llvm::any_of(block, [](const llvm::Instruction& instruction) {
-          const llvm::StringRef name = callee_name(&instruction);
-          return name == kToMatrix || name == kMultiplyAccumulate;
-        }))
-      return;
+    const bool has_matrices = llvm::any_of(block, is_of_matrices);
+    find_rows(block, has_matrices);
     std::optional<Piece> piece;
     const auto end = [&] {
       if (piece && piece->pays) pieces.push_back(*piece);
@@ -72,9 +72,10 @@ class Separation {
     for (llvm::Instruction& instruction : block) {
       is_behind |= callee_name(&instruction) == kAssumesWhole;
       if (!is_behind) continue;
-      if (callee_name(&instruction) == "am.threadgroup_barrier") end();
+      if (callee_name(&instruction) == "am.threadgroup_barrier" || is_of_matrices(instruction))
+        end();
       llvm::CallInst* guard = find_guard(instruction);
-      if (!guard) continue;
+      if (!guard || (has_matrices && !in_rows_.contains(guard))) continue;
       llvm::Instruction& start = piece ? *piece->first : instruction;
       if (!is_known_before(guard->getArgOperand(1), start, may_move)) {
         // A new piece may begin behind what it is computed from.
@@ -90,15 +91,77 @@ class Separation {
     end();
   }
 
-  /// Of an access whose check scalars can make for all lanes.
+  static bool is_of_matrices(const llvm::Instruction& instruction) {
+    const llvm::StringRef name = callee_name(&instruction);
+    return name == kToMatrix || name == kMultiplyAccumulate;
+  }
+
+  /// Of an access whose check scalars can make for all lanes, or of a row of neighbours: one check
+  /// in vectors then serves all of them, and what copies them can be one vector a lane.
   llvm::CallInst* find_guard(llvm::Instruction& instruction) const {
+    llvm::CallInst* guard = find_own_guard(instruction);
+    return guard && (in_rows_.contains(guard) ||
+                     has_scalar_answer({guard->getArgOperand(1)}, *shapes_))
+               ? guard
+               : nullptr;
+  }
+
+  /// Accesses without scalar answers that are a number of bytes apart, as tiles are loaded where a
+  /// row's length comes from a buffer.
+  void find_rows(llvm::BasicBlock& block, bool has_matrices) {
+    constexpr size_t kLeast = 4, kMostOpen = 16;
+    llvm::SmallVector<llvm::SmallVector<llvm::CallInst*, 16>, 4> rows;
+    for (llvm::Instruction& instruction : block) {
+      llvm::CallInst* guard = find_own_guard(instruction);
+      if (!guard || !llvm::isa<llvm::LoadInst, llvm::StoreInst>(instruction) ||
+          (has_matrices && !is_copied(instruction)) ||
+          has_scalar_answer({guard->getArgOperand(1)}, *shapes_))
+        continue;
+      // Of blocks with hundreds of them, the last ones are enough.
+      auto* row =
+          std::find_if(rows.size() > kMostOpen ? rows.end() - kMostOpen : rows.begin(), rows.end(),
+                       [&](const auto& other) { return distance(*other[0], *guard).has_value(); });
+      if (row == rows.end()) row = &rows.emplace_back();
+      row->push_back(guard);
+    }
+    for (const auto& row : rows) {
+      if (row.size() < kLeast) continue;
+      for (llvm::CallInst* guard : row) in_rows_[guard] = {row[0], *distance(*row[0], *guard)};
+    }
+  }
+
+  /// From one guard's access to the other's, of one object.
+  static std::optional<int64_t> distance(llvm::CallInst& from, llvm::CallInst& to) {
+    const auto* one = llvm::cast<llvm::CallInst>(from.getArgOperand(1));
+    const auto* other = llvm::cast<llvm::CallInst>(to.getArgOperand(1));
+    const llvm::Value *first = from.getArgOperand(0), *second = to.getArgOperand(0);
+    if (first->getType() != second->getType() ||
+        !are_equal(one->getArgOperand(1), other->getArgOperand(1)))
+      return std::nullopt;
+    const auto bytes =
+        LaneDistance::between_pointers(first, second, from.getFunction()->getDataLayout(),
+                                       /*wraps=*/true);
+    constexpr int64_t kMost = 1 << 16;
+    return bytes && *bytes > -kMost && *bytes < kMost ? bytes : std::nullopt;
+  }
+
+  /// From a buffer to threadgroup memory, and nothing else: no part of a matrix.
+  static bool is_copied(const llvm::Instruction& instruction) {
+    const auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction);
+    const auto* store =
+        load && load->hasOneUse() ? llvm::dyn_cast<llvm::StoreInst>(*load->user_begin()) : nullptr;
+    return store && store->getValueOperand() == load &&
+           store->getPointerAddressSpace() == kThreadgroupSpace;
+  }
+
+  llvm::CallInst* find_own_guard(llvm::Instruction& instruction) const {
     llvm::Value* pointer = llvm::getLoadStorePointerOperand(&instruction);
     if (auto* change = llvm::dyn_cast<llvm::AtomicRMWInst>(&instruction))
       pointer = change->getPointerOperand();
     if (!pointer || !callee_name(pointer).starts_with(kGuarded)) return nullptr;
     auto* guard = llvm::cast<llvm::CallInst>(pointer);
     return guard->hasOneUse() && guard->getParent() == instruction.getParent() &&
-                   has_scalar_answer({guard->getArgOperand(1)}, *shapes_)
+                   callee_name(guard->getArgOperand(1)) == kInside
                ? guard
                : nullptr;
   }
@@ -185,6 +248,18 @@ class Separation {
     return found;
   }
 
+  /// Of accesses in rows: whether the lowest is as far from its end as the highest needs.
+  llvm::Value* row_inside(llvm::IRBuilder<>& builder, llvm::ArrayRef<llvm::CallInst*> row) const {
+    const auto bytes = [&](const llvm::CallInst* guard) { return in_rows_.lookup(guard).bytes; };
+    const auto [low, high] = std::minmax_element(
+        row.begin(), row.end(), [&](const auto* a, const auto* b) { return bytes(a) < bytes(b); });
+    auto* inside = llvm::cast<llvm::CallInst>((*low)->getArgOperand(1));
+    llvm::Value* limit =
+        builder.CreateBinaryIntrinsic(llvm::Intrinsic::usub_sat, inside->getArgOperand(1),
+                                      builder.getInt64(uint64_t(bytes(*high) - bytes(*low))));
+    return builder.CreateCall(inside->getCalledFunction(), {inside->getArgOperand(0), limit});
+  }
+
   /// Whether two values are computed alike.
   static bool are_equal(const llvm::Value* a, const llvm::Value* b, int depth = 0) {
     constexpr int kDeepest = 6;
@@ -209,23 +284,42 @@ class Separation {
   };
   using Parts = llvm::SmallVector<Part, 4>;
 
+  static Part part_of(llvm::CallInst& inside) {
+    const auto [base, bytes] = split(inside.getArgOperand(0));
+    return {&inside, base, bytes, find_index(base)};
+  }
+
+  /// Whether they are some bytes apart.
+  static bool are_beside(const Part& part, const Part& other) {
+    if (part.index.base && other.index.base && part.index.factor == other.index.factor)
+      return are_equal(part.index.base, other.index.base);
+    return are_equal(part.base, other.base);
+  }
+
   /// That all accesses are inside. Those that are some bytes from each other are asked at once.
-  static llvm::Value* all_inside(llvm::IRBuilder<>& builder, const Piece& piece) {
+  llvm::Value* all_inside(llvm::IRBuilder<>& builder, const Piece& piece) const {
     llvm::SmallVector<Parts, 8> groups;
-    for (const llvm::CallInst* guard : piece.guards) {
-      auto* inside = llvm::cast<llvm::CallInst>(guard->getArgOperand(1));
-      const auto [base, bytes] = split(inside->getArgOperand(0));
-      const Part part{inside, base, bytes, find_index(base)};
-      auto* group = llvm::find_if(groups, [&](const Parts& parts) {
-        const Part& other = parts[0];
-        if (part.index.base && other.index.base && part.index.factor == other.index.factor)
-          return are_equal(part.index.base, other.index.base);
-        return are_equal(part.base, other.base);
-      });
+    llvm::SmallVector<llvm::SmallVector<llvm::CallInst*, 16>, 4> rows;
+    for (llvm::CallInst* guard : piece.guards) {
+      if (const auto in_row = in_rows_.find(guard); in_row != in_rows_.end()) {
+        auto* row = llvm::find_if(rows, [&](const auto& other) {
+          return in_rows_.lookup(other[0]).first == in_row->second.first;
+        });
+        if (row == rows.end()) row = &rows.emplace_back();
+        row->push_back(guard);
+        continue;
+      }
+      const Part part = part_of(*llvm::cast<llvm::CallInst>(guard->getArgOperand(1)));
+      auto* group =
+          llvm::find_if(groups, [&](const Parts& parts) { return are_beside(part, parts[0]); });
       if (group == groups.end()) group = &groups.emplace_back();
       group->push_back(part);
     }
     llvm::Value* condition = nullptr;
+    for (const auto& row : rows) {
+      llvm::Value* holds = row_inside(builder, row);
+      condition = condition ? builder.CreateAnd(condition, holds) : holds;
+    }
     for (const Parts& parts : groups) {
       llvm::Value* holds = parts.size() == 1 ? parts[0].inside : all_inside(builder, parts);
       condition = condition ? builder.CreateAnd(condition, holds) : holds;
@@ -297,6 +391,11 @@ class Separation {
   const ControlFlow flow_;
   const std::unique_ptr<const ShapeAnalysis> shapes_;
   llvm::BasicBlock* const assumption_;  ///< checks before it are done with
+  struct InRow {
+    const llvm::CallInst* first = nullptr;  ///< the row's
+    int64_t bytes = 0;                      ///< from there
+  };
+  llvm::DenseMap<const llvm::CallInst*, InRow> in_rows_;
 };
 
 }  // namespace

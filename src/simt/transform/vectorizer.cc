@@ -11,8 +11,10 @@
 #include "simt/transform/vectorizer.h"
 
 #include <llvm/IR/CFG.h>
+#include <llvm/IR/MDBuilder.h>
 #include <llvm/IR/Verifier.h>
 
+#include "simt/analysis/guards.h"
 #include "simt/analysis/matrices.h"
 #include "simt/threadgroup_frame.h"
 
@@ -192,6 +194,8 @@ void Vectorizer::emit_block(llvm::BasicBlock& block) {
   builder_.SetInsertPoint(blocks_[&block]);
   builder_.SetCurrentDebugLocation({});
   packed_.clear();
+  read_.clear();
+  is_unwritten_ = false;
   load_masks(block);
   load_phis(block);
   clear_phis(block);
@@ -408,7 +412,13 @@ void Vectorizer::emit_uniform_branch(llvm::BasicBlock& block, llvm::BranchInst& 
   if (maybe_empty_ && !llvm::isa<llvm::Constant>(condition)) {
     condition = builder_.CreateFreeze(condition);
   }
-  builder_.CreateCondBr(condition, ways[0], ways[1]);
+  // Where all lanes are asked for, registers are for the way that they take: what is spilled and
+  // what stands apart from the loop belongs to the other.
+  constexpr uint32_t kOften = 1000;
+  builder_.CreateCondBr(condition, ways[0], ways[1],
+                        callee_name(branch.getCondition()) == kAllLanes
+                            ? llvm::MDBuilder(context_).createBranchWeights(kOften, 1)
+                            : nullptr);
   for (unsigned i = 0; i < 2; ++i) {
     builder_.SetInsertPoint(ways[i]);
     leave(*branch.getSuccessor(i));

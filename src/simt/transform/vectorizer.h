@@ -213,8 +213,10 @@ class Vectorizer {
   void emit_products(llvm::CallInst& last);
   [[nodiscard]] llvm::Value* spread_element(const Values& rows, unsigned at, unsigned k);
   [[nodiscard]] llvm::Value* repeat_row(const Values& rows, unsigned at, unsigned k);
-  [[nodiscard]] llvm::AllocaInst* pack_matrix(const llvm::Value* matrix, bool repeats,
-                                              unsigned simdgroup, const Values& rows);
+  void keep_packed(const llvm::Instruction& next);
+  void pack_operand(const llvm::CallInst& matrix);
+  llvm::AllocaInst* pack_matrix(const llvm::Value* matrix, bool repeats, unsigned simdgroup,
+                                const Values& rows);
   [[nodiscard]] llvm::Value* load_packed(llvm::AllocaInst* packed, llvm::Type* type,
                                          unsigned element);
   void multiply_matrices(llvm::ArrayRef<const llvm::CallInst*> calls, unsigned simdgroup,
@@ -257,8 +259,12 @@ class Vectorizer {
   ProductGroups product_groups_;
   NeighbourGroups neighbours_;  ///< by the last of each group
   llvm::DenseSet<const llvm::Instruction*> earlier_neighbours_;
-  /// Operands of products on the stack, until the next block or access of memory.
+  /// Operands of products on the stack, until the next block or place where steps may change.
   std::map<std::pair<const llvm::Value*, unsigned>, llvm::AllocaInst*> packed_;
+  /// Threadgroup variables that were read since something was written; and whether nothing was
+  /// written behind a barrier.
+  llvm::SmallPtrSet<const llvm::Value*, 4> read_;
+  bool is_unwritten_ = false;
   const llvm::Instruction* top_end_;  ///< where the top ends
   llvm::BranchInst* assumption_ = nullptr;
   std::vector<Remark> remarks_;

@@ -31,9 +31,7 @@ bool is_silent(const llvm::Instruction& instruction) {
 
 void Vectorizer::emit(llvm::Instruction& instruction) {
   if (is_silent(instruction)) return;
-  // A barrier may come before any access, and behind it the stack is another step's.
-  if (instruction.mayReadOrWriteMemory() || accesses_.is_place_of_loads(instruction))
-    packed_.clear();
+  keep_packed(instruction);
   if (emit_neighbour(instruction)) return;
   if (auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction)) {
     if (!load->isAtomic()) return emit_load(*load);

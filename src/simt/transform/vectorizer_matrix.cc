@@ -1,8 +1,13 @@
 // Matrices as rows: the 64 elements of a simdgroup's matrix one after the other in registers, so
 // two rows in one of 16 lanes, one in one of 8, half in one of 4. Lanes' own elements are a
 // permutation of them, which is done only where a kernel asks.
+#include <llvm/Analysis/ValueTracking.h>
 #include <llvm/IR/Intrinsics.h>
 
+#include <algorithm>
+
+#include "ir/thread_ir.h"
+#include "simt/analysis/control_flow.h"
 #include "simt/analysis/guards.h"
 #include "simt/analysis/matrices.h"
 #include "simt/transform/vectorizer.h"
@@ -11,7 +16,7 @@ namespace anymetal::simt {
 
 /// Registers of one matrix.
 unsigned Vectorizer::matrix_vectors() const {
-  return kMatrixElements / width_;
+  return std::max(1U, kMatrixElements / width_);
 }
 
 Values Vectorizer::matrix_rows(const llvm::Value* matrix, unsigned simdgroup) {
@@ -161,6 +166,7 @@ void Vectorizer::emit_to_matrix(llvm::CallInst& call) {
                       : gather_matrix(call.getArgOperand(0), call.getArgOperand(1), simdgroup));
   }
   define(call, std::move(rows));
+  if (place) pack_operand(call);
 }
 
 namespace {
@@ -347,6 +353,55 @@ llvm::AllocaInst* Vectorizer::pack_matrix(const llvm::Value* matrix, bool repeat
   for (unsigned i = 0; i < parts.size(); ++i)
     builder_.CreateStore(parts[i], builder_.CreateConstGEP2_32(type, packed, 0, i));
   return packed;
+}
+
+/// What products of this block multiply goes to the stack at once: all operands are more than there
+/// are registers.
+void Vectorizer::pack_operand(const llvm::CallInst& matrix) {
+  if (width_ < kMatrixRows || has_mask()) return;
+  bool is_left = false;
+  unsigned rights = 0;
+  for (const llvm::Use& use : matrix.uses()) {
+    const auto* product = llvm::dyn_cast<llvm::CallInst>(use.getUser());
+    if (!product || product->getParent() != matrix.getParent() ||
+        callee_name(product) != kMultiplyAccumulate)
+      continue;
+    is_left |= use.getOperandNo() == 0;
+    rights += use.getOperandNo() == 1;
+  }
+  for (unsigned simdgroup = 0; simdgroup < geometry_.together; ++simdgroup) {
+    const Values rows = matrix_rows(&matrix, simdgroup);
+    if (is_left) pack_matrix(&matrix, false, simdgroup, rows);
+    if (rights > 1) pack_matrix(&matrix, true, simdgroup, rows);
+  }
+}
+
+/// Before `next`: behind a barrier the stack is another step's. Barriers are also put before
+/// accesses of threadgroup memory, where loads follow stores or stores loads (order_steps.h).
+void Vectorizer::keep_packed(const llvm::Instruction& next) {
+  const auto* load = llvm::dyn_cast<llvm::LoadInst>(&next);
+  const bool is_place = accesses_.is_place_of_loads(next);
+  if (load && accesses_.is_absorbed(load)) return;
+  if (!is_place && !next.mayReadOrWriteMemory()) return;
+  bool keeps = is_place || (load && load->isSimple());
+  if (!keeps) {
+    read_.clear();
+    is_unwritten_ = callee_name(&next) == "am.threadgroup_barrier";
+  }
+  llvm::SmallVector<const llvm::Value*, 2> pointers;
+  if (is_place) {
+    const MatrixPlace& place = *accesses_.loaded(llvm::cast<llvm::CallInst>(&next));
+    pointers.append(std::begin(place.pointers), std::end(place.pointers));
+  } else if (keeps) {
+    pointers.push_back(strip_guard(load->getPointerOperand()).pointer);
+  }
+  for (const llvm::Value* pointer : pointers) {
+    if (pointer->getType()->getPointerAddressSpace() != kThreadgroupSpace) continue;
+    const llvm::Value* object = llvm::getUnderlyingObject(pointer);
+    const bool is_known = llvm::isa<llvm::GlobalVariable>(object) && !read_.insert(object).second;
+    keeps &= is_known || is_unwritten_;
+  }
+  if (!keeps) packed_.clear();
 }
 
 llvm::Value* Vectorizer::load_packed(llvm::AllocaInst* packed, llvm::Type* type, unsigned element) {
