@@ -1,11 +1,14 @@
 #include "mlx/failures.h"
 
 #include <atomic>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
+#include <unordered_set>
 #include <utility>
 
 #include "mlx/scheduler.h"
@@ -83,6 +86,35 @@ void clear_streams_of(const std::string& message) {
   }
 }
 
+/// Throws what is known against what these are to be computed from: a failed launch's outputs count
+/// as computed, and so does what MLX gave up in the middle.
+void check_inputs_of(const Arrays& arrays) {
+  auto& all = failures();
+  if (!all.any.load(std::memory_order_acquire)) return;
+  std::string message;
+  {
+    std::lock_guard lock(all.mutex);
+    forget_dead(all);
+    if (all.outputs.empty()) return;
+    std::unordered_set<std::uintptr_t> seen;
+    std::vector<std::reference_wrapper<const mx::array>> work(arrays.begin(), arrays.end());
+    while (!work.empty() && message.empty()) {
+      const mx::array& array = work.back();
+      work.pop_back();
+      if (!seen.insert(array.id()).second) continue;
+      if (array.status() == mx::array::Status::unscheduled) {
+        work.insert(work.end(), array.inputs().begin(), array.inputs().end());
+      } else if (const auto found = all.outputs.find(array.data_shared_ptr().get());
+                 found != all.outputs.end()) {
+        message = found->second.second;
+      }
+    }
+  }
+  if (message.empty()) return;
+  clear_streams_of(message);
+  throw std::runtime_error(message);
+}
+
 /// Runs `wait`. If it throws because a kernel failed, the arrays that it was to compute are marked:
 /// they come from that kernel, or MLX has given up before their turn.
 template <class Wait>
@@ -92,6 +124,7 @@ void watch(const Arrays& arrays, const Wait& wait) {
     if (array.status() != mx::array::Status::available) pending.push_back(array);
   }
   auto& all = failures();
+  check_inputs_of(pending);
   try {
     wait();
     throw_kept_error();
@@ -117,6 +150,7 @@ void outer_eval(Arrays arrays) {
 void outer_async_eval(Arrays arrays) {
   static auto* const own = reinterpret_cast<void (*)(Arrays)>(original(kAsyncEval));
   throw_kept_error();
+  check_inputs_of(arrays);
   own(std::move(arrays));
 }
 

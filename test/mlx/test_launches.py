@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 import anymetal
 import mlx.core as mx
@@ -145,6 +146,32 @@ def test_a_failed_array_fails_again():
     for _ in range(3):
         with pytest.raises(RuntimeError, match="read outside"):
             np.array(y)
+
+
+@pytest.mark.stops_outside
+@pytest.mark.parametrize("is_known", [True, False])
+def test_what_is_made_of_a_failed_array_fails(is_known):
+    y = outside(mx.ones((64,)))
+    if is_known:
+        with pytest.raises(RuntimeError, match="read outside"):
+            mx.eval(y)
+    else:
+        mx.async_eval(y)
+        time.sleep(0.1)
+    z = mx.exp(y + 1)
+    for how in ("numpy of a consumer", "eval", "async", "tolist"):
+        with pytest.raises(RuntimeError, match="read outside"):
+            READERS[how](z)
+    assert twice(mx.ones((4,))).tolist() == [2.0] * 4
+
+
+@pytest.mark.stops_outside
+def test_a_failure_during_the_evaluation_of_a_consumer():
+    """MLX gives up an evaluation where it asks for work on a stream that has failed by then."""
+    x = mx.ones((64,))
+    for _ in range(300):
+        with pytest.raises(RuntimeError, match="read outside"):
+            np.array(mx.exp(outside(x) + 1))
 
 
 def test_export_writes_mlx_s_record_and_import_runs_it(tmp_path):

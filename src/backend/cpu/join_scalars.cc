@@ -31,6 +31,8 @@ namespace {
 
 constexpr size_t kFewest = 8, kMost = 64;  // instructions of a cone
 constexpr size_t kLargestBlock = 4000;
+// Each choice of a group looks at all that are alike: more of them are taken in parts.
+constexpr size_t kMostAlike = 256;
 
 bool is_word(const llvm::Type* type) {
   return type->isFloatTy() || type->isIntegerTy(32) || type->isIntegerTy(1);
@@ -132,9 +134,12 @@ class Joining {
     });
     unsigned count = 0;
     for (const std::vector<size_t>& group : groups) {
-      Group left;
-      for (const size_t i : group) left.push_back(&cones[i]);
-      while (join_some(left)) ++count;
+      for (size_t begin = 0; begin < group.size(); begin += kMostAlike) {
+        Group left;
+        for (size_t i = begin; i < std::min(begin + kMostAlike, group.size()); ++i)
+          left.push_back(&cones[group[i]]);
+        while (join_some(left)) ++count;
+      }
     }
     return count;
   }
@@ -235,6 +240,10 @@ class Joining {
       later.insert(&*at);
       moved.push_back(&*at);
     }
+    // One that needs what waits for another one would have to wait for itself.
+    for (const Cone* cone : group)
+      for (const llvm::Value* leaf : cone->leaves)
+        if (roots.contains(leaf) || later.contains(leaf)) return std::nullopt;
     return moved;
   }
 
@@ -307,7 +316,7 @@ class Joining {
       if (!match(user, m_InsertElt(m_Poison(), m_Specific(&root), m_ZeroInt()))) continue;
       for (llvm::User* next : llvm::make_early_inc_range(user->users())) {
         auto* splat = llvm::dyn_cast<llvm::ShuffleVectorInst>(next);
-        if (!splat || !splat->isZeroEltSplat()) continue;
+        if (!splat || splat->getOperand(0) != user || !splat->isZeroEltSplat()) continue;
         const llvm::SmallVector<int, 16> mask(splat->getShuffleMask().size(), int(lane));
         splat->replaceAllUsesWith(builder.CreateShuffleVector(all, mask));
       }

@@ -11,6 +11,10 @@
 #include <llvm/Support/SourceMgr.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include <random>
+#include <string>
+#include <vector>
+
 namespace anymetal::backend::cpu {
 namespace {
 
@@ -27,8 +31,9 @@ std::string function(const std::string& to, const std::string& from,
 }
 
 struct Made {
-  unsigned vectors = 0;  ///< operations of vectors
-  unsigned scalars = 0;  ///< of scalars
+  unsigned vectors = 0;        ///< operations of vectors
+  unsigned scalars = 0;        ///< of scalars
+  unsigned others_spread = 0;  ///< spreads of `other`
 };
 
 Made joined(const std::string& body) {
@@ -44,6 +49,8 @@ Made joined(const std::string& body) {
   join_scalars(f, 16);
   EXPECT_FALSE(llvm::verifyFunction(f, &llvm::errs()));
   for (const llvm::Instruction& instruction : llvm::instructions(f)) {
+    if (const auto* shuffle = llvm::dyn_cast<llvm::ShuffleVectorInst>(&instruction))
+      made.others_spread += shuffle->getOperand(0)->getName() == "other";
     if (!llvm::isa<llvm::BinaryOperator>(instruction)) continue;
     ++(instruction.getType()->isVectorTy() ? made.vectors : made.scalars);
   }
@@ -94,6 +101,69 @@ TEST(JoinScalars, WhatOthersUseStays) {
   const Made made =
       joined(function("x", "a") + function("y", "b") + "  store float %x6, ptr %p\n" + kStores);
   EXPECT_EQ(made.vectors, 0u);
+}
+
+TEST(JoinScalars, NotByASpreadOfAnother) {
+  // The shuffle takes its first lane from `other`; what is put into the second operand isn't asked.
+  const Made made = joined(function("x", "a") + function("y", "b") + R"(
+  %first = insertelement <4 x float> poison, float %x, i64 0
+  %other = load <4 x float>, ptr %p
+  %all = shufflevector <4 x float> %other, <4 x float> %first, <4 x i32> zeroinitializer
+  %twice = fmul <4 x float> %all, %other
+  store <4 x float> %twice, ptr %p
+  store float %y, ptr %p
+)");
+  EXPECT_EQ(made.vectors, 10u);
+  EXPECT_EQ(made.others_spread, 1u);
+}
+
+/// Functions, sums, loads and stores, each of something that is there by then.
+std::string anything(unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<std::string> values = {"a", "b", "m"};
+  const auto any = [&] { return values[random() % values.size()]; };
+  std::string text;
+  for (int i = 0; i < 40; ++i) {
+    const std::string name = "v" + std::to_string(i) + "_";
+    switch (random() % 6) {
+      case 0:
+      case 1:
+        text += function(name, any());
+        break;
+      case 2:
+        text += "  %" + name + " = fadd float %" + any() + ", %" + any() + "\n";
+        break;
+      case 3:
+        text += "  %" + name + " = fneg float %" + any() + "\n";
+        break;
+      case 4:
+        text += "  %" + name + " = load float, ptr %p\n";
+        break;
+      default:
+        if (random() % 4 == 0) text += "  store float %" + any() + ", ptr %p\n";
+        continue;
+    }
+    values.push_back(name);
+  }
+  for (const std::string& value : values) text += "  store float %" + value + ", ptr %p\n";
+  return text;
+}
+
+TEST(JoinScalars, InAnyOrder) {
+  unsigned vectors = 0;
+  for (unsigned seed = 0; seed < 300 && !HasFailure(); ++seed)
+    vectors += joined(anything(seed)).vectors;
+  EXPECT_GT(vectors, 0u);
+}
+
+TEST(JoinScalars, ManyThatAreAlike) {
+  // One after the other, so that none goes with another: asking each about each would take minutes.
+  std::string text = "  %v0 = fadd float %a, %a\n";
+  for (int i = 1; i < 3000; ++i) {
+    const std::string before = "%v" + std::to_string(i - 1);
+    text += "  %v" + std::to_string(i) + " = fmul float " + before + ", " + before + "\n";
+  }
+  EXPECT_EQ(joined(text + "  store float %v2999, ptr %p\n").vectors, 0u);
 }
 
 }  // namespace

@@ -119,7 +119,9 @@ class Turns {
       return std::nullopt;
     const bool is_less =
         predicate == llvm::CmpInst::ICMP_SLT || predicate == llvm::CmpInst::ICMP_ULT;
-    if (is_less ? !step->isStrictlyPositive() || step->getActiveBits() > 16
+    // Four steps of a narrow counter must fit.
+    if (is_less ? !step->isStrictlyPositive() || step->getActiveBits() > 16 ||
+                      step->getActiveBits() + 2 > step->getBitWidth()
                 : predicate != llvm::CmpInst::ICMP_NE || !step->isOne())
       return std::nullopt;
     return Question{counter, llvm::cast<llvm::BinaryOperator>(left), right, *step, predicate};

@@ -113,6 +113,37 @@ TEST(JoinTurns, AsManyTurnsAsBefore) {
   }
 }
 
+/// The counter is as narrow as that; it begins at 0 and the limit is a number.
+std::unique_ptr<llvm::Module> parse_narrow(llvm::LLVMContext& context, int bits, int step, int to) {
+  std::string text = "define float @f(ptr %p) {\n  br label %again\nagain:\n";
+  const std::string type = "i" + std::to_string(bits);
+  text += "  %i = phi " + type + " [ 0, %0 ], [ %next, %again ]\n";
+  text += "  %s = phi float [ 0.0, %0 ], [ %t, %again ]\n";
+  text += "  %w = zext " + type + " %i to i64\n  %q = getelementptr float, ptr %p, i64 %w\n";
+  text += "  %x0 = load float, ptr %q\n";
+  for (int i = 1; i < 10; ++i)
+    text += "  %x" + std::to_string(i) + " = fmul float %x" + std::to_string(i - 1) + ", 2.0\n";
+  text += "  %t = fadd float %s, %x9\n";
+  text += "  %next = add " + type + " %i, " + std::to_string(step) + "\n";
+  text += "  %on = icmp ult " + type + " %next, " + std::to_string(to) + "\n";
+  text += "  br i1 %on, label %again, label %end\nend:\n  ret float %t\n}\n";
+  llvm::SMDiagnostic diagnostic;
+  auto module = llvm::parseAssemblyString(text, diagnostic, context);
+  EXPECT_TRUE(module) << diagnostic.getMessage().str() << " in line " << diagnostic.getLineNo();
+  return module;
+}
+
+TEST(JoinTurns, NotWhereStepsOfSeveralTurnsDontFitTheCounter) {
+  llvm::LLVMContext context;
+  const auto count = [&](int bits, int step, int to) {
+    return join_turns(*parse_narrow(context, bits, step, to)->getFunction("f"), 16);
+  };
+  EXPECT_EQ(count(16, 22000, 23000), 0u);
+  EXPECT_EQ(count(8, 100, 110), 0u);
+  EXPECT_EQ(count(16, 220, 23000), 1u);
+  EXPECT_EQ(count(8, 10, 110), 1u);
+}
+
 TEST(JoinTurns, NotWhatLaterTurnsNeed) {
   llvm::LLVMContext context;
   const auto module = parse(context, "%s", "slt", 1);

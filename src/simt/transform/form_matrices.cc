@@ -132,7 +132,9 @@ class MatrixFormer {
     llvm::Instruction* place = last->getNextNode();
     while (place == x || place == y) place = place->getNextNode();
     for (llvm::Value* element : {x, y}) {
-      if (auto* widened = llvm::dyn_cast<llvm::FPExtInst>(element)) widened->moveBefore(place);
+      // Never down: somebody else may ask for it before that.
+      auto* widened = llvm::dyn_cast<llvm::FPExtInst>(element);
+      if (widened && place->comesBefore(widened)) widened->moveBefore(place);
     }
     return place;
   }

@@ -194,7 +194,6 @@ void Vectorizer::emit_block(llvm::BasicBlock& block) {
   builder_.SetInsertPoint(blocks_[&block]);
   builder_.SetCurrentDebugLocation({});
   packed_.clear();
-  read_.clear();
   is_unwritten_ = false;
   load_masks(block);
   load_phis(block);

@@ -261,10 +261,7 @@ class Vectorizer {
   llvm::DenseSet<const llvm::Instruction*> earlier_neighbours_;
   /// Operands of products on the stack, until the next block or place where steps may change.
   std::map<std::pair<const llvm::Value*, unsigned>, llvm::AllocaInst*> packed_;
-  /// Threadgroup variables that were read since something was written; and whether nothing was
-  /// written behind a barrier.
-  llvm::SmallPtrSet<const llvm::Value*, 4> read_;
-  bool is_unwritten_ = false;
+  bool is_unwritten_ = false;  ///< behind a barrier of the block, and nothing was written since
   const llvm::Instruction* top_end_;  ///< where the top ends
   llvm::BranchInst* assumption_ = nullptr;
   std::vector<Remark> remarks_;

@@ -384,10 +384,7 @@ void Vectorizer::keep_packed(const llvm::Instruction& next) {
   if (load && accesses_.is_absorbed(load)) return;
   if (!is_place && !next.mayReadOrWriteMemory()) return;
   bool keeps = is_place || (load && load->isSimple());
-  if (!keeps) {
-    read_.clear();
-    is_unwritten_ = callee_name(&next) == "am.threadgroup_barrier";
-  }
+  if (!keeps) is_unwritten_ = callee_name(&next) == "am.threadgroup_barrier";
   llvm::SmallVector<const llvm::Value*, 2> pointers;
   if (is_place) {
     const MatrixPlace& place = *accesses_.loaded(llvm::cast<llvm::CallInst>(&next));
@@ -396,10 +393,7 @@ void Vectorizer::keep_packed(const llvm::Instruction& next) {
     pointers.push_back(strip_guard(load->getPointerOperand()).pointer);
   }
   for (const llvm::Value* pointer : pointers) {
-    if (pointer->getType()->getPointerAddressSpace() != kThreadgroupSpace) continue;
-    const llvm::Value* object = llvm::getUnderlyingObject(pointer);
-    const bool is_known = llvm::isa<llvm::GlobalVariable>(object) && !read_.insert(object).second;
-    keeps &= is_known || is_unwritten_;
+    keeps &= is_unwritten_ || pointer->getType()->getPointerAddressSpace() != kThreadgroupSpace;
   }
   if (!keeps) packed_.clear();
 }

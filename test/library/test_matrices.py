@@ -1,0 +1,66 @@
+"""Simdgroup matrices beside other accesses: what is kept in registers, on the stack or read at once must be what a thread would read."""
+
+import pytest
+
+np = pytest.importorskip("numpy")
+
+KEPT = """#include <metal_stdlib>
+using namespace metal;
+kernel void products(device const float* a, device float* c, uint simdgroup [[simdgroup_index_in_threadgroup]],
+                     uint lane [[thread_index_in_simdgroup]]) {
+  threadgroup float g[8][64];
+  simdgroup_float8x8 left, right, sum = simdgroup_float8x8(0);
+  simdgroup_load(left, a + 64 * simdgroup, 8);
+  g[simdgroup][lane] = lane % 9 == 0;
+  g[simdgroup][lane + 32] = (lane + 32) % 9 == 0;
+  simdgroup_barrier(mem_flags::mem_threadgroup);
+  float seen = g[simdgroup][0];
+  simdgroup_load(right, g[simdgroup], 8);
+  simdgroup_multiply_accumulate(sum, left, right, sum);
+  g[simdgroup][lane] = 2 * (lane % 9 == 0) * seen;
+  g[simdgroup][lane + 32] = 2 * ((lane + 32) % 9 == 0) * seen;
+  simdgroup_barrier(mem_flags::mem_threadgroup);
+  seen += g[simdgroup][0];
+  simdgroup_load(right, g[simdgroup], 8);
+  simdgroup_multiply_accumulate(sum, left, right, sum);
+  simdgroup_store(sum, c + 64 * simdgroup, 8);
+  if (seen != 3) c[0] = -1;
+}
+"""
+
+
+def test_products_of_several_simdgroups_keep_their_own_operands():
+    """Right operands are 1 and then 2 times the unit matrix, written by each simdgroup for itself."""
+    import anymetal
+
+    a = np.arange(512, dtype=np.float32)
+    c = np.zeros(512, np.float32)
+    anymetal.Library(KEPT).kernel("products")(a, c, grid=256, threadgroup=256)
+    np.testing.assert_array_equal(c, 3 * a)
+
+
+PAIR = """#include <metal_stdlib>
+using namespace metal;
+kernel void pairs(device const half* a, device const float* b, device float* z, device float* c, uint lane [[thread_position_in_grid]]) {
+  float x = a[2 * lane];
+  z[lane] = x;
+  float y = a[2 * lane + 1];
+  simdgroup_float8x8 left, right, sum = simdgroup_float8x8(0);
+  left.thread_elements()[0] = x;
+  left.thread_elements()[1] = y;
+  simdgroup_load(right, b, 8);
+  simdgroup_multiply_accumulate(sum, left, right, sum);
+  c[2 * lane] = sum.thread_elements()[0];
+  c[2 * lane + 1] = sum.thread_elements()[1];
+}
+"""
+
+
+def test_elements_that_are_asked_for_between_their_loads():
+    import anymetal
+
+    a = np.arange(64, dtype=np.float16)
+    z, c = np.zeros(32, np.float32), np.zeros(64, np.float32)
+    anymetal.Library(PAIR).kernel("pairs")(a, np.eye(8, dtype=np.float32).ravel(), z, c, grid=32, threadgroup=32)
+    np.testing.assert_array_equal(z, a[::2])
+    np.testing.assert_array_equal(c, a)
