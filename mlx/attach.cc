@@ -40,6 +40,7 @@ std::string attach() {
   const auto folder = path().substr(0, path().rfind('/'));
   api::set_mlx_include_dir(folder + "/../include");
   redirect_calls(record_calls(), address(), Scope::only_there);
+  redirect_calls(asking_calls(), address(), Scope::only_there);
   redirect_calls(kernel_calls(), address(), Scope::everywhere_else);
   redirect_calls(waiting_calls(), address(), Scope::everywhere_else);
   redirect_calls(waiting_calls().first(1), address(), Scope::only_there);

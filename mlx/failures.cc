@@ -2,15 +2,19 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
+#include <thread>
 #include <unordered_set>
 #include <utility>
 
+#include "mlx/backend/cpu/encoder.h"
+#include "mlx/event.h"
 #include "mlx/scheduler.h"
 
 namespace anymetal::mlx {
@@ -24,6 +28,12 @@ constexpr const char* kAsyncEval = "_ZN3mlx4core10async_evalESt6vectorINS0_5arra
 constexpr const char* kArrayEval = "_ZN3mlx4core5array4evalEv";
 constexpr const char* kGetStreams = "_ZN3mlx4core11get_streamsEv";
 constexpr const char* kCheckError = "_ZN3mlx4core9scheduler9Scheduler11check_errorENS0_6StreamE";
+constexpr const char* kEnqueue =
+    "_ZN3mlx4core9scheduler9Scheduler7enqueueENS0_6StreamESt8functionIFvvEE";
+constexpr char kWaitEvent[] =
+    "_ZN3mlx4core9scheduler9Scheduler10wait_eventENS0_6StreamENS0_5EventESt8functionIFvRS4_EE";
+constexpr char kSignalEvent[] =
+    "_ZN3mlx4core9scheduler9Scheduler12signal_eventENS0_6StreamENS0_5EventESt8functionIFvRS4_EE";
 constexpr const char* kSynchronizeDefault = "_ZN3mlx4core11synchronizeEv";
 
 struct Failures {
@@ -32,6 +42,7 @@ struct Failures {
   std::map<const Data*, std::pair<std::weak_ptr<Data>, std::string>> outputs;
   std::optional<std::string> kept;
   std::atomic<bool> any{false};  // so that programs without failures pay for one load
+  std::atomic<int> unfinished{0};
 };
 
 Failures& failures() {
@@ -142,6 +153,62 @@ void watch(const Arrays& arrays, const Wait& wait) {
   for (const auto& array : arrays) check(array);
 }
 
+using mx::scheduler::Scheduler;
+using Work = std::function<void()>;
+using EventWork = std::function<void(mx::Event&)>;
+
+template <class F>
+F* own(const char* symbol) {
+  return reinterpret_cast<F*>(original(symbol));
+}
+
+/// MLX's main thread is thrown a stream's error where it asks the stream for work. In the middle of
+/// an evaluation that leaves tasks that were counted and never come, for which it waits without end
+/// a hundred failures later, and events that nobody signals. So the error is put back, and comes
+/// out where somebody waits.
+template <class Ask>
+void ask(Scheduler* scheduler, mx::Stream stream, const Ask& again) {
+  static auto* const enqueue = own<void(Scheduler*, mx::Stream, Work)>(kEnqueue);
+  std::string message;
+  try {
+    return again();
+  } catch (const std::runtime_error& error) {
+    message = error.what();
+  }
+  std::exception_ptr problem;
+  // Other threads aren't thrown it.
+  std::thread([&] {
+    try {
+      enqueue(scheduler, stream, [message] { throw std::runtime_error(message); });
+      again();
+    } catch (...) {
+      problem = std::current_exception();
+    }
+  }).join();
+  if (problem) std::rethrow_exception(problem);
+}
+
+/// Whether a stream may hold an error of ours before this call ends.
+bool may_fail() {
+  const auto& all = failures();
+  return all.any.load(std::memory_order_acquire) ||
+         all.unfinished.load(std::memory_order_acquire) > 0;
+}
+
+void inner_enqueue(Scheduler* scheduler, mx::Stream stream, Work work) {
+  static auto* const enqueue = own<void(Scheduler*, mx::Stream, Work)>(kEnqueue);
+  if (!may_fail()) return enqueue(scheduler, stream, std::move(work));
+  const auto kept = std::make_shared<Work>(std::move(work));
+  ask(scheduler, stream, [&] { enqueue(scheduler, stream, [kept] { (*kept)(); }); });
+}
+
+template <const char* Symbol>
+void inner_event(Scheduler* scheduler, mx::Stream stream, mx::Event event, EventWork work) {
+  static auto* const put = own<void(Scheduler*, mx::Stream, mx::Event, EventWork)>(Symbol);
+  if (!may_fail()) return put(scheduler, stream, std::move(event), std::move(work));
+  ask(scheduler, stream, [&] { put(scheduler, stream, event, work); });
+}
+
 void outer_eval(Arrays arrays) {
   static auto* const own = reinterpret_cast<void (*)(Arrays)>(original(kEval));
   watch(arrays, [&] { own(arrays); });
@@ -168,6 +235,19 @@ void outer_synchronize_default() {
 
 }  // namespace
 
+Unfinished::Unfinished() {
+  failures().unfinished.fetch_add(1, std::memory_order_acq_rel);
+}
+Unfinished::~Unfinished() {
+  failures().unfinished.fetch_sub(1, std::memory_order_acq_rel);
+}
+
+void enqueue(mx::Stream stream, std::function<void()> work) {
+  // Asked for its own check alone: a stream belongs to the thread that made it.
+  (void)mx::cpu::get_command_encoder(stream);
+  inner_enqueue(&mx::scheduler::scheduler(), stream, std::move(work));
+}
+
 void mark_failed(const std::shared_ptr<Data>& data, const std::string& message) {
   auto& all = failures();
   std::lock_guard lock(all.mutex);
@@ -181,6 +261,16 @@ void keep_error(const std::string& message) {
   std::lock_guard lock(all.mutex);
   if (!all.kept) all.kept = message;
   all.any.store(true, std::memory_order_release);
+}
+
+std::span<const Redirection> asking_calls() {
+  static const Redirection table[] = {
+      {kEnqueue, reinterpret_cast<void*>(&inner_enqueue)},
+      {kWaitEvent, reinterpret_cast<void*>(&inner_event<kWaitEvent>)},
+      {kSignalEvent, reinterpret_cast<void*>(&inner_event<kSignalEvent>)},
+  };
+  const bool carries_errors = streams_carry_errors() && original(kWaitEvent);
+  return carries_errors ? std::span<const Redirection>(table) : std::span<const Redirection>();
 }
 
 std::span<const Redirection> waiting_calls() {

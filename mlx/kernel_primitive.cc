@@ -33,6 +33,7 @@ struct Output {
 };
 
 struct Job {
+  Unfinished unfinished;
   std::shared_ptr<const api::PreparedKernel> kernel;
   std::vector<Input> inputs;
   std::vector<Output> outputs;

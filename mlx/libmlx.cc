@@ -9,8 +9,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "mlx/backend/cpu/encoder.h"
-#include "mlx/scheduler.h"
 #include "mlx/version.h"
 
 namespace anymetal::mlx {
@@ -135,12 +133,6 @@ void allocate(mx::array& output) {
   set_buffer(&output, allocator.malloc(bytes_of(output)),
              [](mx::allocator::Buffer buffer) { mx::allocator::allocator().free(buffer); });
   align(output);
-}
-
-void enqueue(mx::Stream stream, std::function<void()> work) {
-  // Asked for its own check alone: a stream belongs to the thread that made it.
-  (void)mx::cpu::get_command_encoder(stream);
-  mx::scheduler::scheduler().enqueue(stream, std::move(work));
 }
 
 }  // namespace anymetal::mlx

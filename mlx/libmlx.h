@@ -32,7 +32,4 @@ namespace mx = ::mlx::core;
 /// Allocates memory for an output. Throws what MLX throws if there is none.
 void allocate(mx::array& output);
 
-/// Puts work into a stream's queue, where it runs in order.
-void enqueue(mx::Stream stream, std::function<void()> work);
-
 }  // namespace anymetal::mlx

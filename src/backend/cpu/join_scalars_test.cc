@@ -50,7 +50,7 @@ Made joined(const std::string& body) {
   EXPECT_FALSE(llvm::verifyFunction(f, &llvm::errs()));
   for (const llvm::Instruction& instruction : llvm::instructions(f)) {
     if (const auto* shuffle = llvm::dyn_cast<llvm::ShuffleVectorInst>(&instruction))
-      made.others_spread += shuffle->getOperand(0)->getName() == "other";
+      made.others_spread += !shuffle->use_empty() && shuffle->getOperand(0)->getName() == "other";
     if (!llvm::isa<llvm::BinaryOperator>(instruction)) continue;
     ++(instruction.getType()->isVectorTy() ? made.vectors : made.scalars);
   }
@@ -103,6 +103,15 @@ TEST(JoinScalars, WhatOthersUseStays) {
   EXPECT_EQ(made.vectors, 0u);
 }
 
+TEST(JoinScalars, NotWithWhatALaneBesideItNeeds) {
+  // z and w are one vector first, so that what x needs comes from w's lane too, and w needs y.
+  const Made made =
+      joined(function("z", "a", "fdiv") + "  store float %a, ptr %p\n" + function("x", "z") +
+             "  %c = load float, ptr %p\n" + function("y", "c") + function("w", "y", "fdiv") +
+             kStores + "  store float %z, ptr %q\n  store float %w, ptr %q\n");
+  EXPECT_EQ(made.vectors, 9u);
+}
+
 TEST(JoinScalars, NotByASpreadOfAnother) {
   // The shuffle takes its first lane from `other`; what is put into the second operand isn't asked.
   const Made made = joined(function("x", "a") + function("y", "b") + R"(
@@ -128,7 +137,7 @@ std::string anything(unsigned seed) {
     switch (random() % 6) {
       case 0:
       case 1:
-        text += function(name, any());
+        text += function(name, any(), random() % 2 ? "fmul" : "fdiv");
         break;
       case 2:
         text += "  %" + name + " = fadd float %" + any() + ", %" + any() + "\n";

@@ -139,7 +139,15 @@ Distance LaneDistance::derive(const llvm::Instruction& instruction, unsigned fro
   }
   if (llvm::isa<llvm::SExtInst, llvm::ZExtInst>(instruction)) {
     const auto* cast = llvm::cast<llvm::CastInst>(&instruction);
-    return shapes_.is_signed_index(cast) ? of(cast->getOperand(0)) : std::nullopt;
+    const llvm::Value* narrow = cast->getOperand(0);
+    if (shapes_.is_signed_index(cast)) return of(narrow);
+    // Of two numbers below 2^31 the distance is the same, however it was computed.
+    if (!llvm::isa<llvm::ZExtInst>(cast) || !cast->hasNonNeg() ||
+        !narrow->getType()->isIntegerTy(32))
+      return std::nullopt;
+    const Distance distance = of(narrow);
+    constexpr int64_t kEnd = int64_t{1} << 31;
+    return distance && -kEnd < *distance && *distance < kEnd ? distance : std::nullopt;
   }
   const auto* operation = llvm::dyn_cast<llvm::BinaryOperator>(&instruction);
   if (!operation) return std::nullopt;
