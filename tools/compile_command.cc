@@ -90,18 +90,22 @@ Result<std::string> read_file(const std::string& path) {
 void add_options(CLI::App& command, CompileRequest& request) {
   command.add_option("--kernel", request.kernel,
                      "The kernel of a .metal file; needed for llvm and asm if it has several");
-  command.add_option("--input", request.inputs, "An input of a body: x:float32[2,3]");
-  command.add_option("--output", request.outputs, "An output of a body: y:float32[6]");
-  command.add_option("--template", request.templates, "A template argument: T=float32, N=4");
+  // One value each, so that a file's name may follow.
+  const auto add_list = [&](const char* name, std::vector<std::string>& values, const char* help) {
+    command.add_option(name, values, help)->allow_extra_args(false);
+  };
+  add_list("--input", request.inputs, "An input of a body: x:float32[2,3]");
+  add_list("--output", request.outputs, "An output of a body: y:float32[6]");
+  add_list("--template", request.templates, "A template argument: T=float32, N=4");
   command.add_option("--header", request.header, "A file with the body's header");
   command.add_option("--name", request.name, "The body's kernel name; else the file's");
   command.add_flag("--atomic-outputs", request.atomic_outputs, "As metal_kernel's atomic_outputs");
   command.add_option("--math-mode", request.math_mode, "safe (the default), relaxed or fast")
       ->check(CLI::IsMember({"safe", "relaxed", "fast"}));
-  command.add_option("--constant", request.constants,
-                     "A function constant of a .metal file, by name or index: causal=true, 4=0.5");
-  command.add_option("-D", request.macros, "A macro of a .metal file: NAME or NAME=VALUE");
-  command.add_option("-I", request.include_dirs, "A folder for #include");
+  add_list("--constant", request.constants,
+           "A function constant of a .metal file, by name or index: causal=true, 4=0.5");
+  add_list("-D", request.macros, "A macro of a .metal file: NAME or NAME=VALUE");
+  add_list("-I", request.include_dirs, "A folder for #include");
 }
 
 /// Options that the file itself gives. Those of the command line win where only one value can be.
@@ -396,6 +400,7 @@ void add_compile(CLI::App& app, int& status) {
                    "Threads of a threadgroup, for which the CPU executor makes code: 256, or 32,8")
       ->delimiter(',')
       ->expected(1, 3)
+      ->allow_extra_args(false)
       ->check(CLI::Range(1u, 1024u));
   command->add_flag("--why", request->why,
                     "With simt or asm: instead of code, what isn't as fast as it looks, and why");

@@ -45,6 +45,13 @@ kernel void f(device float* x, uint i [[thread_position_in_grid]]) { x[i] = caus
         assert done.returncode != 0 and said in done.stderr
 
 
+def test_a_file_may_follow_an_option(tmp_path):
+    (tmp_path / "k.metal").write_text("#ifdef FAST\nkernel void k(device float* y, uint i [[thread_position_in_grid]]) { y[i] = N; }\n#endif\n")
+    for threads in ("64", "8,8"):
+        done = run("compile", "--emit", "simt", "--threadgroup", threads, "-D", "FAST", "-D", "N=2", tmp_path / "k.metal")
+        assert done.returncode == 0 and "am_threadgroup" in done.stdout, done.stderr
+
+
 def test_the_cache_is_listed_and_cleared_with_what_lint_keeps(tmp_path):
     (tmp_path / "k.metal").write_text("kernel void k(device float* x, uint i [[thread_position_in_grid]]) { x[i] = 1; }\n")
     settings = {**os.environ, "ANYMETAL_CACHE_DIR": str(tmp_path / "cache")}
