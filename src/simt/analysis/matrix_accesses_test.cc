@@ -144,6 +144,23 @@ TEST(MatrixAccesses, RowsOfALengthThatComesFromABuffer) {
             (std::pair<unsigned, size_t>(8, 8)));
 }
 
+TEST(MatrixAccesses, RowsOfEight) {
+  // What simdgroup_load(m, x, 8) is: an `or` of 64 bits keeps the index from being a sum.
+  const std::string addresses = R"(
+  %start = shl nuw nsw i32 %row, 3
+  %index = or disjoint i32 %start, %column
+  %wide = zext nneg i32 %index to i64
+  %more = or disjoint i64 %wide, 1
+  %at = getelementptr float, ptr addrspace(1) %x, i64 %wide
+  %next = getelementptr float, ptr addrspace(1) %x, i64 %more)";
+  EXPECT_EQ(pieces(addresses).second, 4u);
+  // Of a number that may be 2^31 or more nothing is known.
+  std::string unknown = addresses;
+  unknown.replace(unknown.find("zext nneg"), 9, "zext");
+  unknown.replace(unknown.find("disjoint i32 %start"), 8, "");
+  EXPECT_EQ(pieces(unknown), (std::pair<unsigned, size_t>(0, 0)));
+}
+
 TEST(MatrixAccesses, ColumnsLieSideBySideByFours) {
   EXPECT_EQ(pieces(R"(
   %start = mul i32 %column, 20
