@@ -212,10 +212,9 @@ constexpr Pass<Compilation> kPasses[] = {
     // After all that would take a comparison and a select for something else.
     {"simplify-extrema", "makes maxima and minima of numbers one instruction",
      plain<[](Compilation& c) { simplify_extrema(*c.function); }>},
-    // After all that might take it out of loops again; code generation, which would too, sees by the
-    // count that it may not.
-    {"sink-rare", "computes what only rare ways need on those ways",
-     plain<[](Compilation& c) {
+    // After all that might take it out of loops again; code generation, which would too, sees by
+    // the count that it may not.
+    {"sink-rare", "computes what only rare ways need on those ways", plain<[](Compilation& c) {
        c.function->setEntryCount(1);
        c.passes.run(*c.function, llvm::LoopSimplifyPass(), llvm::LoopSinkPass());
      }>},
