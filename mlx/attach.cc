@@ -40,10 +40,9 @@ std::string attach() {
   const auto folder = path().substr(0, path().rfind('/'));
   api::set_mlx_include_dir(folder + "/../include");
   redirect_calls(record_calls(), address(), Scope::only_there);
-  redirect_calls(asking_calls(), address(), Scope::only_there);
   redirect_calls(kernel_calls(), address(), Scope::everywhere_else);
   redirect_calls(waiting_calls(), address(), Scope::everywhere_else);
-  redirect_calls(waiting_calls().first(1), address(), Scope::only_there);
+  redirect_calls(own_waiting_calls(), address(), Scope::only_there);
   if (gates_open()) {
     redirect_calls(inner_gates(), address(), Scope::only_there);
     // Python's module asks metal::is_available before it exports memory (DLPack), and there the

@@ -1,44 +1,52 @@
-// What a kernel's failure leaves behind: outputs that were never computed. MLX reports an error of
-// a stream once, to whoever waits first, and then counts the arrays as computed; NumPy catches that
-// one error and asks again in another way. So the arrays are remembered here, and each reading of
-// them fails with the kernel's words.
+// What a kernel's failure leaves behind: outputs that were never computed. MLX counts an array as
+// computed once its turn has come, and an error of a stream goes to whoever waits first, whether it
+// is theirs or not. So failures follow the data here: before MLX evaluates a graph, each of its
+// arrays that comes from a launch is remembered with that launch, directly or not; whoever reads
+// one of them is told, each time, in the kernel's words, and nobody else is.
 #pragma once
 
-#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "mlx/got.h"
 #include "mlx/libmlx.h"
 
 namespace anymetal::mlx {
 
-/// Called on the stream's thread for each output of a launch that failed.
-void mark_failed(const std::shared_ptr<mx::array::Data>& data, const std::string& message);
+/// Why an array may be wrong: a launch, or several that it is computed from.
+struct Risk;
 
-/// A launch that is in a stream's queue or running: while there is one, streams may fail.
-class Unfinished {
+/// The launch that computes these outputs; called before it is put into a stream's queue.
+[[nodiscard]] std::shared_ptr<Risk> begin_launch(const std::vector<mx::array>& inputs,
+                                                 const std::vector<mx::array>& outputs);
+/// What went wrong with a launch that this one reads the outputs of.
+[[nodiscard]] std::optional<std::string> earlier_failure(const std::shared_ptr<Risk>& launch);
+/// It has run, or failed; `is_own`: not by what it reads.
+void end_launch(const std::shared_ptr<Risk>& launch);
+void end_launch(const std::shared_ptr<Risk>& launch, mx::Stream stream, const std::string& message,
+                bool is_own);
+
+/// A node of ours in a graph. While there is none, and no array that comes from one, evaluations
+/// aren't looked at.
+class LaunchNode {
  public:
-  Unfinished();
-  ~Unfinished();
-  Unfinished(const Unfinished&) = delete;
-  Unfinished& operator=(const Unfinished&) = delete;
+  LaunchNode();
+  ~LaunchNode();
+  LaunchNode(const LaunchNode&) = delete;
+  LaunchNode& operator=(const LaunchNode&) = delete;
 };
+/// From now on nodes of MLX's own CustomKernel launch too.
+void expect_custom_kernels();
 
-/// Puts work into a stream's queue, where it runs in order.
-void enqueue(mx::Stream stream, std::function<void()> work);
+/// Throws what has failed on this stream, if nobody was told so far.
+void tell_failure(mx::Stream stream);
 
-/// For MLX before 0.32.2, whose streams can't carry an error: keeps it until the next evaluation or
-/// synchronisation.
-void keep_error(const std::string& message);
-
-/// libmlx.so's own calls that put something into a stream's queue; none where streams can't carry
-/// an error.
-[[nodiscard]] std::span<const Redirection> asking_calls();
-
-/// Calls of others that wait for arrays: eval, async_eval, array::eval, synchronize.
-/// The first, array::eval, is for libmlx.so's own calls too: printing evaluates there.
+/// Calls of others that wait for arrays: array::eval, eval, async_eval, synchronize.
 [[nodiscard]] std::span<const Redirection> waiting_calls();
+/// Those of them that libmlx.so makes too: it evaluates what it prints and what it writes to files.
+[[nodiscard]] std::span<const Redirection> own_waiting_calls();
 
 }  // namespace anymetal::mlx

@@ -12,6 +12,7 @@
 #include "mlx/backend/gpu/device_info.h"
 #include "mlx/backend/metal/metal.h"
 #include "mlx/device.h"
+#include "mlx/failures.h"
 #include "mlx/primitives.h"
 #include "runtime/runtime.h"
 
@@ -368,6 +369,7 @@ Stream to_stream(StreamOrDevice where, Device otherwise) {
 void synchronize(Stream stream) {
   static auto* const wait = own<void(Stream)>(kSynchronize);
   wait(gates_open() && is_gpu(stream.device) ? inside(stream) : stream);
+  tell_failure(stream);
 }
 
 namespace metal {

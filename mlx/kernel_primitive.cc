@@ -2,11 +2,13 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "mlx/failures.h"
+#include "runtime/runtime.h"
 
 namespace anymetal::mlx {
 namespace {
@@ -33,13 +35,15 @@ struct Output {
 };
 
 struct Job {
-  Unfinished unfinished;
   std::shared_ptr<const api::PreparedKernel> kernel;
   std::vector<Input> inputs;
   std::vector<Output> outputs;
   std::array<int, 3> grid;
   std::array<int, 3> threadgroup;
   std::optional<float> init_value;
+  mx::Stream stream;
+  std::shared_ptr<Risk> risk;
+  uint64_t interrupts;  ///< so many there had been when it was asked for
 };
 
 [[noreturn]] void throw_error(const Error& error) {
@@ -131,16 +135,28 @@ void run(Job& job) {
   launch_count.fetch_add(1, std::memory_order_relaxed);
 }
 
-/// A failure reaches the caller through the stream; MLX releases whose streams carry no errors
-/// would end the process.
+/// Nothing is thrown into the stream: its error would go to whoever waits next, and MLX would give
+/// up evaluations in their middle. Whoever reads the outputs is told (failures.h); what MLX
+/// computes from them meanwhile reads zeros, and no index that leads somewhere.
+void fail(const Job& job, const std::string& message, bool is_own) {
+  for (const auto& output : job.outputs)
+    if (output.bytes > 0) std::memset(output.data, 0, output.bytes);
+  end_launch(job.risk, job.stream, message, is_own);
+}
+
 void run_watched(Job& job) {
+  if (const auto message = earlier_failure(job.risk)) return fail(job, *message, /*is_own=*/false);
+  if (job.interrupts != runtime::interrupts())
+    return fail(
+        job,
+        "kernel `" + job.kernel->signature->name + "` was stopped by an interrupt before it began",
+        /*is_own=*/true);
   try {
     run(job);
   } catch (const std::exception& error) {
-    for (const auto& output : job.outputs) mark_failed(output.keep, error.what());
-    if (streams_carry_errors()) throw;
-    keep_error(error.what());
+    return fail(job, error.what(), /*is_own=*/true);
   }
+  end_launch(job.risk);
 }
 
 [[noreturn]] void not_implemented(const char* what) {
@@ -196,7 +212,7 @@ void launch_on_stream(const LaunchPlan& plan, mx::Stream stream,
   if (auto complaint = api::threadgroup_complaint(**kernel, plan.threadgroup)) {
     throw std::invalid_argument(*complaint);
   }
-  auto job = std::make_shared<Job>();
+  auto job = std::make_shared<Job>(Job{.stream = stream});
   job->kernel = std::move(*kernel);
   for (const auto& input : inputs) {
     job->inputs.push_back(make_input(input, plan.ensure_row_contiguous));
@@ -205,6 +221,8 @@ void launch_on_stream(const LaunchPlan& plan, mx::Stream stream,
   job->grid = plan.grid;
   job->threadgroup = plan.threadgroup;
   job->init_value = plan.init_value;
+  job->risk = begin_launch(inputs, outputs);
+  job->interrupts = runtime::interrupts();
   enqueue(stream, [job = std::move(job)] { run_watched(*job); });
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/launch.h"
+#include "mlx/failures.h"
 #include "mlx/libmlx.h"
 #include "mlx/primitives.h"
 
@@ -55,6 +56,7 @@ class KernelPrimitive final : public mx::Primitive {
 
  private:
   LaunchPlan plan_;
+  LaunchNode node_;
 };
 
 /// MLX's element type as ours.

@@ -25,11 +25,10 @@ namespace mx = ::mlx::core;
 /// MLX's own function of this mangled name; null: this release has none.
 [[nodiscard]] void* original(const char* symbol);
 
-/// Whether exceptions of a stream's thread come back to the caller (from 0.32.2 on); before, they
-/// end the process.
-[[nodiscard]] bool streams_carry_errors();
-
 /// Allocates memory for an output. Throws what MLX throws if there is none.
 void allocate(mx::array& output);
+
+/// Puts work into a stream's queue, where it runs in order.
+void enqueue(mx::Stream stream, std::function<void()> work);
 
 }  // namespace anymetal::mlx

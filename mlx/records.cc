@@ -13,6 +13,7 @@
 #include <stdexcept>
 
 #include "mlx/export.h"
+#include "mlx/failures.h"
 #include "mlx/fast.h"
 #include "mlx/fast_primitives.h"
 #include "mlx/gates.h"
@@ -106,6 +107,7 @@ void import_function(mx::ImportedFunction* function, const std::string& file) {
   static auto* const own = reinterpret_cast<Import*>(original(kImportFunction));
   static std::once_flag once;
   std::call_once(once, [] {
+    expect_custom_kernels();
     try {
       let_records_run();
       // NOLINTNEXTLINE(bugprone-empty-catch): what follows is told elsewhere

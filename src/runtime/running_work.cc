@@ -29,6 +29,7 @@ struct alignas(64) Slot {
 std::array<Slot, kSlots> slots;
 std::atomic<uint32_t> running{0};
 std::atomic<uint32_t> dispatches{0};
+std::atomic<uint64_t> interrupt_count{0};
 
 int64_t now() {
   return Clock::now().time_since_epoch().count();
@@ -143,9 +144,14 @@ Error RunningCompilation::describe(Error error) const {
 }
 
 void request_stop() noexcept {
+  interrupt_count.fetch_add(1);
   for (Slot& slot : slots)
     if (slot.used.load(std::memory_order_acquire))
       slot.flag.request(static_cast<uint32_t>(StopReason::interrupt));
+}
+
+uint64_t interrupts() noexcept {
+  return interrupt_count.load();
 }
 
 uint32_t running_dispatches() noexcept {

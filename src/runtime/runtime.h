@@ -312,6 +312,8 @@ class Device {
 /// ErrorKind::stopped.
 /// Async-signal-safe.
 ANYMETAL_PRIVATE_API void request_stop() noexcept;
+/// How often that was called: work that waits in a queue tells by it that it isn't wanted any more.
+[[nodiscard]] ANYMETAL_PRIVATE_API uint64_t interrupts() noexcept;
 /// How many dispatches run now. Async-signal-safe.
 [[nodiscard]] ANYMETAL_PRIVATE_API uint32_t running_dispatches() noexcept;
 /// Puts a SIGINT handler in place that calls request_stop() and then the handler that was there

@@ -165,13 +165,92 @@ def test_what_is_made_of_a_failed_array_fails(is_known):
     assert twice(mx.ones((4,))).tolist() == [2.0] * 4
 
 
+FAILS = {
+    "a sum": lambda y: mx.sum(y), "a view": lambda y: y.reshape(8, 8), "with another": lambda y: y + mx.ones((64,)),
+    "another launch": lambda y: twice(y), "on another stream": lambda y: mx.add(y, 1, stream=mx.cpu), "both of": lambda y: mx.divmod(y, y)[0],
+}
+
+
 @pytest.mark.stops_outside
-def test_a_failure_during_the_evaluation_of_a_consumer():
-    """MLX gives up an evaluation where it asks for work on a stream that has failed by then."""
+@pytest.mark.parametrize("what", FAILS)
+def test_what_comes_from_a_failure_fails_and_nothing_else(what):
+    """Together on one stream, and whoever is read first."""
+    for is_first in (False, True):
+        x = mx.ones((64,))
+        mx.eval(x)
+        view, good, bad = x.reshape(8, 8), twice(x), FAILS[what](outside(x))
+        mx.async_eval(*((bad, good, view) if is_first else (view, good, bad)))
+        for _ in range(2):
+            assert good.tolist() == [2.0] * 64 and view.tolist() == [[1.0] * 8] * 8 and mx.sum(x).item() == 64
+            with pytest.raises(RuntimeError, match="read outside"):
+                bad.tolist()
+            with pytest.raises(RuntimeError, match="read outside"):
+                np.array(mx.exp(bad))
+
+
+@pytest.mark.stops_outside
+def test_failures_by_the_hundred():
+    """MLX counts tasks; one that it gives up in the middle of an evaluation would be waited for."""
     x = mx.ones((64,))
     for _ in range(300):
         with pytest.raises(RuntimeError, match="read outside"):
             np.array(mx.exp(outside(x) + 1))
+
+
+@pytest.mark.stops_outside
+def test_the_middle_of_a_failed_graph_fails():
+    middle = outside(mx.ones((64,))) + 1
+    with pytest.raises(RuntimeError, match="read outside"):
+        mx.eval(mx.exp(middle))
+    with pytest.raises(RuntimeError, match="read outside"):
+        middle.tolist()
+
+
+@pytest.mark.stops_outside
+def test_an_error_in_a_text_hides_no_failure():
+    x = mx.ones((64,))
+    total, wrong = mx.sum(outside(x)), make("this is wrong", name="wrong")(x)
+    for evaluate in (mx.async_eval, mx.eval):
+        with pytest.raises(RuntimeError, match="doesn't compile"):
+            evaluate(total, wrong)
+        with pytest.raises(RuntimeError, match="read outside"):
+            total.item()
+
+
+@pytest.mark.stops_outside
+def test_a_failed_array_isn_t_saved(tmp_path):
+    y = outside(mx.ones((64,)))
+    with pytest.raises(RuntimeError, match="read outside"):
+        mx.save_safetensors(str(tmp_path / "y.safetensors"), {"y": y})
+
+
+@pytest.mark.stops_outside
+def test_what_failed_unseen_is_told_once_by_synchronize():
+    mx.async_eval(outside(mx.ones((64,))))
+    with pytest.raises(RuntimeError, match="read outside"):
+        mx.synchronize(mx.default_stream(mx.gpu))
+    mx.synchronize(mx.default_stream(mx.gpu))
+
+
+def test_an_interrupt_ends_what_is_queued_too():
+    script = """
+        import os, signal, threading, time, mlx.core as mx
+        kernel = mx.fast.metal_kernel(name="endless", input_names=["x"], output_names=["y"], source="while (x[0] == 0) { } y[0] = 1;")
+        x = mx.zeros((1,))
+        queued = [kernel(inputs=[x], output_shapes=[(1,)], output_dtypes=[mx.float32], grid=(1, 1, 1), threadgroup=(1, 1, 1))[0] for _ in range(5)]
+        threading.Timer(1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        try:
+            mx.eval(queued)
+        except KeyboardInterrupt:
+            for y in queued:
+                try:
+                    y.item()
+                except RuntimeError as error:
+                    assert "was stopped by an interrupt" in str(error), error
+            print("ended")
+    """
+    done = subprocess.run([sys.executable, "-m", "anymetal", "-c", textwrap.dedent(script)], text=True, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "ended\n"), done.stderr
 
 
 def test_export_writes_mlx_s_record_and_import_runs_it(tmp_path):
