@@ -36,3 +36,25 @@ def test_floats_to_bfloats(name, width):
     is_nan = (wide & 0x7fffffff) > 0x7f800000
     np.testing.assert_array_equal(got[~is_nan], want[~is_nan])
     assert np.all((got[is_nan] & 0x7fff) > 0x7f80)
+
+
+BY_HAND = """#include <metal_stdlib>
+using namespace metal;
+kernel void by_hand(device const float* x, device uint* bits, device ushort* y, uint i [[thread_position_in_grid]]) {
+  uint u = as_type<uint>(x[i] + x[i]);
+  bits[i] = u;
+  y[i] = ushort(((u + 0x7fff) + ((u >> 16) & 1)) >> 16);
+}
+"""
+
+
+def test_integers_that_round_as_bfloats_do_stay_integers():
+    """Of a NaN's bits they make another number."""
+    import anymetal
+
+    x = np.full(4096, 0x7fffffff, np.uint32)
+    x[::3] = 0x7fc08001
+    bits, y = np.zeros(x.size, np.uint32), np.zeros(x.size, np.uint16)
+    anymetal.Library(BY_HAND, math_mode="safe").kernel("by_hand")(x.view(np.float32), bits, y, grid=x.size, threadgroup=256)
+    wide = bits.astype(np.uint64)
+    np.testing.assert_array_equal(y, ((wide + 0x7fff + (wide >> 16 & 1) & 0xffffffff) >> 16).astype(np.uint16))

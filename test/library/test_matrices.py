@@ -57,3 +57,54 @@ def test_elements_that_are_asked_for_between_their_loads():
     anymetal.Library(PAIR).kernel("pairs")(a, np.eye(8, dtype=np.float32).ravel(), z, c, grid=32, threadgroup=32)
     np.testing.assert_array_equal(z, a[::2])
     np.testing.assert_array_equal(c, a)
+
+
+SUNK = """#include <metal_stdlib>
+using namespace metal;
+kernel void sunk(device const half* a, device float* d, constant uint& n, device float* e, uint i [[thread_position_in_grid]]) {
+  if (i < 32) {
+    simdgroup_half8x8 m;
+    simdgroup_float8x8 s = simdgroup_float8x8(1);
+    simdgroup_load(m, a, n);
+    e[i] = 1;
+    for (uint j = 0; j < n; ++j) {
+      e[i + 32] += 1;
+      if (e[j] > 0) simdgroup_multiply_accumulate(s, m, m, s);
+    }
+    simdgroup_store(s, d, 8);
+  }
+}
+"""
+
+
+def test_elements_that_are_widened_in_a_later_block():
+    import anymetal
+
+    a = (np.arange(64) % 7).astype(np.float16)
+    d, e = np.zeros(64, np.float32), np.zeros(64, np.float32)
+    anymetal.Library(SUNK).kernel("sunk")(a, d, np.uint32(8), e, grid=64, threadgroup=64)
+    wide = a.astype(np.float32).reshape(8, 8)
+    np.testing.assert_array_equal(d.reshape(8, 8), 1 + 8 * (wide @ wide))
+
+
+TWICE = """#include <metal_stdlib>
+using namespace metal;
+kernel void twice(device float* c, device float* d, constant uint& n, device const float* a, uint lane [[thread_position_in_grid]]) {
+  simdgroup_float8x8 m, s = simdgroup_float8x8(0);
+  simdgroup_load(m, a, 8);
+  simdgroup_multiply_accumulate(s, m, m, s);
+  simdgroup_store(s, d, 8);
+  float x = a[lane], y = a[lane + 32];
+  c[(lane >> 2) * n + (lane & 3)] = x;
+  c[lane] = y;
+}
+"""
+
+
+def test_the_second_store_to_a_place_comes_second():
+    """With rows of four, each thread's two places are one."""
+    import anymetal
+
+    a, c, d = np.arange(64, dtype=np.float32), np.zeros(32, np.float32), np.zeros(64, np.float32)
+    anymetal.Library(TWICE).kernel("twice")(c, d, np.uint32(4), a, grid=32, threadgroup=32)
+    np.testing.assert_array_equal(c, a[32:])

@@ -33,6 +33,8 @@ constexpr size_t kFewest = 8, kMost = 64;  // instructions of a cone
 constexpr size_t kLargestBlock = 4000;
 // Each choice of a group looks at all that are alike: more of them are taken in parts.
 constexpr size_t kMostAlike = 256;
+// And each look walks back through the block.
+constexpr unsigned kMostTries = 8, kMostWalks = 4000;
 
 bool is_word(const llvm::Type* type) {
   return type->isFloatTy() || type->isIntegerTy(32) || type->isIntegerTy(1);
@@ -153,13 +155,15 @@ class Joining {
 
   /// Takes a group out of these; false: there is none.
   bool join_some(Group& left) {
+    unsigned tries = 0;
     llvm::erase_if(left, [&](const Cone* cone) { return !is_there(*cone); });
     // What they begin with may come from a vector by now.
     for (Cone* cone : left) describe(*cone);
-    while (left.size() > 1) {
+    while (left.size() > 1 && ++tries <= kMostTries) {
       Group group, rest;
       for (Cone* cone : left)
-        (group.size() < lanes_ && is_apart(*cone, group) ? group : rest).push_back(cone);
+        (group.size() < lanes_ && walks_ < kMostWalks && is_apart(*cone, group) ? group : rest)
+            .push_back(cone);
       for (; group.size() > 1; group.pop_back()) {
         if (!pays(group)) continue;
         if (const auto moved = find_moved(group)) {
@@ -175,6 +179,7 @@ class Joining {
   /// Whether it neither needs one of these nor shares something with them.
   bool is_apart(const Cone& cone, const Group& group) const {
     if (group.empty()) return true;
+    ++walks_;
     llvm::DenseSet<const llvm::Value*> others;
     for (const Cone* other : group) others.insert(other->members.begin(), other->members.end());
     if (llvm::any_of(cone.members, [&](auto* made) { return others.contains(made); })) return false;
@@ -350,6 +355,7 @@ class Joining {
   llvm::BasicBlock& block_;
   const unsigned lanes_;
   unsigned width_ = 0;  ///< of the vectors that are being made
+  mutable unsigned walks_ = 0;
   llvm::DenseSet<const llvm::Instruction*> gone_;
   std::vector<std::unique_ptr<llvm::Instruction, Drop>> erased_;
 };

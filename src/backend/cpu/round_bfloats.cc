@@ -9,9 +9,11 @@
 // behind order_chunks.cc, so that what leads to a line stands before it and not in front of all.
 #include "backend/cpu/round_bfloats.h"
 
+#include <llvm/Analysis/ValueTracking.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/IntrinsicsX86.h>
 #include <llvm/IR/MDBuilder.h>
+#include <llvm/IR/Module.h>
 #include <llvm/IR/PatternMatch.h>
 #include <llvm/Transforms/Utils/BasicBlockUtils.h>
 #include <llvm/Transforms/Utils/Local.h>
@@ -31,7 +33,7 @@ struct Line {
 };
 
 /// The floats whose bits these are, with what rounds them added; null: they are something else.
-llvm::Value* find_floats(llvm::Value* words) {
+llvm::Value* find_floats(llvm::Value* words, const llvm::DataLayout& layout) {
   using namespace llvm::PatternMatch;
   llvm::Value *sum = words, *floats = nullptr, *bits = nullptr;
   llvm::CmpInst::Predicate predicate;
@@ -46,6 +48,8 @@ llvm::Value* find_floats(llvm::Value* words) {
                           m_c_And(m_LShr(m_Deferred(bits), m_SpecificInt(16)), m_One()))) ||
       !match(bits, m_BitCast(m_Value(floats))) || (left && left != floats))
     return nullptr;
+  // Of a NaN's bits integers make another number, unless they were asked not to.
+  if (!left && !llvm::isKnownNeverNaN(floats, 0, llvm::SimplifyQuery(layout))) return nullptr;
   const auto* type = llvm::dyn_cast<llvm::FixedVectorType>(floats->getType());
   const bool is_register =
       type && type->getNumElements() == kLanes && type->getElementType()->isFloatTy();
@@ -64,8 +68,9 @@ Line find_line(llvm::Instruction& instruction) {
   if (!match(both->getOperand(0), m_BitCast(m_Value(low))) ||
       !match(both->getOperand(1), m_BitCast(m_Value(high))))
     return {};
-  low = find_floats(low);
-  high = find_floats(high);
+  const llvm::DataLayout& layout = instruction.getModule()->getDataLayout();
+  low = find_floats(low, layout);
+  high = find_floats(high, layout);
   return low && high ? Line{store, low, high} : Line{};
 }
 

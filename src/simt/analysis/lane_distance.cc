@@ -140,10 +140,10 @@ Distance LaneDistance::derive(const llvm::Instruction& instruction, unsigned fro
   if (llvm::isa<llvm::SExtInst, llvm::ZExtInst>(instruction)) {
     const auto* cast = llvm::cast<llvm::CastInst>(&instruction);
     const llvm::Value* narrow = cast->getOperand(0);
-    if (shapes_.is_signed_index(cast)) return of(narrow);
-    // Of two numbers below 2^31 the distance is the same, however it was computed.
-    if (!llvm::isa<llvm::ZExtInst>(cast) || !cast->hasNonNeg() ||
-        !narrow->getType()->isIntegerTy(32))
+    // Of two numbers below 2^31 the distance is the same, however it was computed. Indices may be
+    // taken as signed.
+    const bool is_small = llvm::isa<llvm::ZExtInst>(cast) && cast->hasNonNeg();
+    if (!narrow->getType()->isIntegerTy(32) || !(is_small || shapes_.is_signed_index(cast)))
       return std::nullopt;
     const Distance distance = of(narrow);
     constexpr int64_t kEnd = int64_t{1} << 31;

@@ -3,6 +3,8 @@
 #include <llvm/IR/InstIterator.h>
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "simt/analysis/guards.h"
 #include "simt/analysis/matrices.h"
@@ -138,6 +140,13 @@ bool MatrixAccesses::find_pieces(MatrixPlace& place) const {
         piece.places.push_back(cluster.elements[i + k].place);
       place.pieces.push_back(std::move(piece));
     }
+  }
+  // A lane's two accesses may be of one place then: the second comes behind the first.
+  if (!apart) {
+    auto pieces = std::exchange(place.pieces, {});
+    for (unsigned access = 0; access < 2; ++access)
+      llvm::copy_if(pieces, std::back_inserter(place.pieces),
+                    [&](const MatrixPiece& piece) { return piece.access == access; });
   }
   return true;
 }

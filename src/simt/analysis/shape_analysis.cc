@@ -78,6 +78,71 @@ bool stays_within(const Shape& shape, const llvm::Type& type, bool has_sign) {
   return shape.stays_below_zeros();
 }
 
+constexpr uint64_t kUnknown = UINT64_MAX;
+
+/// The largest that a number can be in any lane, active or not, with nothing wrapping around on the
+/// way; kUnknown: nobody knows that.
+uint64_t most(const llvm::Value* value, int depth = 0) {
+  constexpr int kDeepest = 8;
+  if (const auto* number = llvm::dyn_cast<llvm::ConstantInt>(value))
+    return number->getBitWidth() <= 64 ? number->getZExtValue() : kUnknown;
+  const auto* made = llvm::dyn_cast<llvm::Instruction>(value);
+  if (!made || depth > kDeepest) return kUnknown;
+  if (const llvm::MDNode* range = made->getMetadata(llvm::LLVMContext::MD_range);
+      range && llvm::isa<llvm::CallInst>(made))
+    return llvm::getConstantRangeFromMetadata(*range).getUnsignedMax().getLimitedValue();
+  const auto of = [&](unsigned operand) { return most(made->getOperand(operand), depth + 1); };
+  const auto fits = [&](bool overflows, uint64_t result) {
+    const unsigned bits = made->getType()->getScalarSizeInBits();
+    return overflows || (bits < 64 && result >> bits != 0) ? kUnknown : result;
+  };
+  const auto* number = made->getNumOperands() == 2
+                           ? llvm::dyn_cast<llvm::ConstantInt>(made->getOperand(1))
+                           : nullptr;
+  switch (made->getOpcode()) {
+    case llvm::Instruction::ZExt:
+      return of(0);
+    case llvm::Instruction::Trunc:
+      return fits(of(0) == kUnknown, of(0));
+    case llvm::Instruction::Add:
+    case llvm::Instruction::Or: {
+      const uint64_t a = of(0), b = of(1);
+      return a == kUnknown || b == kUnknown ? kUnknown : fits(a + b < a, a + b);
+    }
+    case llvm::Instruction::Mul: {
+      const uint64_t a = of(0), b = of(1);
+      if (a == kUnknown || b == kUnknown) return kUnknown;
+      return fits(a != 0 && b > UINT64_MAX / a, a * b);
+    }
+    case llvm::Instruction::Shl: {
+      const uint64_t a = of(0), amount = number ? number->getLimitedValue() : 64;
+      if (a == kUnknown || amount >= 64) return kUnknown;
+      return fits(a << amount >> amount != a, a << amount);
+    }
+    case llvm::Instruction::LShr: {
+      const uint64_t a = of(0), amount = number ? number->getLimitedValue() : 64;
+      return a == kUnknown || amount >= 64 ? kUnknown : a >> amount;
+    }
+    case llvm::Instruction::And:
+      return number ? std::min(of(0), number->getLimitedValue()) : kUnknown;
+    default:
+      return kUnknown;
+  }
+}
+
+bool is_near(int64_t offset) {
+  constexpr int64_t kEnd = int64_t{1} << 31;
+  return -kEnd < offset && offset < kEnd;
+}
+
+/// Whether lanes of a chunk are so near each other that no sum of 32 bits, taken as signed, goes
+/// round and comes back to where another one is.
+bool has_near_lanes(const Shape& shape) {
+  for (unsigned lane = 0; shape.kind() == Shape::Kind::pattern && lane < shape.lanes(); ++lane)
+    if (!is_near(shape.offset(lane))) return false;
+  return true;
+}
+
 bool is_position_in_threadgroup(const llvm::Value* value) {
   const llvm::StringRef name = callee_name(value);
   return name.starts_with("am.thread_position_in_threadgroup.") ||
@@ -341,12 +406,15 @@ Shape ShapeAnalysis::of_cast(const llvm::CastInst& cast) const {
     case llvm::Instruction::SExt:
     case llvm::Instruction::ZExt: {
       if (cast.getType()->isVectorTy()) break;
-      if (is_signed_index(&cast)) return shape;
-      // A lane that isn't active may wrap around, below 0 that is: lane 0 must not.
-      const auto* sum = llvm::dyn_cast<llvm::OverflowingBinaryOperator>(cast.getOperand(0));
-      if (sum && (cast.getOpcode() == llvm::Instruction::SExt
-                      ? sum->hasNoSignedWrap()
-                      : sum->hasNoUnsignedWrap() && sum->getOpcode() != llvm::Instruction::Sub))
+      if (is_signed_index(&cast)) {
+        // Lanes further apart than that may wrap around and be inside again.
+        if (!has_near_lanes(shape)) break;
+        return llvm::all_of(shape.chunk_offsets(), is_near) ? shape : shape.without_chunks();
+      }
+      // LLVM's flags say it of lanes that are active, and lane 0 may not be.
+      const uint64_t end = uint64_t{1} << (cast.getSrcTy()->getIntegerBitWidth() -
+                                           (cast.getOpcode() == llvm::Instruction::SExt ? 1 : 0));
+      if (cast.getSrcTy()->getIntegerBitWidth() <= 32 && most(cast.getOperand(0)) < end)
         return shape;
       // Positions in a threadgroup are small; of other chunks nobody knows whether they wrap
       // around.

@@ -134,7 +134,9 @@ class MatrixFormer {
     for (llvm::Value* element : {x, y}) {
       // Never down: somebody else may ask for it before that.
       auto* widened = llvm::dyn_cast<llvm::FPExtInst>(element);
-      if (widened && place->comesBefore(widened)) widened->moveBefore(place);
+      if (!widened) continue;
+      if (widened->getParent() != place->getParent() || place->comesBefore(widened))
+        widened->moveBefore(place);
     }
     return place;
   }
