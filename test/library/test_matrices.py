@@ -84,7 +84,7 @@ def test_elements_that_are_widened_in_a_later_block():
     d, e = np.zeros(64, np.float32), np.zeros(64, np.float32)
     anymetal.Library(SUNK).kernel("sunk")(a, d, np.uint32(8), e, grid=64, threadgroup=64)
     wide = a.astype(np.float32).reshape(8, 8)
-    np.testing.assert_array_equal(d.reshape(8, 8), 1 + 8 * (wide @ wide))
+    np.testing.assert_array_equal(d.reshape(8, 8), np.eye(8) + 8 * (wide @ wide))
 
 
 TWICE = """#include <metal_stdlib>
