@@ -32,7 +32,7 @@ namespace anymetal::simt {
 namespace {
 
 constexpr unsigned kMostInstructions = 400;
-constexpr unsigned kMostAccesses = 40;
+constexpr unsigned kMostAccesses = 24, kMostInRows = 40;
 constexpr uint64_t kMostFactor = 1024;  // bytes of an element
 
 /// Checked accesses of a block that can be asked for at one place.
@@ -82,7 +82,10 @@ class Separation {
         end();
         if (!is_known_before(guard->getArgOperand(1), instruction, may_move)) continue;
       }
-      if (piece && piece->guards.size() == kMostAccesses) end();
+      // Much is computed with what is read otherwise, and then a piece is too long to be there
+      // twice.
+      if (piece && piece->guards.size() >= (in_rows_.contains(guard) ? kMostInRows : kMostAccesses))
+        end();
       if (!piece) piece = Piece{.first = &instruction, .last = &instruction, .guards = {}};
       piece->last = &instruction;
       piece->guards.push_back(guard);
