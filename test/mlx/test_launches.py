@@ -236,8 +236,11 @@ def test_an_interrupt_ends_what_is_queued_too():
     script = """
         import os, signal, threading, time, mlx.core as mx
         kernel = mx.fast.metal_kernel(name="endless", input_names=["x"], output_names=["y"], source="while (x[0] == 0) { } y[0] = 1;")
+        def endless(x):
+            return kernel(inputs=[x], output_shapes=[(1,)], output_dtypes=[mx.float32], grid=(1, 1, 1), threadgroup=(1, 1, 1))[0]
         x = mx.zeros((1,))
-        queued = [kernel(inputs=[x], output_shapes=[(1,)], output_dtypes=[mx.float32], grid=(1, 1, 1), threadgroup=(1, 1, 1))[0] for _ in range(5)]
+        mx.eval(x, endless(x + 1))  # compiles it
+        queued = [endless(x) for _ in range(5)]
         threading.Timer(1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
         try:
             mx.eval(queued)
