@@ -7,9 +7,7 @@
 #include "backend/cpu/own_accumulators.h"
 
 #include <llvm/IR/IRBuilder.h>
-#include <llvm/Transforms/Utils/Cloning.h>
 #include <llvm/Transforms/Utils/LowerAtomic.h>
-#include <llvm/Transforms/Utils/ValueMapper.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -17,6 +15,7 @@
 
 #include "backend/cpu/frame_arguments.h"
 #include "simt/threadgroup_frame.h"
+#include "simt/transform/double_piece.h"
 
 namespace anymetal::backend::cpu {
 namespace {
@@ -43,23 +42,6 @@ Piece find_piece(llvm::BasicBlock& block, std::span<const Accumulator> found) {
   return piece;
 }
 
-/// What the piece has made and others use comes from one of the two.
-void join_values(llvm::BasicBlock& locked, llvm::BasicBlock& own, llvm::BasicBlock& tail,
-                 llvm::ValueToValueMapTy& copies) {
-  for (llvm::Instruction& instruction : locked) {
-    std::vector<llvm::Use*> outside;
-    for (llvm::Use& use : instruction.uses()) {
-      const auto* user = llvm::cast<llvm::Instruction>(use.getUser());
-      if (llvm::isa<llvm::PHINode>(user) || user->getParent() != &locked) outside.push_back(&use);
-    }
-    if (outside.empty()) continue;
-    auto* either = llvm::PHINode::Create(instruction.getType(), 2, "", tail.begin());
-    either->addIncoming(&instruction, &locked);
-    either->addIncoming(copies[&instruction], &own);
-    for (llvm::Use* use : outside) use->set(either);
-  }
-}
-
 /// Whether all of these are the thread's own in this dispatch.
 llvm::Value* are_own(llvm::IRBuilder<>& builder, llvm::Function& threadgroup, uint32_t arguments) {
   llvm::Value* place = builder.CreateConstGEP1_64(builder.getInt8Ty(), threadgroup.getArg(0),
@@ -73,24 +55,15 @@ llvm::Value* are_own(llvm::IRBuilder<>& builder, llvm::Function& threadgroup, ui
 
 void separate(const Piece& piece) {
   llvm::AtomicRMWInst &first = *piece.operations.front(), &last = *piece.operations.back();
-  llvm::BasicBlock* head = first.getParent();
-  llvm::Function& threadgroup = *head->getParent();
-  llvm::BasicBlock* locked = head->splitBasicBlock(first.getIterator(), "shared");
-  llvm::BasicBlock* tail = locked->splitBasicBlock(std::next(last.getIterator()), "added");
   llvm::ValueToValueMapTy copies;
-  llvm::BasicBlock* own = llvm::CloneBasicBlock(locked, copies, ".own", &threadgroup);
-  own->moveBefore(locked);
-  for (llvm::Instruction& instruction : *own) {
-    llvm::RemapInstruction(&instruction, copies,
-                           llvm::RF_NoModuleLevelChanges | llvm::RF_IgnoreMissingLocals);
-  }
-  join_values(*locked, *own, *tail, copies);
+  const simt::DoubledPiece doubled = simt::double_piece(
+      first, last, {.original = "shared", .copy = ".own", .below = "added"}, copies);
   for (llvm::AtomicRMWInst* operation : piece.operations)
     llvm::lowerAtomicRMWInst(llvm::cast<llvm::AtomicRMWInst>(copies[operation]));
-  head->getTerminator()->eraseFromParent();
-  llvm::IRBuilder<> builder(head);
+  llvm::IRBuilder<> builder(doubled.above);
   builder.SetCurrentDebugLocation(first.getDebugLoc());
-  builder.CreateCondBr(are_own(builder, threadgroup, piece.arguments), own, locked);
+  builder.CreateCondBr(are_own(builder, *doubled.above->getParent(), piece.arguments), doubled.copy,
+                       doubled.original);
 }
 
 }  // namespace

@@ -146,8 +146,7 @@ Distance LaneDistance::derive(const llvm::Instruction& instruction, unsigned fro
     if (!narrow->getType()->isIntegerTy(32) || !(is_small || shapes_.is_signed_index(cast)))
       return std::nullopt;
     const Distance distance = of(narrow);
-    constexpr int64_t kEnd = int64_t{1} << 31;
-    return distance && -kEnd < *distance && *distance < kEnd ? distance : std::nullopt;
+    return distance && is_below_half_of_32_bits(*distance) ? distance : std::nullopt;
   }
   const auto* operation = llvm::dyn_cast<llvm::BinaryOperator>(&instruction);
   if (!operation) return std::nullopt;

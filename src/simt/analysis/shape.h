@@ -9,6 +9,13 @@
 
 namespace anymetal::simt {
 
+/// Of a difference: whether numbers of 32 bits that far apart, taken as signed, can't have gone
+/// round and come back.
+inline bool is_below_half_of_32_bits(int64_t difference) {
+  constexpr int64_t kEnd = int64_t{1} << 31;
+  return -kEnd < difference && difference < kEnd;
+}
+
 /// Differences of the lanes to lane 0.
 using Offsets = llvm::SmallVector<int64_t, 16>;
 

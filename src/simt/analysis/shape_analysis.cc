@@ -102,8 +102,10 @@ uint64_t most(const llvm::Value* value, int depth = 0) {
   switch (made->getOpcode()) {
     case llvm::Instruction::ZExt:
       return of(0);
-    case llvm::Instruction::Trunc:
-      return fits(of(0) == kUnknown, of(0));
+    case llvm::Instruction::Trunc: {
+      const uint64_t wide = of(0);
+      return fits(wide == kUnknown, wide);
+    }
     case llvm::Instruction::Add:
     case llvm::Instruction::Or: {
       const uint64_t a = of(0), b = of(1);
@@ -130,16 +132,11 @@ uint64_t most(const llvm::Value* value, int depth = 0) {
   }
 }
 
-bool is_near(int64_t offset) {
-  constexpr int64_t kEnd = int64_t{1} << 31;
-  return -kEnd < offset && offset < kEnd;
-}
-
 /// Whether lanes of a chunk are so near each other that no sum of 32 bits, taken as signed, goes
 /// round and comes back to where another one is.
 bool has_near_lanes(const Shape& shape) {
   for (unsigned lane = 0; shape.kind() == Shape::Kind::pattern && lane < shape.lanes(); ++lane)
-    if (!is_near(shape.offset(lane))) return false;
+    if (!is_below_half_of_32_bits(shape.offset(lane))) return false;
   return true;
 }
 
@@ -409,7 +406,9 @@ Shape ShapeAnalysis::of_cast(const llvm::CastInst& cast) const {
       if (is_signed_index(&cast)) {
         // Lanes further apart than that may wrap around and be inside again.
         if (!has_near_lanes(shape)) break;
-        return llvm::all_of(shape.chunk_offsets(), is_near) ? shape : shape.without_chunks();
+        return llvm::all_of(shape.chunk_offsets(), is_below_half_of_32_bits)
+                   ? shape
+                   : shape.without_chunks();
       }
       // LLVM's flags say it of lanes that are active, and lane 0 may not be.
       const uint64_t end = uint64_t{1} << (cast.getSrcTy()->getIntegerBitWidth() -

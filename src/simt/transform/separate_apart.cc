@@ -13,8 +13,6 @@
 #include "simt/transform/separate_apart.h"
 
 #include <llvm/IR/IRBuilder.h>
-#include <llvm/Transforms/Utils/Cloning.h>
-#include <llvm/Transforms/Utils/ValueMapper.h>
 
 #include <algorithm>
 #include <optional>
@@ -25,6 +23,7 @@
 #include "simt/analysis/guards.h"
 #include "simt/analysis/lane_distance.h"
 #include "simt/analysis/shape_analysis.h"
+#include "simt/transform/double_piece.h"
 #include "simt/transform/known_before.h"
 
 namespace anymetal::simt {
@@ -85,8 +84,7 @@ bool may_have_pieces(const llvm::BasicBlock& block) {
 class Separation {
  public:
   Separation(llvm::Function& function, const Geometry& geometry)
-      : function_(function),
-        layout_(function.getDataLayout()),
+      : layout_(function.getDataLayout()),
         chunk_(geometry.chunk),
         flow_(function, geometry),
         shapes_(function, flow_, geometry) {}
@@ -242,48 +240,21 @@ class Separation {
   void separate(Piece& piece) {
     Access& first = *piece.accesses.front();
     Access& last = *piece.accesses.back();
-    llvm::BasicBlock* head = first.getParent();
     // The parts that earlier pieces of this block have become are blocks of their own by now.
-    if (head != last.getParent() ||
+    if (first.getParent() != last.getParent() ||
         std::distance(first.getIterator(), last.getIterator()) > kMostInstructions)
       return;
     for (const Question& question : piece.questions) {
       move_before(question.load->getOperand(llvm::LoadInst::getPointerOperandIndex()), first);
       move_before(question.store->getOperand(llvm::StoreInst::getPointerOperandIndex()), first);
     }
-    llvm::BasicBlock* some = head->splitBasicBlock(&first, "may.meet");
-    llvm::BasicBlock* tail = some->splitBasicBlock(std::next(last.getIterator()), "apart.or.not");
     llvm::ValueToValueMapTy copies;
-    llvm::BasicBlock* all = llvm::CloneBasicBlock(some, copies, ".apart", &function_);
-    all->moveBefore(some);
-    for (llvm::Instruction& instruction : *all) {
-      llvm::RemapInstruction(&instruction, copies,
-                             llvm::RF_NoModuleLevelChanges | llvm::RF_IgnoreMissingLocals);
-    }
-    join_values(*some, *all, *tail, copies);
+    const DoubledPiece doubled = double_piece(
+        first, last, {.original = "may.meet", .copy = ".apart", .below = "apart.or.not"}, copies);
     read_first(piece, copies);
-    head->getTerminator()->eraseFromParent();
-    llvm::IRBuilder<> builder(head);
+    llvm::IRBuilder<> builder(doubled.above);
     builder.SetCurrentDebugLocation(first.getDebugLoc());
-    builder.CreateCondBr(ask(builder, piece), all, some);
-  }
-
-  /// What the piece has made and others use comes from one of the two.
-  static void join_values(llvm::BasicBlock& some, llvm::BasicBlock& all, llvm::BasicBlock& tail,
-                          llvm::ValueToValueMapTy& copies) {
-    for (llvm::Instruction& instruction : some) {
-      llvm::SmallVector<llvm::Use*, 8> outside;
-      for (llvm::Use& use : instruction.uses()) {
-        const auto* user = llvm::cast<llvm::Instruction>(use.getUser());
-        if (llvm::isa<llvm::PHINode>(user) || user->getParent() != &some) outside.push_back(&use);
-      }
-      if (outside.empty()) continue;
-      auto* either =
-          llvm::PHINode::Create(instruction.getType(), 2, instruction.getName(), tail.begin());
-      either->addIncoming(&instruction, &some);
-      either->addIncoming(copies[&instruction], &all);
-      for (llvm::Use* use : outside) use->set(either);
-    }
+    builder.CreateCondBr(ask(builder, piece), doubled.copy, doubled.original);
   }
 
   static void read_first(const Piece& piece, llvm::ValueToValueMapTy& copies) {
@@ -292,7 +263,6 @@ class Separation {
     for (Access* load : piece.late) move_before(copies[load], *store);
   }
 
-  llvm::Function& function_;
   const llvm::DataLayout& layout_;
   const unsigned chunk_;
   const ControlFlow flow_;

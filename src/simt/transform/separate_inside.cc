@@ -14,8 +14,6 @@
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/PatternMatch.h>
-#include <llvm/Transforms/Utils/Cloning.h>
-#include <llvm/Transforms/Utils/ValueMapper.h>
 
 #include <algorithm>
 
@@ -26,6 +24,7 @@
 #include "simt/analysis/matrices.h"
 #include "simt/analysis/questions.h"
 #include "simt/analysis/shape_analysis.h"
+#include "simt/transform/double_piece.h"
 #include "simt/transform/known_before.h"
 
 namespace anymetal::simt {
@@ -45,8 +44,7 @@ struct Piece {
 class Separation {
  public:
   Separation(llvm::Function& function, const Geometry& geometry)
-      : function_(function),
-        flow_(function, geometry),
+      : flow_(function, geometry),
         shapes_(analyse_shapes(function, flow_, geometry)),
         assumption_(find_assumption(function)) {}
 
@@ -178,24 +176,16 @@ class Separation {
   void separate(Piece& piece) {
     // The parts that earlier pieces of this block have become are blocks of their own by now.
     if (piece.first->getParent() != piece.last->getParent()) return;
-    llvm::BasicBlock* head = piece.first->getParent();
     for (llvm::CallInst* guard : piece.guards) move_before(guard->getArgOperand(1), *piece.first);
     const auto length = std::distance(piece.first->getIterator(), piece.last->getIterator());
     if (length > kMostInstructions) return;
     // Behind the guards' own calls: the first access's stands before it.
     llvm::CallInst* first_guard = piece.guards.front();
     first_guard->moveBefore(piece.first);
-    llvm::BasicBlock* some = head->splitBasicBlock(first_guard, "some.inside");
-    llvm::BasicBlock* tail =
-        some->splitBasicBlock(std::next(piece.last->getIterator()), "inside.or.not");
     llvm::ValueToValueMapTy copies;
-    llvm::BasicBlock* all = llvm::CloneBasicBlock(some, copies, ".all", &function_);
-    all->moveBefore(some);
-    for (llvm::Instruction& instruction : *all) {
-      llvm::RemapInstruction(&instruction, copies,
-                             llvm::RF_NoModuleLevelChanges | llvm::RF_IgnoreMissingLocals);
-    }
-    join(*some, *all, *tail, copies);
+    const DoubledPiece doubled =
+        double_piece(*first_guard, *piece.last,
+                     {.original = "some.inside", .copy = ".all", .below = "inside.or.not"}, copies);
     llvm::SmallVector<llvm::CallInst*, 8> needless;
     for (llvm::CallInst* guard : piece.guards)
       needless.push_back(llvm::cast<llvm::CallInst>(copies[guard]));
@@ -203,10 +193,10 @@ class Separation {
       copy->replaceAllUsesWith(copy->getArgOperand(0));
       copy->eraseFromParent();
     }
-    head->getTerminator()->eraseFromParent();
-    llvm::IRBuilder<> builder(head);
+    llvm::IRBuilder<> builder(doubled.above);
     builder.SetCurrentDebugLocation(piece.first->getDebugLoc());
-    builder.CreateCondBr(ask_all_lanes(builder, all_inside(builder, piece)), all, some);
+    builder.CreateCondBr(ask_all_lanes(builder, all_inside(builder, piece)), doubled.copy,
+                         doubled.original);
   }
 
   /// An offset as a value and a number of bytes.
@@ -371,26 +361,6 @@ class Separation {
     return all;
   }
 
-  /// What the piece has made and others use comes from one of the two.
-  static void join(llvm::BasicBlock& some, llvm::BasicBlock& all, llvm::BasicBlock& tail,
-                   llvm::ValueToValueMapTy& copies) {
-    for (llvm::Instruction& instruction : some) {
-      llvm::SmallVector<llvm::Use*, 8> outside;
-      for (llvm::Use& use : instruction.uses()) {
-        auto* user = llvm::cast<llvm::Instruction>(use.getUser());
-        const bool is_phi = llvm::isa<llvm::PHINode>(user);
-        if (is_phi || user->getParent() != &some) outside.push_back(&use);
-      }
-      if (outside.empty()) continue;
-      auto* phi =
-          llvm::PHINode::Create(instruction.getType(), 2, instruction.getName(), tail.begin());
-      phi->addIncoming(&instruction, &some);
-      phi->addIncoming(copies[&instruction], &all);
-      for (llvm::Use* use : outside) use->set(phi);
-    }
-  }
-
-  llvm::Function& function_;
   const ControlFlow flow_;
   const std::unique_ptr<const ShapeAnalysis> shapes_;
   llvm::BasicBlock* const assumption_;  ///< checks before it are done with
