@@ -74,6 +74,10 @@ Input make_input(const mx::array& array, bool ensure_row_contiguous) {
   Input input;
   input.keep = array.data_shared_ptr();
   input.data = array.size() ? array.data<void>() : nothing;
+  // MLX's own operations go on without the memory that they didn't get.
+  if (!input.data)
+    throw std::runtime_error("[metal_kernel] An input of " + std::to_string(array.nbytes()) +
+                             " bytes has no memory: it could not be allocated.");
   input.dtype = dtype_of(array.dtype());
   input.shape.assign(array.shape().begin(), array.shape().end());
   input.strides.assign(array.strides().begin(), array.strides().end());
@@ -207,6 +211,7 @@ Dtype dtype_of(mx::Dtype dtype) {
 
 void launch_on_stream(const LaunchPlan& plan, mx::Stream stream,
                       const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) {
+  const uint64_t interrupts = runtime::interrupts();  // a Ctrl-C from here on is meant for it
   auto kernel = api::prepare(plan.signature);
   if (!kernel.ok()) throw_error(kernel.error());
   if (auto complaint = api::threadgroup_complaint(**kernel, plan.threadgroup)) {
@@ -222,7 +227,7 @@ void launch_on_stream(const LaunchPlan& plan, mx::Stream stream,
   job->threadgroup = plan.threadgroup;
   job->init_value = plan.init_value;
   job->risk = begin_launch(inputs, outputs);
-  job->interrupts = runtime::interrupts();
+  job->interrupts = interrupts;
   enqueue(stream, [job = std::move(job)] { run_watched(*job); });
 }
 

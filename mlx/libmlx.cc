@@ -7,6 +7,7 @@
 #include <cstring>
 #include <new>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "mlx/backend/cpu/encoder.h"
@@ -110,15 +111,23 @@ void align(mx::array& output) {
                  static_cast<int64_t>(off / output.itemsize()));
 }
 
+/// MLX's allocator for the CPU gives null where there is no memory, and doesn't say so.
+void check(mx::allocator::Buffer buffer, size_t bytes) {
+  if (bytes > 0 && !buffer.ptr())
+    throw std::runtime_error("[malloc] Unable to allocate " + std::to_string(bytes) + " bytes.");
+}
+
 }  // namespace
 
 void allocate(mx::array& output) {
-  auto& allocator = mx::allocator::allocator();
+  const size_t bytes = bytes_of(output);
   // From 0.32.4 on an array takes a Data that knows its allocator; before, a buffer and its
   // deleter.
   static auto* const set_data = original_as<void(mx::array*, mx::allocator::Data)>(kSetData);
   if (set_data) {
-    set_data(&output, mx::allocator::malloc(bytes_of(output)));
+    mx::allocator::Data data = mx::allocator::malloc(bytes);
+    check(data.buffer(), bytes);
+    set_data(&output, std::move(data));
     align(output);
     return;
   }
@@ -126,7 +135,9 @@ void allocate(mx::array& output) {
   static auto* const set_buffer =
       original_as<void(mx::array*, mx::allocator::Buffer, Deleter)>(kSetBuffer);
   if (!set_buffer) throw std::runtime_error("[anymetal] MLX " + version() + " is not known.");
-  set_buffer(&output, allocator.malloc(bytes_of(output)),
+  const mx::allocator::Buffer buffer = mx::allocator::allocator().malloc(bytes);
+  check(buffer, bytes);
+  set_buffer(&output, buffer,
              [](mx::allocator::Buffer buffer) { mx::allocator::allocator().free(buffer); });
   align(output);
 }

@@ -3,9 +3,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <sstream>
 
 #include "api/bind_arguments.h"
@@ -35,7 +37,7 @@ struct CompileRequest {
   std::vector<std::string> constants;
   std::vector<std::string> macros;
   std::vector<std::string> include_dirs;
-  std::vector<uint32_t> threadgroup = {256};
+  std::string threadgroup = "256";
   bool atomic_outputs = false;
   bool why = false;
   bool annotate = false;
@@ -230,10 +232,24 @@ Result<std::string> only_kernel(const language::ParsedLibrary& library, const st
                                   : "which kernel? Say --kernel NAME with one of:" + names);
 }
 
-backend::Extent threadgroup_of(const CompileRequest& request) {
-  std::vector<uint32_t> size = request.threadgroup;
-  size.resize(3, 1);
-  return {size[0], size[1], size[2]};
+/// "256", "32,8": one to three numbers of threads.
+std::optional<backend::Extent> parse_threadgroup(std::string_view text) {
+  uint32_t size[3] = {1, 1, 1};
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (uint32_t& each : size) {
+    const auto [behind, error] = std::from_chars(at, end, each);
+    if (error != std::errc() || each == 0 || each > 1024) return std::nullopt;
+    if (behind == end) return backend::Extent{size[0], size[1], size[2]};
+    if (*behind != ',') return std::nullopt;
+    at = behind + 1;
+  }
+  return std::nullopt;
+}
+
+std::string check_threadgroup(const std::string& text) {
+  if (parse_threadgroup(text)) return {};
+  return "'" + text + "' is no threadgroup: one to three numbers from 1 to 1024, as in 256 or 32,8";
 }
 
 /// Of the environment; --emit=simt is about the CPU executor, and passes of --emit=llvm are the
@@ -283,7 +299,7 @@ Result<std::string> emit_code(language::ParsedLibrary& library, const Text& text
                                      .kernel = kernel,
                                      .constants = std::move(constants),
                                      .settings = std::move(settings),
-                                     .threadgroup = threadgroup_of(request)};
+                                     .threadgroup = *parse_threadgroup(request.threadgroup)};
   if (request.time) {
     ANYMETAL_ASSIGN_OR_RETURN(auto times, runtime::time_passes(choice));
     times.insert(times.begin(), {"parse", request.parse_seconds, 0});
@@ -398,10 +414,7 @@ void add_compile(CLI::App& app, int& status) {
   command
       ->add_option("--threadgroup", request->threadgroup,
                    "Threads of a threadgroup, for which the CPU executor makes code: 256, or 32,8")
-      ->delimiter(',')
-      ->expected(1, 3)
-      ->allow_extra_args(false)
-      ->check(CLI::Range(1u, 1024u));
+      ->check(check_threadgroup);
   command->add_flag("--why", request->why,
                     "With simt or asm: instead of code, what isn't as fast as it looks, and why");
   command->add_flag(

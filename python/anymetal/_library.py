@@ -143,6 +143,9 @@ class Kernel:
             dtype = getattr(arguments[i], "dtype", None) if i < len(arguments) else None
             if getattr(dtype, "names", None):
                 _check_record(self.name, parameter, dtype)
+        for index in buffers or ():
+            if not isinstance(index, int) or not 0 <= index < 2**32:
+                raise ValueError(f"kernel `{self.name}` has no buffer {index!r}")
         self._run(arguments, {**named, **buffers} if buffers else named, grid, threadgroups, indirect, threadgroup,
                   self._memory(threadgroup_memory) if threadgroup_memory else None)
 
@@ -150,9 +153,9 @@ class Kernel:
         result = []
         for key, size in sizes.items():
             index = self._threadgroup_indices.get(key) if isinstance(key, str) else key
-            if not isinstance(index, int) or index < 0:
+            if not isinstance(index, int) or not 0 <= index < 2**32:
                 raise ValueError(f"kernel `{self.name}` has no threadgroup parameter {key!r}")
-            if not isinstance(size, int) or size < 0:
+            if not isinstance(size, int) or not 0 <= size < 2**64:
                 raise ValueError(f"kernel `{self.name}`, threadgroup memory {key!r}: {size!r} is no number of bytes")
             result.append((index, size))
         return result

@@ -175,13 +175,21 @@ void run(const Kernel& kernel, const nb::tuple& arguments, const nb::dict& named
     const KernelArgument memory =
         named_argument(kernel, [] { return std::string("threadgroups"); }, indirect, owners);
     if (const auto* typed = std::get_if<KernelArgument::TypedMemory>(&memory.value)) {
-      if (size_of(typed->view.dtype) != 4)
+      const ArrayView& view = typed->view;
+      if (view.dtype != Dtype::int32 && view.dtype != Dtype::uint32)
         throw std::invalid_argument(
-            "threadgroups: an array of numbers of threadgroups has elements of 32 bits");
+            "threadgroups: an array of numbers of threadgroups has elements of type int32 or "
+            "uint32");
+      if (!view.strides.empty() && view.strides != row_major_strides(view.shape))
+        throw std::invalid_argument(
+            "threadgroups: the numbers come from an array without gaps: pass a contiguous copy");
       call.indirect_threadgroups = {const_cast<void*>(typed->view.data), typed->view.size() * 4,
                                     true};
+    } else if (const auto* raw = std::get_if<KernelArgument::RawMemory>(&memory.value)) {
+      call.indirect_threadgroups = *raw;
     } else {
-      call.indirect_threadgroups = std::get<KernelArgument::RawMemory>(memory.value);
+      throw std::invalid_argument(
+          "threadgroups: a tuple of three numbers, or an array that holds them");
     }
   }
   nb::gil_scoped_release unlocked;

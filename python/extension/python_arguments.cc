@@ -288,7 +288,19 @@ KernelArgument from_buffer(nb::handle object, Owners& owners) {
                                                   layout.read_only});
 }
 
+/// Lists and dicts in each other have an end, or are an error as in Python itself.
+class Nesting {
+ public:
+  Nesting() {
+    if (Py_EnterRecursiveCall(" in an argument of a kernel")) throw nb::python_error();
+  }
+  ~Nesting() { Py_LeaveRecursiveCall(); }
+  Nesting(const Nesting&) = delete;
+  Nesting& operator=(const Nesting&) = delete;
+};
+
 KernelArgument from_sequence(nb::handle object, Owners& owners) {
+  const Nesting nesting;
   std::vector<KernelArgument> elements;
   for (nb::handle element : object) {
     // None: an empty place in an array of textures.
@@ -299,6 +311,7 @@ KernelArgument from_sequence(nb::handle object, Owners& owners) {
 }
 
 KernelArgument from_dict(nb::handle object, Owners& owners) {
+  const Nesting nesting;
   std::vector<std::pair<std::string, KernelArgument>> members;
   for (auto [name, value] : nb::cast<nb::dict>(object)) {
     if (!nb::isinstance<nb::str>(name)) refuse("a struct's members are named by strings");

@@ -201,6 +201,21 @@ Result<Extents> checked_extents(const PreparedKernel& kernel, const Call& call) 
   return extents;
 }
 
+/// Null stands for an empty array alone.
+Result<void> check_memory(const PreparedKernel& kernel, const Call& call) {
+  const auto check = [&](const char* what, size_t i, const void* data,
+                         uint64_t bytes) -> Result<void> {
+    if (data || bytes == 0) return {};
+    return user_error(fmt::format("[metal_kernel] `{}`: {} {} has {} bytes and no memory",
+                                  kernel.signature->name, what, i, bytes));
+  };
+  for (size_t i = 0; i < call.inputs.size(); ++i)
+    ANYMETAL_RETURN_IF_ERROR(check("input", i, call.inputs[i].data, call.inputs[i].bytes));
+  for (size_t i = 0; i < call.outputs.size(); ++i)
+    ANYMETAL_RETURN_IF_ERROR(check("output", i, call.outputs[i].data, call.outputs[i].bytes));
+  return {};
+}
+
 uint64_t count_of(const OutputBuffer& output) {
   return output.bytes / size_of(output.dtype);
 }
@@ -282,6 +297,7 @@ Result<std::shared_ptr<const PreparedKernel>> prepare(std::shared_ptr<const Sign
 
 Result<void> launch(const PreparedKernel& kernel, const Call& call) {
   ANYMETAL_ASSIGN_OR_RETURN(const Extents extents, checked_extents(kernel, call));
+  ANYMETAL_RETURN_IF_ERROR(check_memory(kernel, call));
   if (call.init_value) {
     for (const OutputBuffer& output : call.outputs) {
       fill(output.data, count_of(output), output.dtype, *call.init_value);

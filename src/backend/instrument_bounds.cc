@@ -197,8 +197,11 @@ class Instrumentation {
     access.instruction->setOperand(access.pointer, builder.CreateSelect(inside, pointer, dummy));
     if (access.instruction->getType()->isVoidTy() || access.instruction->use_empty()) return;
     builder.SetInsertPoint(access.instruction->getNextNode());
-    auto* zero = llvm::Constant::getNullValue(access.instruction->getType());
-    auto* result = llvm::SelectInst::Create(inside, access.instruction, zero);
+    llvm::Value* outside = llvm::Constant::getNullValue(access.instruction->getType());
+    if (auto* exchange = dyn_cast<llvm::AtomicCmpXchgInst>(access.instruction))
+      outside = builder.CreateInsertValue(outside,
+                                          builder.CreateIsNull(exchange->getCompareOperand()), 1);
+    auto* result = llvm::SelectInst::Create(inside, access.instruction, outside);
     builder.Insert(result);
     access.instruction->replaceUsesWithIf(result,
                                           [&](llvm::Use& use) { return use.getUser() != result; });

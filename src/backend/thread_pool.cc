@@ -47,7 +47,8 @@ size_t thread_count(size_t processors) {
   if (const char* text = std::getenv("ANYMETAL_THREADS")) {
     size_t count = 0;
     const auto result = std::from_chars(text, text + std::strlen(text), count);
-    if (result.ec == std::errc() && *result.ptr == 0 && count >= 1 && count <= 1024) return count;
+    if (result.ec == std::errc() && *result.ptr == 0 && count >= 1 && count <= kMostThreads)
+      return count;
   }
   return quota_count(processors);
 }

@@ -21,6 +21,9 @@
 
 namespace anymetal::backend {
 
+/// What ANYMETAL_THREADS may say.
+inline constexpr size_t kMostThreads = 1024;
+
 class ThreadPool {
  public:
   /// Work that any number of threads can do together. It lives on the stack of whoever dispatches.

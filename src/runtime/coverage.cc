@@ -33,7 +33,9 @@ CoverageProbe::CoverageProbe(const KernelInterface& interface, const Launch& lau
     : interface_(interface),
       launch_(launch),
       buffers_(launch.buffers.begin(), launch.buffers.end()) {
-  // A second run would change textures that the first has written.
+  // A second run would change again what the first has written, in textures and in memory that
+  // pointers in buffers lead to.
+  if (!launch.resident.empty()) return;
   for (const Parameter& p : interface.parameters)
     if (p.kind == ParameterKind::texture &&
         (p.texture.access == TextureAccess::write || p.texture.access == TextureAccess::read_write))

@@ -23,6 +23,7 @@ class FakeEngine {
   std::map<std::string, FakeKernel, std::less<>> kernels;
   bool specializes = false;
   std::string backend_version = "1";
+  std::function<void()> while_compiling = [] {};
   std::atomic<int> parsed{0}, emitted{0}, compiled{0}, loaded{0};
 
   FakeEngine() : backend_(*this) {}
@@ -97,6 +98,7 @@ class FakeEngine {
     Result<std::unique_ptr<backend::CompiledKernel>> compile(
         ThreadIr ir, const backend::CompileOptions&) override {
       ++fake_.compiled;
+      fake_.while_compiling();
       return find(ir.interface.name);
     }
     Result<std::unique_ptr<backend::CompiledKernel>> load(std::string_view object,

@@ -130,7 +130,14 @@ class CompiledFunction final : public Pipeline {
   Result<void> run_valid(const Launch& launch) {
     CompiledKernel* code = code_.get();
     if (!code) {
+      // Parts of a compilation can't be interrupted; the launch isn't begun then.
+      const uint64_t before = interrupts();
       ANYMETAL_ASSIGN_OR_RETURN(code, find_code(launch.threadgroup));
+      if (interrupts() != before)
+        return Error{
+            ErrorKind::stopped,
+            fmt::format("kernel `{}` was stopped by an interrupt before it began", interface_.name),
+            {}};
     }
     if (state_->settings.warn_coverage && state_->settings.bounds != Bounds::off)
       return run_watched_outputs(*code, launch);

@@ -273,6 +273,20 @@ TEST_F(PipelineTest, CtrlCStopsCompilations) {
   EXPECT_EQ(library.error().message, "the compilation of `test.metal` was stopped by an interrupt");
 }
 
+TEST_F(PipelineTest, CtrlCWhileItsCodeIsMadeStopsTheLaunch) {
+  fake.specializes = true;
+  auto d = device();
+  auto p = pipeline(*d, "add_one");
+  fake.while_compiling = [] { request_stop(); };  // where nobody asks whether to stop
+  Result<void> result = add(*p, {16384, 1, 1});
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().kind, ErrorKind::stopped);
+  EXPECT_EQ(result.error().message, "kernel `add_one` was stopped by an interrupt before it began");
+  EXPECT_EQ(y[0], 0.0f);
+  ASSERT_TRUE(add(*p, {16384, 1, 1}).ok());
+  EXPECT_EQ(y[0], 2.0f);
+}
+
 // In a process of its own, as the handler stays for good.
 TEST(InterruptDeathTest, TheFirstStopsTheKernelTheNextTheProgram) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
@@ -339,6 +353,24 @@ TEST_F(PipelineTest, CoverageIsNotFooledByEqualValues) {
             "grid (10, 1, 1) has 10 threads (it counts threads, not threadgroups)");
   lines.clear();
   ASSERT_TRUE(add(*p, {10, 1, 1}, {1, 1, 1}, /*coverage=*/0).ok());  // filled before
+  EXPECT_TRUE(lines.empty());
+}
+
+TEST_F(PipelineTest, CoverageRunsNothingTwiceThatWritesThroughPointers) {
+  settings.warn_coverage = true;
+  int runs = 0;
+  fake.kernels["count"] = {FakeEngine::interface("count", {}, {"y"}),
+                           [&](const backend::Dispatch&) -> Result<void> {
+                             ++runs;
+                             return {};
+                           }};
+  auto d = device();
+  auto p = pipeline(*d, "count", "count");
+  const Argument buffers[] = {{y.data(), y.size() * 4}};
+  ASSERT_TRUE(
+      p->run({.grid = {1, 1, 1}, .threadgroup = {1, 1, 1}, .buffers = buffers, .resident = buffers})
+          .ok());
+  EXPECT_EQ(runs, 1);
   EXPECT_TRUE(lines.empty());
 }
 

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <initializer_list>
 #include <string_view>
 
+#include "backend/thread_pool.h"
 #include "support/cache_folder.h"
 
 namespace anymetal::runtime {
@@ -93,10 +95,21 @@ uint64_t read_size(Reader& in, const char* variable, std::string_view zero, uint
   return static_cast<uint64_t>(number * unit);
 }
 
+/// Of variables that others read, who take what means nothing for the default.
+void check_whole(Reader& in, const char* variable, uint64_t least, uint64_t most) {
+  const std::string value = in.text(variable);
+  if (value.empty()) return;
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error == std::errc() && *end == '\0' && number >= least && number <= most) return;
+  in.refuse(variable, value, fmt::format("a whole number from {} to {}", least, most));
+}
+
 // Who asks for what only the reference executor does gets that executor, unless the other one was
 // asked for by name. Each has checks of its own by default.
 void read_executor(Reader& in, Settings& settings) {
   const std::string seed = in.text("ANYMETAL_SCHEDULE_SEED");
+  check_whole(in, "ANYMETAL_SCHEDULE_SEED", 0, UINT64_MAX);
   const bool wants_reference = in.text("ANYMETAL_BOUNDS") == "error" || !seed.empty();
   settings.executor = in.choice("ANYMETAL_EXECUTOR", {"cpu", "reference"});
   if (wants_reference && in.text("ANYMETAL_EXECUTOR").empty()) settings.executor = "reference";
@@ -123,6 +136,8 @@ Settings Settings::from_environment(const Lookup& get) {
   settings.compile_timeout = read_timeout(in, "ANYMETAL_COMPILE_TIMEOUT");
   settings.trace = in.flag("ANYMETAL_TRACE");
   static_cast<void>(in.flag("ANYMETAL_TUNED"));  // tuned.cc asks for it; here it is checked
+  static_cast<void>(in.choice("ANYMETAL_GATES", {"on", "off"}));  // likewise
+  check_whole(in, "ANYMETAL_THREADS", 1, backend::kMostThreads);
   std::string warn = in.text("ANYMETAL_WARN");
   settings.warn_coverage = warn == "coverage";
   if (!warn.empty() && warn != "coverage") in.refuse("ANYMETAL_WARN", warn, "coverage");

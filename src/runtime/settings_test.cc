@@ -82,6 +82,14 @@ TEST(Settings, WrongValuesAreNamedWithWhatIsRight) {
       "limit), or unset it");
   EXPECT_EQ(message("ANYMETAL_TRACE", "yes"),
             "ANYMETAL_TRACE=yes is not valid: set it to 1 or 0, or unset it");
+  EXPECT_EQ(
+      message("ANYMETAL_THREADS", "0"),
+      "ANYMETAL_THREADS=0 is not valid: set it to a whole number from 1 to 1024, or unset it");
+  EXPECT_EQ(message("ANYMETAL_GATES", "maybe"),
+            "ANYMETAL_GATES=maybe is not valid: set it to one of on, off, or unset it");
+  EXPECT_EQ(message("ANYMETAL_SCHEDULE_SEED", "abc"),
+            "ANYMETAL_SCHEDULE_SEED=abc is not valid: set it to a whole number from 0 to "
+            "18446744073709551615, or unset it");
   EXPECT_EQ(message("ANYMETAL_WARN", "races"),
             "ANYMETAL_WARN=races is not valid: set it to coverage, or unset it");
   const Settings seeded = with({{"ANYMETAL_EXECUTOR", "cpu"}, {"ANYMETAL_SCHEDULE_SEED", "7"}});

@@ -227,6 +227,7 @@ Geometry make_geometry(const Options& options, unsigned together) {
   }
   geometry.is_partial = options.is_partial;
   geometry.chunk = options.chunk;
+  geometry.large = options.large;
   return geometry.joined(options.threadgroups_together, together);
 }
 
@@ -532,7 +533,7 @@ Result<Report> vectorize(llvm::Function& entry, const Options& asked) {
     separate_inside(entry, geometry);
   }
   separate_apart(entry, geometry);
-  form_copies(entry);
+  form_copies(entry, options.large != 0);
   ANYMETAL_ASSIGN_OR_RETURN(report.function,
                             vectorize_step(entry, options, geometry, passes, report.remarks));
   entry.eraseFromParent();

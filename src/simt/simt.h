@@ -33,6 +33,8 @@ struct Options {
   unsigned chunk = 8;
   /// Accesses outside their buffers: reads give 0, writes are dropped. Else nothing is checked.
   bool checks_bounds = false;
+  /// All memory that pointers lead to has less than 2^31 << large bytes.
+  unsigned large = 0;
   /// Of each parameter of the entry: whether writes to it count as outside.
   std::vector<bool> is_const = {};
   /// Simdgroups that advance together; 0: by a model of cost.

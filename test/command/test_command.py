@@ -48,7 +48,7 @@ kernel void f(device float* x, uint i [[thread_position_in_grid]]) { x[i] = caus
 def test_a_file_may_follow_an_option(tmp_path):
     (tmp_path / "k.metal").write_text("#ifdef FAST\nkernel void k(device float* y, uint i [[thread_position_in_grid]]) { y[i] = N; }\n#endif\n")
     for threads in ("64", "8,8"):
-        done = run("compile", "--emit", "simt", "--threadgroup", threads, "-D", "FAST", "-D", "N=2", tmp_path / "k.metal")
+        done = run("compile", "-D", "FAST", "-D", "N=2", "--emit", "simt", "--threadgroup", threads, tmp_path / "k.metal")
         assert done.returncode == 0 and "am_threadgroup" in done.stdout, done.stderr
 
 

@@ -72,6 +72,29 @@ def test_threadgroups(scale):
     assert y.tolist() == [8] * 8 + [0] * 4
 
 
+@pytest.mark.parametrize("threadgroups, text", [
+    (np.array([2, 9, 1, 9, 1, 9], np.uint32)[::2], "an array without gaps: pass a contiguous copy"),
+    (np.array([1, 1, 2], np.int32)[::-1], "an array without gaps: pass a contiguous copy"),
+    (np.array([2, 1, 1], np.float32), "elements of type int32 or uint32"),
+    (np.array([2, 1, 1], np.int64), "elements of type int32 or uint32"),
+    (bytes(12), "a tuple of three numbers, or an array that holds them")])
+def test_threadgroups_that_are_none(scale, threadgroups, text):
+    with pytest.raises(ValueError, match=text):
+        scale.kernel("fill")(np.zeros(12, np.int32), 7, threadgroups=threadgroups, threadgroup=4)
+
+
+def test_arguments_without_end_or_number(scale):
+    endless = []
+    endless.append(endless)
+    y = np.zeros(12, np.int32)
+    with pytest.raises(RecursionError):
+        scale.kernel("fill")(y, endless, grid=12)
+    with pytest.raises(ValueError, match="has no buffer -1"):
+        scale.kernel("fill")(y, 7, buffers={-1: y}, grid=12)
+    with pytest.raises(ValueError, match="is no number of bytes"):
+        scale.kernel("fill")(y, 7, threadgroup_memory={0: 2**70}, grid=12)
+
+
 @pytest.mark.parametrize("value, text", [(2**31, "out of the range of `int`"), (1.5, "can't be a `int`"), ("a", "can't be an argument"),
                                          ([1, 2], "takes 1 number, and 2 were given"), (b"ab", "has 4 bytes, and 2 were given"),
                                          (2**70, "more than 64 bits")])

@@ -203,6 +203,25 @@ def test_timeout_stops_a_kernel_that_never_ends():
     assert "endless" in out and "ANYMETAL_TIMEOUT" in out and "[2.0, 2.0]" in out
 
 
+def test_a_timeout_stops_a_loop_that_would_count_for_years():
+    process = child("""
+    import mlx.core as mx
+    kernel = mx.fast.metal_kernel(name="counts", input_names=["n", "x"], output_names=["y"], source='''
+        uint i = thread_position_in_grid.x;
+        float s = 0;
+        for (ulong j = 0; j < ulong(n[0]) - 1; ++j) s += x[(i + j) & 63];
+        y[i] = s;''')
+    try:
+        mx.eval(kernel(inputs=[mx.zeros((1,), dtype=mx.int32), mx.ones((64,))], output_shapes=[(64,)], output_dtypes=[mx.float32],
+                       grid=(64, 1, 1), threadgroup=(32, 1, 1)))
+    except RuntimeError as error:
+        print("stopped:", error)
+    """, ANYMETAL_TIMEOUT="0.5")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "counts" in out and "ANYMETAL_TIMEOUT" in out
+
+
 def test_interrupt_stops_a_kernel_that_never_ends():
     process = child(ENDLESS + """
     import sys
@@ -219,6 +238,40 @@ def test_interrupt_stops_a_kernel_that_never_ends():
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert "interrupted" in out and "[2.0, 2.0]" in out
+
+
+@pytest.mark.parametrize("wait", ["np.array(y)", "np.asarray(y)", "np.zeros(64, np.float32) + y", "memoryview(y)", "y.tolist()"])
+def test_interrupt_while_numpy_waits(wait):
+    process = child(f"""
+    import mlx.core as mx, numpy as np
+    kernel = mx.fast.metal_kernel(name="endless", input_names=["x"], output_names=["y"],
+                                  source="float v = x[0]; while (v < 1e9f) v = metal::sin(v) + 1; y[thread_position_in_grid.x] = v;")
+    y = kernel(inputs=[mx.zeros((1,))], output_shapes=[(64,)], output_dtypes=[mx.float32], grid=(64, 1, 1), threadgroup=(32, 1, 1))[0]
+    print("ready", flush=True)
+    try:
+        {wait}
+    except KeyboardInterrupt:
+        print("interrupted")
+    try:
+        np.array(y)
+    except RuntimeError as error:
+        print(error)
+    """)
+    assert process.stdout.readline().strip() == "ready"
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "interrupted" in out and "was stopped by an interrupt" in out
+
+
+@pytest.mark.parametrize("init_value", [None, 0])
+def test_outputs_that_memory_doesn_t_suffice_for(init_value):
+    kernel = mx.fast.metal_kernel(name="fills", input_names=[], output_names=["y"], source="y[thread_position_in_grid.x] = 1;")
+    y = kernel(inputs=[], output_shapes=[(2**30, 2**20)], output_dtypes=[mx.float32], grid=(64, 1, 1), threadgroup=(32, 1, 1),
+               init_value=init_value)[0]
+    with pytest.raises(RuntimeError, match="Unable to allocate 45035996273"):
+        mx.eval(y)
 
 
 def test_interrupt_stops_a_compilation_that_never_ends():

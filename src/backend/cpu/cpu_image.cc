@@ -120,6 +120,7 @@ std::string serialize(const VariantImage& image) {
   write_extent(out, image.variant.threadgroup);
   out.number<uint8_t>(image.variant.is_partial ? 1 : 0);
   out.number<uint8_t>(image.variant.streams ? 1 : 0);
+  out.number(image.variant.large);
   out.number(image.variant.threadgroups_together);
   out.number<uint8_t>(uint8_t(image.variant.bounds));
   write_code(out, image);
@@ -133,6 +134,7 @@ Result<VariantImage> parse_variant_image(std::string_view bytes, const Variant& 
   read_extent(in, image.variant.threadgroup);
   image.variant.is_partial = in.number<uint8_t>() != 0;
   image.variant.streams = in.number<uint8_t>() != 0;
+  image.variant.large = in.number<uint32_t>();
   image.variant.threadgroups_together = in.number<uint32_t>();
   image.variant.bounds = Bounds(in.number<uint8_t>());
   read_code(in, image);

@@ -1,6 +1,8 @@
 #include "backend/cpu/cpu_kernel.h"
 
+#include <algorithm>
 #include <atomic>
+#include <bit>
 #include <deque>
 #include <optional>
 
@@ -30,11 +32,20 @@ Result<VariantCode> link(const VariantImage& image) {
 std::string name_of(const Variant& variant) {
   std::string name = variant.is_partial ? "partial" : "whole";
   if (variant.streams) name += ",streams";
+  if (variant.large != 0) name += ",large=" + std::to_string(variant.large);
   if (variant.threadgroups_together > 1)
     name += ",together=" + std::to_string(variant.threadgroups_together);
   for (unsigned axis = 0; axis < 3; ++axis)
     name += "," + std::to_string(along(variant.threadgroup, axis));
   return name;
+}
+
+/// Variant::large of a dispatch.
+uint32_t find_large(const Dispatch& dispatch) {
+  uint64_t most = 0;
+  for (const auto all : {dispatch.arguments, dispatch.resident})
+    for (const Argument& argument : all) most = std::max(most, argument.size);
+  return uint32_t(std::bit_width(most >> 31));
 }
 
 class CpuKernel final : public CompiledKernel {
@@ -63,10 +74,13 @@ class CpuKernel final : public CompiledKernel {
     const GridShape shape(dispatch);
     const bool streams =
         is_small_enough_to_stream() && is_worth_streaming(image_.code.streamed, dispatch.arguments);
+    Variant whole = image_.full;
+    whole.streams = streams;
+    whole.large = find_large(dispatch);
     Parts parts;
     for (unsigned cut = 0; cut < parts.size(); ++cut) {
       if (!shape.exists[cut]) continue;
-      auto part = find_part(dispatch, shape, cut, streams);
+      auto part = find_part(whole, shape, cut);
       if (!part.ok()) {
         if (part.error().kind != ErrorKind::unsupported) return std::move(part).error();
         // What has a vector form in one size may have none in another.
@@ -75,7 +89,7 @@ class CpuKernel final : public CompiledKernel {
       }
       parts[cut] = *part;
     }
-    ANYMETAL_ASSIGN_OR_RETURN(const Row row, find_row(shape, streams));
+    ANYMETAL_ASSIGN_OR_RETURN(const Row row, find_row(whole, shape));
     const ArgumentKinds kinds{{is_threadgroup_memory_.get(), argument_count_},
                               image_.code.accumulators};
     if (image_.code.messages.empty())
@@ -110,11 +124,9 @@ class CpuKernel final : public CompiledKernel {
   /// The code for threadgroups that are cut along these axes. Along the last one it is enough to
   /// say how many threads there are; else those that exist aren't the first ones, and it is another
   /// size.
-  Result<Part> find_part(const Dispatch& dispatch, const GridShape& shape, unsigned cut,
-                         bool streams) {
-    if (cut == 0 && !streams) return Part{&full_, uint32_t(dispatch.threadgroup.volume())};
-    Variant variant = image_.full;
-    variant.streams = streams;
+  Result<Part> find_part(Variant variant, const GridShape& shape, unsigned cut) {
+    if (cut == 0 && variant == image_.full)
+      return Part{&full_, uint32_t(variant.dispatch.volume())};
     const unsigned last = last_axis(variant.dispatch);
     for (unsigned axis = 0; axis < 3; ++axis) {
       if ((cut >> axis & 1) != 0 && axis != last)
@@ -130,9 +142,7 @@ class CpuKernel final : public CompiledKernel {
   }
 
   /// The code that runs several threadgroups at once, where the grid has enough of them.
-  Result<Row> find_row(const GridShape& shape, bool streams) {
-    Variant variant = image_.full;
-    variant.streams = streams;
+  Result<Row> find_row(Variant variant, const GridShape& shape) {
     variant.threadgroups_together =
         shape.threadgroups_together(image_.code.threadgroups_together, ThreadPool::shared().size());
     if (variant.threadgroups_together == 1) return Row{};

@@ -21,7 +21,18 @@ std::optional<unsigned> shift_of(const llvm::Instruction& shift) {
   return unsigned(same->getZExtValue());
 }
 
-/// The same for operations on the bits of a lane.
+/// Whether these bits of a lane are 0 for what is packed beside them.
+bool is_zero(const llvm::Instruction& made, unsigned low, unsigned bits) {
+  if (made.getOpcode() == llvm::Instruction::ZExt) {
+    const unsigned narrow = lane_bits(made.getOperand(0));
+    return narrow >= 8 && low >= narrow;
+  }
+  const auto by =
+      made.getOpcode() == llvm::Instruction::Shl ? shift_of(made) : std::optional<unsigned>();
+  return by && low + bits <= *by;
+}
+
+/// Where bits of a lane come from, through an operation on them; `value` null: zeros.
 std::optional<Slice> through(llvm::Instruction& made, unsigned lane, unsigned low, unsigned bits) {
   const unsigned each = lane_bits(&made);
   const auto in_lane = [&](unsigned operand, unsigned bit) -> std::optional<Slice> {
@@ -53,8 +64,7 @@ std::optional<Slice> through(llvm::Instruction& made, unsigned lane, unsigned lo
     case llvm::Instruction::Or:
       for (unsigned side = 0; side < 2; ++side) {
         auto* other = llvm::dyn_cast<llvm::Instruction>(made.getOperand(1 - side));
-        const auto beside = other ? through(*other, lane, low, bits) : std::nullopt;
-        if (beside && !beside->value) return in_lane(side, low);
+        if (other && is_zero(*other, low, bits)) return in_lane(side, low);
       }
       return std::nullopt;
     default:

@@ -91,6 +91,7 @@ Result<void> vectorize(Compilation& c) {
   }
   options.is_partial = variant.is_partial;
   options.checks_bounds = variant.bounds == Bounds::robust;
+  options.large = variant.large;
   options.is_const = c.is_const;
   options.chunk = vector_register_bytes() / 4;
   options.threadgroups_together = variant.threadgroups_together;

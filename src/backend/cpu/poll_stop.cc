@@ -22,16 +22,23 @@ bool is_short(llvm::ScalarEvolution& evolution, const llvm::Loop& loop) {
   return turns && turns->getAPInt().ule(kFewTurns);
 }
 
-/// Blocks from which such loops go round again.
+/// Whether the loop's own end can be waited for: with a counter of 64 bits it may take for ever.
+bool ends_by_itself(llvm::ScalarEvolution& evolution, const llvm::Loop& loop) {
+  constexpr uint64_t kMostTurns = uint64_t{1} << 32;
+  const llvm::SCEV* turns = evolution.getSymbolicMaxBackedgeTakenCount(&loop);
+  return !llvm::isa<llvm::SCEVCouldNotCompute>(turns) &&
+         evolution.getUnsignedRangeMax(turns).ule(kMostTurns);
+}
+
+/// Blocks from which all other loops go round again.
 std::set<llvm::BasicBlock*> find_latches(llvm::Function& function, LlvmPasses& passes) {
   auto& loops = passes.functions().getResult<llvm::LoopAnalysis>(function);
   auto& evolution = passes.functions().getResult<llvm::ScalarEvolutionAnalysis>(function);
   std::set<llvm::BasicBlock*> latches;
   for (llvm::Loop* loop : loops.getLoopsInPreorder()) {
     // Counted loops within counted loops can take hours; asking in the outer one is enough.
-    const bool is_counted =
-        !llvm::isa<llvm::SCEVCouldNotCompute>(evolution.getSymbolicMaxBackedgeTakenCount(loop));
-    if (is_counted && (loop->isInnermost() || is_short(evolution, *loop))) continue;
+    if (ends_by_itself(evolution, *loop) && (loop->isInnermost() || is_short(evolution, *loop)))
+      continue;
     llvm::SmallVector<llvm::BasicBlock*, 4> found;
     loop->getLoopLatches(found);
     latches.insert(found.begin(), found.end());

@@ -16,6 +16,8 @@ struct Variant {
   Bounds bounds = Bounds::off;  ///< robust or off
   /// For dispatches that write more than the caches hold (stream_stores.h).
   bool streams = false;
+  /// No buffer has 2^31 << large bytes or more.
+  uint32_t large = 0;
   /// That one call runs, side by side along x.
   uint32_t threadgroups_together = 1;
 

@@ -16,6 +16,7 @@ struct Geometry {
   bool is_partial = false;                ///< fewer threads than that may exist
   unsigned chunk = 8;                     ///< lanes
   unsigned together = 1;                  ///< simdgroups that advance together, one step
+  unsigned large = 0;                     ///< Options::large
   uint32_t threadgroups = 1;              ///< side by side along x (transform/join_threadgroups.h)
 
   [[nodiscard]] uint32_t threads() const { return size[0] * size[1] * size[2]; }

@@ -104,7 +104,12 @@ Distance LaneDistance::between_lanes(const llvm::Value* value, unsigned from, un
   if (!instruction) return std::nullopt;
   const std::pair key(value, from << 8 | to);
   if (const auto found = known_.find(key); found != known_.end()) return found->second;
+  // An answer that was cut off is kept as well: what is asked for is the same each time.
+  constexpr unsigned kDeepest = 200;
+  if (depth_ == kDeepest) return std::nullopt;
+  ++depth_;
   const Distance distance = derive(*instruction, from, to);
+  --depth_;
   known_[key] = distance;
   return distance;
 }

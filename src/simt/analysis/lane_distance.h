@@ -39,6 +39,7 @@ class LaneDistance {
 
   const ShapeAnalysis& shapes_;
   const ControlFlow& flow_;
+  unsigned depth_ = 0;
   llvm::DenseMap<std::pair<const llvm::Value*, unsigned>, std::optional<int64_t>> known_;
 };
 

@@ -107,7 +107,8 @@ bool MatrixAccesses::find_pieces(MatrixPlace& place) const {
     place.insides[i] = guarded.inside;
     if (shapes_.scale(guarded.pointer) != 1) return false;
   }
-  const auto apart = LaneDistance::between_pointers(place.pointers[0], place.pointers[1], layout);
+  const auto apart = LaneDistance::between_pointers(place.pointers[0], place.pointers[1], layout,
+                                                    geometry_.large != 0);
   llvm::SmallVector<Cluster, 16> clusters;
   for (unsigned element = 0; element < kMatrixElements; ++element) {
     const unsigned lane = matrix_lane(element / kMatrixRows, element % kMatrixRows);

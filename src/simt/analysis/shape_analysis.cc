@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "builtins/builtins.h"
+#include "ir/thread_ir.h"
 #include "simt/analysis/guards.h"
 
 namespace anymetal::simt {
@@ -490,31 +491,60 @@ Shape ShapeAnalysis::of_variable(const llvm::AllocaInst& variable) const {
   return Shape::affine(geometry_.chunk, int64_t(size));
 }
 
+/// What the address moves by where this index of it grows by 1, for memory that is as large as
+/// buffers; kUnknown: no matter, for other memory.
+uint64_t ShapeAnalysis::stride_of(const llvm::GetElementPtrInst& address,
+                                  const llvm::Value* index) const {
+  if (address.getPointerAddressSpace() == kThreadgroupSpace ||
+      find_variable(address.getPointerOperand()))
+    return kUnknown;
+  const unsigned bits = layout_.getIndexTypeSizeInBits(address.getType());
+  llvm::MapVector<llvm::Value*, llvm::APInt> variables;
+  llvm::APInt constant(bits, 0);
+  if (!address.collectOffset(layout_, bits, variables, constant)) return 0;
+  const auto found = variables.find(const_cast<llvm::Value*>(index));
+  return found == variables.end() ? 0 : found->second.getLimitedValue();
+}
+
 void ShapeAnalysis::find_signed_indices(llvm::Function& function) {
-  std::function<bool(const llvm::Value*, int)> feeds_addresses = [&](const llvm::Value* value,
-                                                                     int depth) {
-    if (depth > 6 || value->use_empty()) return false;
-    return llvm::all_of(value->users(), [&](const llvm::User* user) {
-      if (const auto* address = llvm::dyn_cast<llvm::GetElementPtrInst>(user))
-        return address->getPointerOperand() != value;
-      if (callee_name(user) == kInside) return true;
-      const auto* operation = llvm::dyn_cast<llvm::BinaryOperator>(user);
-      if (!operation) return false;
-      switch (operation->getOpcode()) {
-        case llvm::Instruction::Add:
-        case llvm::Instruction::Sub:
-        case llvm::Instruction::Mul:
-          return feeds_addresses(user, depth + 1);
-        case llvm::Instruction::Shl:
-          return operation->getOperand(0) == value && feeds_addresses(user, depth + 1);
-        default:
-          return false;
-      }
-    });
-  };
+  const uint64_t least = uint64_t{1} << geometry_.large;
+  // `size`: what the value moves by where the index grows by 1.
+  std::function<bool(const llvm::Value*, uint64_t, int)> feeds_addresses =
+      [&](const llvm::Value* value, uint64_t size, int depth) {
+        if (depth > 6 || value->use_empty()) return false;
+        const auto is_enough = [&](uint64_t stride) { return stride >= (least + size - 1) / size; };
+        return llvm::all_of(value->users(), [&](const llvm::User* user) {
+          if (const auto* address = llvm::dyn_cast<llvm::GetElementPtrInst>(user)) {
+            return address->getPointerOperand() != value && is_enough(stride_of(*address, value));
+          }
+          if (callee_name(user) == kInside) return is_enough(1);
+          const auto* operation = llvm::dyn_cast<llvm::BinaryOperator>(user);
+          if (!operation) return false;
+          const auto* number = llvm::dyn_cast<llvm::ConstantInt>(operation->getOperand(1));
+          const uint64_t factor = number ? number->getValue().abs().getLimitedValue(least) : 1;
+          switch (operation->getOpcode()) {
+            case llvm::Instruction::Add:
+            case llvm::Instruction::Sub:
+              return feeds_addresses(user, size, depth + 1);
+            case llvm::Instruction::Mul:
+              return feeds_addresses(user, std::clamp(size * factor, uint64_t{1}, least),
+                                     depth + 1);
+            case llvm::Instruction::Shl:
+              return operation->getOperand(0) == value &&
+                     feeds_addresses(user, std::min(size << std::min<uint64_t>(factor, 32), least),
+                                     depth + 1);
+            default:
+              return false;
+          }
+        });
+      };
   for (llvm::Instruction& instruction : llvm::instructions(function)) {
     if (!llvm::isa<llvm::ZExtInst, llvm::SExtInst>(instruction)) continue;
-    if (instruction.getOperand(0)->getType()->isIntegerTy(32) && feeds_addresses(&instruction, 0))
+    const llvm::Value* index = instruction.getOperand(0);
+    if (!index->getType()->isIntegerTy(32)) continue;
+    // What is below 2^31 is the same either way.
+    const bool is_small = llvm::isa<llvm::SExtInst>(instruction) || most(index) < uint64_t{1} << 31;
+    if (feeds_addresses(&instruction, is_small ? least : 1, 0))
       signed_indices_.insert(&instruction);
   }
 }

@@ -25,8 +25,8 @@ class ShapeAnalysis {
                 const Divisions& whole = {});
 
   [[nodiscard]] Shape of(const llvm::Value* value) const;
-  /// A conversion of an index that may be taken as signed: it feeds addresses alone, and no buffer
-  /// has 2^31 elements. So an index that wraps below 0 is outside either way.
+  /// A conversion of an index that may be taken as signed: it feeds addresses alone, of elements of
+  /// which no buffer has 2^31. So an index that wraps below 0 is outside either way.
   [[nodiscard]] bool is_signed_index(const llvm::Value* value) const {
     return signed_indices_.contains(value);
   }
@@ -52,6 +52,8 @@ class ShapeAnalysis {
   [[nodiscard]] Shape of_address(const llvm::GetElementPtrInst& address) const;
   [[nodiscard]] Shape of_call(const llvm::CallInst& call) const;
   [[nodiscard]] Shape of_variable(const llvm::AllocaInst& variable) const;
+  [[nodiscard]] uint64_t stride_of(const llvm::GetElementPtrInst& address,
+                                   const llvm::Value* index) const;
   void find_signed_indices(llvm::Function& function);
   void find_interleaved(llvm::Function& function);
 

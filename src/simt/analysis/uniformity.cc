@@ -130,4 +130,10 @@ bool Uniformity::is_uniform(const llvm::Value* value) const {
   return instruction ? info_->isUniform(instruction) : info_->isUniform(value);
 }
 
+bool Uniformity::is_uniform_everywhere(const llvm::Value* value) const {
+  return is_uniform(value) && llvm::none_of(value->uses(), [this](const llvm::Use& use) {
+           return info_->isDivergentUse(use);
+         });
+}
+
 }  // namespace anymetal::simt

@@ -18,6 +18,8 @@ class Uniformity {
   explicit Uniformity(llvm::Function& step_function);
 
   [[nodiscard]] bool is_uniform(const llvm::Value* value) const;
+  /// Also behind the loops that it is made in, which some may leave in other turns.
+  [[nodiscard]] bool is_uniform_everywhere(const llvm::Value* value) const;
   [[nodiscard]] bool has_divergent_end(const llvm::BasicBlock& block) const {
     return info_->hasDivergentTerminator(block);
   }

@@ -43,7 +43,8 @@ bool is_element(const llvm::StoreInst& store) {
 
 class Former {
  public:
-  explicit Former(llvm::BasicBlock& block) : block_(block), layout_(block.getDataLayout()) {}
+  Former(llvm::BasicBlock& block, bool is_large)
+      : block_(block), layout_(block.getDataLayout()), is_large_(is_large) {}
 
   unsigned run() {
     for (llvm::Instruction& instruction : llvm::make_early_inc_range(block_)) {
@@ -82,9 +83,11 @@ class Former {
     const auto bytes = int64_t(bytes_of(next));
     return next.load->getType() == last.load->getType() &&
            LaneDistance::between_pointers(last.load->getPointerOperand(),
-                                          next.load->getPointerOperand(), layout_) == bytes &&
+                                          next.load->getPointerOperand(), layout_,
+                                          is_large_) == bytes &&
            LaneDistance::between_pointers(last.store->getPointerOperand(),
-                                          next.store->getPointerOperand(), layout_) == bytes;
+                                          next.store->getPointerOperand(), layout_,
+                                          is_large_) == bytes;
   }
 
   void close() {
@@ -125,15 +128,16 @@ class Former {
 
   llvm::BasicBlock& block_;
   const llvm::DataLayout& layout_;
+  const bool is_large_;
   llvm::SmallVector<Element, 16> run_;
   unsigned count_ = 0;
 };
 
 }  // namespace
 
-unsigned form_copies(llvm::Function& function) {
+unsigned form_copies(llvm::Function& function, bool is_large) {
   unsigned count = 0;
-  for (llvm::BasicBlock& block : function) count += Former(block).run();
+  for (llvm::BasicBlock& block : function) count += Former(block, is_large).run();
   return count;
 }
 

@@ -101,7 +101,7 @@ class Joiner {
     if (object != other_object && is_known(object) && is_known(other_object) &&
         (is_variable(object) || is_variable(other_object)))
       return false;
-    const auto apart = LaneDistance::between_pointers(one, other, layout_);
+    const auto apart = LaneDistance::between_pointers(one, other, layout_, geometry_.large != 0);
     return !apart || (*apart < all.stride && *apart + bytes_of(access) > all.bytes - all.stride);
   }
 
@@ -147,7 +147,8 @@ class Joiner {
   [[nodiscard]] std::optional<int64_t> offset_in(const llvm::Instruction& access,
                                                  const Group& group) const {
     const auto& first = group.neighbours.members[group.neighbours.first];
-    return LaneDistance::between_pointers(first.pointer, pointer_of(access), layout_);
+    return LaneDistance::between_pointers(first.pointer, pointer_of(access), layout_,
+                                          geometry_.large != 0);
   }
 
   [[nodiscard]] bool fits(const llvm::Instruction& access, const Group& group) const {

@@ -45,6 +45,7 @@ constexpr llvm::StringRef kBarrier = "am.threadgroup_barrier";
 constexpr llvm::StringRef kPosition = "am.threadgroup_position_in_grid.x";
 constexpr llvm::StringRef kIndex = "am.thread_index_in_threadgroup";
 constexpr llvm::StringRef kSimdgroup = "am.simdgroup_index_in_threadgroup";
+constexpr llvm::StringRef kQuadgroup = "am.quadgroup_index_in_threadgroup";
 
 bool is_call_for_one(const llvm::CallInst& call, const Geometry& geometry) {
   if (llvm::isa<llvm::IntrinsicInst>(call)) return true;
@@ -52,7 +53,7 @@ bool is_call_for_one(const llvm::CallInst& call, const Geometry& geometry) {
   if (name.starts_with("simt.")) return true;
   // Sizes are constants by now; what else there is of positions isn't made for rows.
   for (const llvm::StringRef known :
-       {kPosition, kIndex, llvm::StringRef("am.thread_index_in_simdgroup"),
+       {kPosition, kIndex, kQuadgroup, llvm::StringRef("am.thread_index_in_simdgroup"),
         llvm::StringRef("am.thread_index_in_quadgroup")})
     if (name == known) return true;
   for (const llvm::StringRef known :
@@ -70,6 +71,8 @@ bool is_call_for_one(const llvm::CallInst& call, const Geometry& geometry) {
     case builtins::Group::simdgroup:
     case builtins::Group::quadgroup:
       return true;
+    case builtins::Group::position:
+      return false;
     default:
       return name == kBarrier || reference->builtin->memory == builtins::Memory::none;
   }
@@ -120,9 +123,13 @@ class Joining {
         auto* sum = llvm::cast<llvm::Instruction>(builder.CreateAdd(&instruction, own, "", true));
         instruction.replaceUsesWithIf(sum,
                                       [&](const llvm::Use& use) { return use.getUser() != sum; });
-      } else if (name == kIndex || name == kSimdgroup) {
+      } else if (name == kIndex || name == kSimdgroup || name == kQuadgroup) {
         llvm::IRBuilder<> builder(&instruction);
-        instruction.replaceAllUsesWith(name == kIndex ? index(builder) : row(builder));
+        constexpr unsigned kLogQuadgroupSize = 2;
+        instruction.replaceAllUsesWith(name == kIndex ? index(builder)
+                                       : name == kSimdgroup
+                                           ? row(builder)
+                                           : builder.CreateLShr(index(builder), kLogQuadgroupSize));
         instruction.eraseFromParent();
       }
     }

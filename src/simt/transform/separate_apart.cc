@@ -86,6 +86,7 @@ class Separation {
   Separation(llvm::Function& function, const Geometry& geometry)
       : layout_(function.getDataLayout()),
         chunk_(geometry.chunk),
+        is_large_(geometry.large != 0),
         flow_(function, geometry),
         shapes_(function, flow_, geometry) {}
 
@@ -123,7 +124,7 @@ class Separation {
   }
 
   [[nodiscard]] std::optional<int64_t> between(const Access& a, const Access& b) const {
-    return LaneDistance::between_pointers(pointer_of(a), pointer_of(b), layout_);
+    return LaneDistance::between_pointers(pointer_of(a), pointer_of(b), layout_, is_large_);
   }
 
   /// Whether lanes are equally far apart with both, and scalars tell how far the two are.
@@ -265,6 +266,7 @@ class Separation {
 
   const llvm::DataLayout& layout_;
   const unsigned chunk_;
+  const bool is_large_;  ///< 32-bit indices may wrap around within buffers
   const ControlFlow flow_;
   const ShapeAnalysis shapes_;
 };

@@ -307,7 +307,7 @@ class RegionSplitter {
     std::vector<llvm::Instruction*> values;
     for (llvm::Instruction& instruction : llvm::instructions(function_)) {
       if (instruction.getParent() == entry_ || instruction.getType()->isVoidTy()) continue;
-      same_[&instruction] = !parts_ && uniformity.is_uniform(&instruction);
+      same_[&instruction] = !parts_ && uniformity.is_uniform_everywhere(&instruction);
       if (!head_phis.contains(&instruction)) values.push_back(&instruction);
     }
     share_slots(phis, head_phis);

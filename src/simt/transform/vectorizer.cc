@@ -279,6 +279,20 @@ bool Vectorizer::may_be_empty(const llvm::BasicBlock& block) const {
   return flow_.is_masked(&block) && (!is_costly(block) || flow_.has_barriers());
 }
 
+/// And those where lanes may wait that have left the loops around `block` before: whoever goes on
+/// behind a loop, and not round it, passes its other exits.
+Vectorizer::Pending Vectorizer::with_exits(const llvm::BasicBlock& block, Pending pending) const {
+  if (pending.empty()) return pending;
+  for (const llvm::Loop* loop = flow_.loops().getLoopFor(&block);
+       loop && !loop->contains(flow_.order()[*pending.rbegin()]); loop = loop->getParentLoop()) {
+    if (!flow_.has_divergent_exit(loop)) continue;
+    llvm::SmallVector<llvm::BasicBlock*, 4> exits;
+    loop->getUniqueExitBlocks(exits);
+    for (const llvm::BasicBlock* exit : exits) pending.insert(flow_.index(exit));
+  }
+  return pending;
+}
+
 /// Code that goes on with the first of the pending blocks that a lane waits for. `certain`: one
 /// for which lanes are known to wait.
 llvm::BasicBlock* Vectorizer::go_to(Pending pending, std::optional<unsigned> certain) {
@@ -360,7 +374,7 @@ void Vectorizer::emit_terminator(llvm::BasicBlock& block) {
   }
   if (llvm::isa<llvm::UnreachableInst>(end)) {
     // Nobody comes here; lanes that are elsewhere go on.
-    const Pending pending = pending_.lookup(&block);
+    const Pending pending = with_exits(block, pending_.lookup(&block));
     if (pending.empty())
       builder_.CreateRetVoid();
     else
@@ -390,7 +404,7 @@ void Vectorizer::emit_back_edge(llvm::BasicBlock& from, llvm::BasicBlock& header
   loop->getUniqueExitBlocks(exits);
   for (llvm::BasicBlock* exit : exits) pending.insert(flow_.index(exit));
   llvm::Value* any = any_lane(mask);
-  builder_.CreateCondBr(any, blocks_[&header], go_to(pending, std::nullopt));
+  builder_.CreateCondBr(any, blocks_[&header], go_to(with_exits(from, pending), std::nullopt));
 }
 
 void Vectorizer::emit_uniform_branch(llvm::BasicBlock& block, llvm::BranchInst& branch) {
@@ -402,7 +416,7 @@ void Vectorizer::emit_uniform_branch(llvm::BasicBlock& block, llvm::BranchInst& 
     waiting.insert(flow_.index(&target));
     const auto certain =
         maybe_empty_ ? std::nullopt : std::optional<unsigned>(flow_.index(&target));
-    builder_.CreateBr(go_to(waiting, certain));
+    builder_.CreateBr(go_to(with_exits(block, waiting), certain));
   };
   if (!branch.isConditional()) return leave(*branch.getSuccessor(0));
   llvm::Value* condition = scalar(branch.getCondition(), 0);
@@ -446,7 +460,7 @@ void Vectorizer::emit_divergent_branch(llvm::BasicBlock& block, llvm::BranchInst
     return emit_back_edge(block, *targets[*back], masks[*back], waiting);
   }
   for (llvm::BasicBlock* target : targets) waiting.insert(flow_.index(target));
-  builder_.CreateBr(go_to(waiting, std::nullopt));
+  builder_.CreateBr(go_to(with_exits(block, waiting), std::nullopt));
 }
 
 }  // namespace anymetal::simt

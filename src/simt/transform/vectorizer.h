@@ -59,6 +59,7 @@ class Vectorizer {
                  bool splits_lanes);
   void emit_back_edge(llvm::BasicBlock& from, llvm::BasicBlock& header, const Values& mask,
                       Pending pending);
+  [[nodiscard]] Pending with_exits(const llvm::BasicBlock& block, Pending pending) const;
   llvm::BasicBlock* go_to(Pending pending, std::optional<unsigned> certain);
   [[nodiscard]] bool is_back_edge(const llvm::BasicBlock& from, const llvm::BasicBlock& to) const;
   [[nodiscard]] unsigned cost_of(const llvm::BasicBlock& block) const;

@@ -44,8 +44,10 @@ unsigned find_run(const Shape& shape, uint64_t bytes, unsigned chunk) {
 unsigned find_window(const Shape& shape, uint64_t bytes, unsigned chunk) {
   if (shape.kind() != Shape::Kind::pattern) return 0;
   int64_t low = 0, high = 0;
+  const int64_t most = int64_t(2 * chunk * bytes);
   for (unsigned lane = 0; lane < chunk; ++lane) {
     if (shape.offset(lane) % int64_t(bytes) != 0) return 0;
+    if (shape.offset(lane) < -most || shape.offset(lane) > most) return 0;
     low = std::min(low, shape.offset(lane));
     high = std::max(high, shape.offset(lane));
   }

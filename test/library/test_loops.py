@@ -1,0 +1,158 @@
+"""Lanes and simdgroups that leave loops in different turns, or by different ways."""
+
+import pytest
+
+np = pytest.importorskip("numpy")
+
+TEXT = """#include <metal_stdlib>
+using namespace metal;
+kernel void returns(device const int* x, device const int* y, constant int& n, device int* o,
+                    uint i [[thread_position_in_grid]]) {
+  int s = 0;
+  for (int a = 0; a < n; ++a) {
+    for (int b = 0; b < n; ++b) {
+      if (x[i + b] < 0) return;
+      s += y[i * 7 + b] + y[i * 3 + b * 2];
+      if (y[(i + b) * 5] > 100) break;
+    }
+  }
+  o[i] = s;
+}
+kernel void breaks(device const int* x, device const int* y, constant int& n, device int* o,
+                   uint i [[thread_position_in_grid]]) {
+  int s = 0;
+  for (int a = 0; a < n; ++a) {
+    bool done = false;
+    for (int b = 0; b < n; ++b) {
+      if (x[i + b] < 0) { done = true; break; }
+      s += y[i * 7 + b] + y[i * 3 + b * 2];
+      if (y[(i + b) * 5] > 100) break;
+      if (y[(i + a) * 3] > 200) { s += 7; continue; }
+      s -= y[i + a * b];
+    }
+    if (done) break;
+    if (x[i + a] > 900) break;
+    s += a;
+  }
+  o[i] = s;
+}
+kernel void two_ways(device const int* x, device const int* y, constant int& n, device int* o,
+                     uint i [[thread_position_in_grid]]) {
+  int s = 0, a = 0;
+  while (true) {
+    if (x[i + a] > 700) { s += 1000; break; }
+    s += y[i * 7 + a] + y[i * 3 + a * 2] * y[i + a];
+    if (y[i * 2 + a] > 150) { o[i] = -s; return; }
+    if (++a == n) break;
+  }
+  o[i] = s;
+}
+kernel void first_zero(device const int* x, device int* o, uint i [[thread_position_in_grid]],
+                       uint simdgroup [[simdgroup_index_in_threadgroup]]) {
+  uint at = 0;
+  while (x[simdgroup * 16 + at] != 0) ++at;
+  threadgroup_barrier(mem_flags::mem_device);
+  o[i] = at;
+}
+kernel void quads(device const float* m, device float* o, constant uint& rows, constant uint& pitch,
+                  uint x [[thread_position_in_grid]], uint quad [[quadgroup_index_in_threadgroup]]) {
+  float s = 0;
+  for (uint r = 0; r < rows; ++r) s += m[r * pitch + x];
+  o[x] = s + 1000.0f * quad;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def library():
+    import anymetal
+
+    return anymetal.Library(TEXT)
+
+
+def returns(x, y, n, i):
+    s = 0
+    for _ in range(n):
+        for b in range(n):
+            if x[i + b] < 0:
+                return 0
+            s += y[i * 7 + b] + y[i * 3 + b * 2]
+            if y[(i + b) * 5] > 100:
+                break
+    return s
+
+
+def breaks(x, y, n, i):
+    s = 0
+    for a in range(n):
+        done = False
+        for b in range(n):
+            if x[i + b] < 0:
+                done = True
+                break
+            s += y[i * 7 + b] + y[i * 3 + b * 2]
+            if y[(i + b) * 5] > 100:
+                break
+            if y[(i + a) * 3] > 200:
+                s += 7
+                continue
+            s -= y[i + a * b]
+        if done or x[i + a] > 900:
+            break
+        s += a
+    return s
+
+
+def two_ways(x, y, n, i):
+    s = 0
+    for a in range(n):
+        if x[i + a] > 700:
+            return s + 1000
+        s += y[i * 7 + a] + y[i * 3 + a * 2] * y[i + a]
+        if y[i * 2 + a] > 150:
+            return -s
+    return s
+
+
+def arrays(kind, n):
+    if kind == "parted":  # the first leave the inner loop, others both; nobody is left within
+        x, y = np.zeros(800, np.int32), np.ones(800, np.int32)
+        y[:80:5] = 1000
+        x[20:60] = -1
+        return x, y
+    random = np.random.default_rng(n)
+    x = random.integers(-3, 1000, 800).astype(np.int32)
+    return x, random.integers(0, {"often": 260, "rarely": 103}[kind], 800).astype(np.int32)
+
+
+@pytest.mark.parametrize("kind", ["parted", "often", "rarely"])
+@pytest.mark.parametrize("function", [returns, breaks, two_ways], ids=lambda each: each.__name__)
+def test_lanes_that_wait_behind_an_inner_loop(library, function, kind):
+    for n in (1, 3, 8):
+        x, y = arrays(kind, n)
+        for threads in (32, 64):
+            o = np.zeros(64, np.int32)
+            library.kernel(function.__name__)(x, y, np.int32(n), o, grid=64, threadgroup=threads)
+            np.testing.assert_array_equal(o, [function(x.tolist(), y.tolist(), n, i) for i in range(64)])
+
+
+@pytest.mark.parametrize("threads", [33, 64, 100, 256])
+def test_a_number_of_turns_that_simdgroups_don_t_share(library, threads):
+    x = np.ones((8, 16), np.int32)
+    ends = [3, 9, 0, 15, 7, 1, 12, 5]
+    x[np.arange(8), ends] = 0
+    o = np.zeros(threads, np.int32)
+    library.kernel("first_zero")(x, o, grid=threads, threadgroup=threads)
+    np.testing.assert_array_equal(o, [ends[i // 32] for i in range(threads)])
+
+
+@pytest.mark.parametrize("threadgroup", [(32, 1), (32, 8), (64, 1), (64, 4)])
+def test_quadgroups_of_threadgroups_side_by_side(library, threadgroup):
+    width, height = threadgroup
+    m = np.random.default_rng(0).integers(0, 9, (64, 2048)).astype(np.float32)
+    o = np.zeros(2048, np.float32)
+    library.kernel("quads")(m, o, np.uint32(64), np.uint32(2048), grid=(2048, height), threadgroup=threadgroup)
+    lowest = m.sum(0) + 1000 * (np.arange(2048) % width // 4)
+    # Rows of a threadgroup write the same place: any of them may be the last.
+    rest = (o - lowest) / (1000 * width / 4)
+    assert np.all(rest == np.round(rest)) and np.all((rest >= 0) & (rest < height)), o
