@@ -44,6 +44,9 @@ class Generator(Declarations):
     def kernel(self):
         declarations = self.declarations()
         body, context = self.block(Context(depth=1), self.random.randrange(4, 14))
+        if self.chance(0.4):
+            last, context = self.ways_out(context)
+            body.parts.append(last)
         # What was computed must be seen.
         seen = [v for v in context.variables if v.type not in self.structs]
         for v in self.random.sample(seen, min(6, len(seen))):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from context import Variable, element, is_float, size_of, width
 from expressions import Expressions
-from prologue import COUNTERS, SLOTS, TILE
+from prologue import COUNTERS, INPUTS, SLOTS, TILE
 from tree import Node
 
 
@@ -52,10 +52,15 @@ class Statements(Expressions):
             makers += [self.tile] * 2 + [self.histogram, self.square, self.stream]
             if context.full and self.whole:
                 makers += [self.matrices]
+        if "ints" in context.sources:
+            makers += [self.search]
         if context.loops or context.in_loop:
             makers += [self.leave_loop]
         if context.returns:
             makers += [self.leave_function]
+            if context.kernel and context.in_loop:
+                makers += [self.leave_function, self.leave_loop] * 4
+                makers += [self.loop, self.while_loop] * 3 * (context.depth < 3)
         if context.kernel and context.lockstep and context.depth == 1 and self.chance(0.1):
             makers += [self.leave_kernel] * 8
         return self.random.choice(makers)(context)
@@ -301,6 +306,27 @@ class Statements(Expressions):
         turns = [*condition, " "] if self.chance(0.6) else []
         parts = ["while ", *turns, self.inner(inside)] if turns else ["do ", self.inner(inside), " while ", *condition, ";"]
         return Node("statement", [f"int {n} = 0;\n", *parts], "declares"), context
+
+    def search(self, context):
+        """A counter that is needed behind its loop, which simdgroups, or threads, leave in other turns."""
+        i, place = self.name("i"), self.place(context)
+        if "simdgroup" in context.places and self.chance(0.6):
+            place = "simdgroup"
+        # An odd step finds every element, and some have such bits.
+        at = f"({place} * {self.random.randrange(1, 30)}u + uint({i}) * {self.pick(1, 3, 5, 7)}u + {self.random.randrange(INPUTS)}u) & {INPUTS - 1}u"
+        ends = "" if self.chance(0.5) else f"{i} < {self.random.randrange(2, 9)} && "
+        meet = "\nthreadgroup_barrier(mem_flags::mem_threadgroup);" * (context.uniform and self.chance(0.7))
+        text = f"int {i} = 0;\nwhile ({ends}(ints[{at}] & {self.pick(1, 3, 7)}) != 0) ++{i};{meet}"
+        return Node("statement", [text], "declares"), context.with_variables(Variable(i, "int"))
+
+    def ways_out(self, context):
+        """What may end a kernel: nothing meets behind it, and threads leave loops in loops and the kernel itself by all ways."""
+        inside = replace(context, uniform=False, lockstep=False, full=False, returns="void")
+        parts = []
+        for _ in range(self.random.randrange(1, 3)):
+            made, inside = self.pick(self.loop, self.while_loop)(inside)
+            parts.append(made)
+        return Node("list", parts), inside
 
     def switch(self, context):
         inside = replace(context, uniform=False, lockstep=False, full=False, in_loop=False, loops=0)
