@@ -12,6 +12,7 @@ import runpy
 import sys
 from pathlib import Path
 
+from ._children import emulate_in_children
 from ._mps import emulate_mps_when_imported
 
 
@@ -32,6 +33,7 @@ def main(arguments: list[str]) -> None:
 
 def emulate() -> None:
     """What scripts expect of a Mac beyond MLX."""
+    emulate_in_children()
     if os.environ.get("ANYMETAL_GATES") != "off":
         emulate_mps_when_imported()
 

@@ -11,9 +11,10 @@ How: torch hands every call that concerns tensors to the innermost ``TorchFuncti
 
 from __future__ import annotations
 
-import sys
 import threading
 from typing import Any
+
+from ._when_imported import when_imported
 
 _MARK = "_anymetal_mps"
 
@@ -33,35 +34,10 @@ def emulate_mps() -> None:
 
 def emulate_mps_when_imported() -> None:
     """The same as soon as somebody imports torch."""
-    if "torch" in sys.modules:
-        emulate_mps()
-    elif not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
+    when_imported("torch", lambda module: emulate_mps())
 
 
 _mode: Any = None
-
-
-class _Finder:
-    """Finds torch as others do, and emulates when it has been loaded."""
-
-    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
-        if name != "torch":
-            return None
-        sys.meta_path.remove(self)
-        import importlib.util
-
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.loader is None:
-            return spec
-        load = spec.loader.exec_module
-
-        def exec_module(module: Any) -> None:
-            load(module)
-            emulate_mps()
-
-        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
-        return spec
 
 
 def _is_mps(device: Any) -> bool:

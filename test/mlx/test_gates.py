@@ -148,3 +148,27 @@ def test_trace_names_each_launch():
     """, "-m", "anymetal", ANYMETAL_TRACE="1")
     assert done.returncode == 0, done.stderr
     assert "traced" in done.stderr and "3" in done.stderr
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_processes_of_multiprocessing(tmp_path, method):
+    """Those that begin anew are as those of `python -m anymetal`, though the script doesn't import anymetal."""
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(f"""
+        import multiprocessing
+        import mlx.core as mx
+
+        def increased(n):
+            kernel = mx.fast.metal_kernel(name="inc", input_names=["x"], output_names=["y"], source="y[0] = x[0] + 1;")
+            x = mx.full((1,), n)
+            return kernel(inputs=[x], output_shapes=[(1,)], output_dtypes=[x.dtype], grid=(1, 1, 1), threadgroup=(1, 1, 1))[0].item()
+
+        if __name__ == "__main__":
+            context = multiprocessing.get_context("{method}")
+            if "{method}" == "forkserver":
+                context.set_forkserver_preload(["json"])
+            with context.Pool(2) as pool:
+                print(pool.map(increased, range(3)))
+        """))
+    done = subprocess.run([sys.executable, "-m", "anymetal", script], text=True, capture_output=True, timeout=120)
+    assert done.stdout == "[1, 2, 3]\n", done.stderr
