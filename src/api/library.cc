@@ -139,7 +139,7 @@ Result<std::vector<uint32_t>> threadgroup_lengths(const KernelInterface& kernel,
     lengths[index] = static_cast<uint32_t>((bytes + 15) / 16 * 16);
   }
   for (const Parameter& p : kernel.parameters) {
-    if (p.kind != ParameterKind::threadgroup) continue;
+    if (p.kind != ParameterKind::threadgroup || p.is_optional) continue;
     if (p.index < lengths.size() && lengths[p.index] > 0) continue;
     return user_error(
         fmt::format("{}:{}: kernel `{}`: `{}` needs a size: give its bytes as `threadgroup_memory`",

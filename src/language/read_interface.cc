@@ -202,6 +202,7 @@ class Reader {
     parameter.name = declaration.getNameAsString();
     const auto presumed = context_.getSourceManager().getPresumedLoc(declaration.getLocation());
     if (presumed.isValid()) parameter.line = presumed.getLine();
+    parameter.is_optional = find_annotation(&declaration, "optional") != nullptr;
     const clang::QualType type = declaration.getType();
     const bool memory = type->isPointerType() || type->isReferenceType();
     if (memory) {
@@ -265,7 +266,6 @@ class Reader {
                                         (parameter.is_reference ? "reference" : "pointer"));
       }
     }
-    parameter.is_optional = find_annotation(&declaration, "optional") != nullptr;
     read_index(declaration, parameter);
   }
 

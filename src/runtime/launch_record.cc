@@ -69,7 +69,7 @@ std::string json_argument(const LaunchRecord& record, const Parameter& p) {
   if (p.kind == ParameterKind::threadgroup)
     return fmt::format(
         R"({{"kind": "threadgroup", "index": {}, "name": {}, "type": {}, "bytes": {}}})", p.index,
-        json_string(p.name), json_string(p.type), record.launch.threadgroup_lengths[p.index]);
+        json_string(p.name), json_string(p.type), record.launch.threadgroup_length(p.index));
   if (p.kind == ParameterKind::texture || p.kind == ParameterKind::sampler)
     return fmt::format(R"({{"kind": "{}", "index": {}, "name": {}, "type": {}, "count": {}}})",
                        p.kind == ParameterKind::texture ? "texture" : "sampler", p.index,

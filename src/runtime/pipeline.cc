@@ -172,7 +172,7 @@ class CompiledFunction final : public Pipeline {
       if (p.kind == ParameterKind::buffer)
         arguments[count++] = launch.buffer(p.index);
       else if (p.kind == ParameterKind::threadgroup)
-        arguments[count++] = {nullptr, launch.threadgroup_lengths[p.index]};
+        arguments[count++] = {nullptr, launch.threadgroup_length(p.index)};
       else if (p.kind != ParameterKind::attribute)
         return dispatch_with_handles(code, launch, is_second_run);
     }
@@ -194,9 +194,9 @@ class CompiledFunction final : public Pipeline {
     };
     for (const Parameter& p : interface_.parameters) {
       if (p.kind == ParameterKind::buffer)
-        arguments.push_back(launch.buffers[p.index]);
+        arguments.push_back(launch.buffer(p.index));
       else if (p.kind == ParameterKind::threadgroup)
-        arguments.push_back({nullptr, launch.threadgroup_lengths[p.index]});
+        arguments.push_back({nullptr, launch.threadgroup_length(p.index)});
       else if (p.kind == ParameterKind::texture)
         add(p, launch.textures);
       else if (p.kind == ParameterKind::sampler)

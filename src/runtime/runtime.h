@@ -135,6 +135,9 @@ struct Launch {
   }
   /// Bytes by index n of [[threadgroup(n)]]; multiples of 16.
   std::span<const uint32_t> threadgroup_lengths;
+  [[nodiscard]] uint32_t threadgroup_length(uint32_t index) const {
+    return index < threadgroup_lengths.size() ? threadgroup_lengths[index] : 0;
+  }
   /// Other memory that the kernel may touch: what pointers in its buffers lead to.
   std::span<const Argument> resident{};
   /// Bit n: ANYMETAL_WARN=coverage looks at buffer n. Clear it for outputs that were filled before

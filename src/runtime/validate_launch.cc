@@ -147,6 +147,16 @@ Result<void> check_texture(const KernelInterface& kernel, const Parameter& p, ui
   return {};
 }
 
+/// Of several textures at one index, function constants leave one at most.
+bool fits_another(const KernelInterface& kernel, const Parameter& p, uint32_t index,
+                  const Texture& texture) {
+  return std::ranges::any_of(kernel.parameters, [&](const Parameter& other) {
+    return &other != &p && other.kind == ParameterKind::texture && other.is_optional &&
+           index >= other.index && index - other.index < other.count &&
+           check_texture(kernel, other, index, texture).ok();
+  });
+}
+
 Result<void> check_textures(const KernelInterface& kernel, const Launch& launch) {
   for (const Parameter& p : kernel.parameters) {
     if (p.kind != ParameterKind::texture && p.kind != ParameterKind::sampler) continue;
@@ -156,11 +166,12 @@ Result<void> check_textures(const KernelInterface& kernel, const Launch& launch)
           is_texture && index < launch.textures.size() ? launch.textures[index] : nullptr;
       const bool has_sampler = index < launch.samplers.size() && launch.samplers[index];
       // Elements of an array may stay empty: they read as zeros.
-      if (p.count == 1 && (is_texture ? !texture : !has_sampler))
+      if (p.count == 1 && !p.is_optional && (is_texture ? !texture : !has_sampler))
         return user_error(fmt::format("kernel `{}`: {} {} (`{}`) is missing: bind one", kernel.name,
                                       is_texture ? "texture" : "sampler", index,
                                       anymetal::describe(p)));
-      if (texture) ANYMETAL_RETURN_IF_ERROR(check_texture(kernel, p, index, *texture));
+      if (!texture || (p.is_optional && fits_another(kernel, p, index, *texture))) continue;
+      ANYMETAL_RETURN_IF_ERROR(check_texture(kernel, p, index, *texture));
     }
   }
   return {};
@@ -191,7 +202,8 @@ Result<void> check_threadgroup_memory(const KernelInterface& kernel, const Limit
   uint64_t total = kernel.threadgroup_bytes;
   for (const Parameter& p : kernel.parameters) {
     if (p.kind != ParameterKind::threadgroup) continue;
-    uint32_t length = p.index < lengths.size() ? lengths[p.index] : 0;
+    const uint32_t length = p.index < lengths.size() ? lengths[p.index] : 0;
+    if (length == 0 && p.is_optional) continue;
     if (length == 0)
       return user_error(
           fmt::format("kernel `{}`: threadgroup memory {} (`{}`) has no length: set one, a "

@@ -1,4 +1,4 @@
-"""Lanes and simdgroups that leave loops in different turns, or by different ways."""
+"""Lanes and simdgroups that leave loops in different turns, or by different ways, or the kernel at its beginning."""
 
 import pytest
 
@@ -53,6 +53,42 @@ kernel void first_zero(device const int* x, device int* o, uint i [[thread_posit
   while (x[simdgroup * 16 + at] != 0) ++at;
   threadgroup_barrier(mem_flags::mem_device);
   o[i] = at;
+}
+kernel void found(device const uint* x, constant uint& n, device uint* o, uint gid [[thread_position_in_grid]]) {
+  uint b = gid, f = 1, i = 0;
+  const uint c = x[gid + 100];
+  while (true) {
+    if (++i > n) break;
+    if (x[b] == 6u) { f = 7; continue; }
+    if (c != 1u) return;
+    b ^= 32u;
+  }
+  o[gid] = f;
+}
+kernel void last_turn(device const uint* x, device uint* o, uint i [[thread_position_in_grid]],
+                      uint lane [[thread_index_in_simdgroup]], uint simdgroup [[simdgroup_index_in_threadgroup]]) {
+  uint at = 0, s[8] = {i, i, i, i, i, i, i, i};
+  bool v;
+  do {
+    v = lane < at * 3u;
+    for (int k = 0; k < 8; ++k) s[k] = s[k] * 5u + (v ? at : k);
+    ++at;
+  } while (at <= x[simdgroup]);
+  threadgroup_barrier(mem_flags::mem_device);
+  for (int k = 0; k < 8; ++k) o[i * 8 + k] = v ? s[k] | 1u : s[k] & ~1u;
+}
+kernel void columns(device const uint* x, constant uint& n, device uint* o, uint i [[thread_position_in_grid]]) {
+  const uint row = i / n, column = i % n;
+  if (column >= 2u) return;
+  o[i] = x[row] + column + 1;
+}
+kernel void rows(device const uint* x, constant uint& n, device uint* o, uint i [[thread_position_in_grid]]) {
+  const uint row = i / n;
+  if (row < 12u) return;
+  o[i] = x[row] + 1;
+}
+kernel void some(device const uint* x, constant uint& n, device uint* o, uint i [[thread_position_in_grid]]) {
+  if (i * 7u % n < 3u) o[i] += x[i];
 }
 kernel void quads(device const float* m, device float* o, constant uint& rows, constant uint& pitch,
                   uint x [[thread_position_in_grid]], uint quad [[quadgroup_index_in_threadgroup]]) {
@@ -156,3 +192,40 @@ def test_quadgroups_of_threadgroups_side_by_side(library, threadgroup):
     # Rows of a threadgroup write the same place: any of them may be the last.
     rest = (o - lowest) / (1000 * width / 4)
     assert np.all(rest == np.round(rest)) and np.all((rest >= 0) & (rest < height)), o
+
+
+def test_lanes_that_leave_a_loop_by_a_shared_exit_in_other_turns(library):
+    x = np.full(256, 5, np.uint32)
+    x[0:32:2] = 6
+    x[100:132] = 1
+    o = np.zeros(32, np.uint32)
+    library.kernel("found")(x, np.uint32(3), o, grid=32, threadgroup=32)
+    np.testing.assert_array_equal(o, [7, 1] * 16)
+
+
+def test_a_mask_made_from_a_counter_of_the_last_turn(library):
+    x = np.array([3, 9, 0, 15, 7, 1, 12, 5], np.uint32)
+    o = np.zeros((256, 8), np.uint32)
+    library.kernel("last_turn")(x, o, grid=256, threadgroup=256)
+    lane, turns = np.arange(256) % 32, x[np.arange(256) // 32]
+    v = lane < turns * 3
+    s = np.repeat(np.arange(256, dtype=np.uint32)[:, None], 8, axis=1)
+    for at in range(16):
+        step = np.where((lane < at * 3)[:, None], np.uint32(at), np.arange(8, dtype=np.uint32))
+        s = np.where((at <= turns)[:, None], s * np.uint32(5) + step, s)
+    np.testing.assert_array_equal(o, np.where(v[:, None], s | 1, s & ~np.uint32(1)))
+
+
+@pytest.mark.parametrize("threads", [32, 33, 64, 256])
+@pytest.mark.parametrize("n", [1, 3, 5, 32, 37])
+def test_a_guard_that_divides(library, n, threads):
+    i, x = np.arange(1024), np.arange(1024, dtype=np.uint32) * 3
+    o = np.zeros(1024, np.uint32)
+    library.kernel("columns")(x, np.uint32(n), o, grid=1024, threadgroup=threads)
+    np.testing.assert_array_equal(o, np.where(i % n < 2, x[i // n] + i % n + 1, 0))
+    o[:] = 0
+    library.kernel("rows")(x, np.uint32(n), o, grid=1024, threadgroup=threads)
+    np.testing.assert_array_equal(o, np.where(i // n >= 12, x[i // n] + 1, 0))
+    o[:] = 0
+    library.kernel("some")(x, np.uint32(n), o, grid=1024, threadgroup=threads)
+    np.testing.assert_array_equal(o, np.where(i * 7 % n < 3, x, 0))

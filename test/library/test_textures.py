@@ -109,3 +109,38 @@ def test_errors_say_what(library):
         anymetal.Texture(np.zeros((4, 4, 3), np.uint8))
     with pytest.raises(ValueError, match="bytes"):
         good.replace(np.zeros(3, np.uint8))
+
+
+@pytest.mark.parametrize("address", ["repeat", "clamp_to_zero", "clamp_to_edge", "mirrored_repeat"])
+def test_a_linear_sample_at_its_centre_is_the_texel(address):
+    """(i + 0.5) / w * w rounds to less than 0.5 for some widths: still no other texel's."""
+    kernel = anymetal.Library("""#include <metal_stdlib>
+using namespace metal;
+kernel void copy(texture2d<float> t [[texture(0)]], sampler s [[sampler(0)]], device float* o, uint2 i [[thread_position_in_grid]]) {
+  o[i.x + i.y] = t.sample(s, (float2(i) + 0.5f) / float2(t.get_width(), t.get_height())).x;
+}""").kernel("copy")
+    sampler = anymetal.Sampler(filter="linear", address=address)
+    for w in (*range(1, 129), 1000, 2047, 4096):
+        image, o = np.arange(1, w + 1, dtype=np.float32), np.zeros(w, np.float32)
+        for shape in ((1, w), (w, 1)):
+            kernel(anymetal.Texture(image.reshape(shape), format="r32float"), sampler, o, grid=shape[::-1])
+            np.testing.assert_allclose(o, image, rtol=1e-3, err_msg=f"{shape}")
+
+
+def test_what_function_constants_switch_off():
+    library = anymetal.Library("""#include <metal_stdlib>
+using namespace metal;
+constant bool on [[function_constant(0)]];
+constant bool off = !on;
+kernel void f(device float* o, texture2d<float> t [[texture(0), function_constant(on)]], texture2d<uint> n [[texture(0), function_constant(off)]],
+              sampler s [[sampler(0), function_constant(on)]], threadgroup float* tile [[threadgroup(1), function_constant(on)]],
+              device const float* x [[buffer(1), function_constant(on)]], uint i [[thread_position_in_grid]]) {
+  if (on) { tile[0] = x[0]; o[i] = t.sample(s, float2(0.5f)).x + tile[0]; } else o[i] = n.read(uint2(0, 0)).x + 2;
+}""")
+    o = np.zeros(4, np.float32)
+    whole = anymetal.Texture(np.full((1, 1), 7, np.uint32), format="r32uint")
+    library.kernel("f", constants={"on": False})(o, None, whole, None, None, grid=4)
+    assert o.tolist() == [9] * 4
+    real = anymetal.Texture(np.full((1, 1), 0.5, np.float32), format="r32float")
+    library.kernel("f", constants={"on": True})(o, real, None, anymetal.Sampler(), np.ones(1, np.float32), grid=4, threadgroup_memory={1: 16})
+    assert o.tolist() == [1.5] * 4

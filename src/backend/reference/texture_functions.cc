@@ -104,6 +104,8 @@ Span span_of(float at, bool linear) {
   const float left = at - 0.5f;
   const int64_t first = floor_to_integer(left);
   const float weight = left - std::floor(left);
+  // Rounded up: so little below a texel that it is this one.
+  if (weight == 1) return {first + 1, 0};
   return {first, weight >= 0 && weight < 1 ? weight : 0};
 }
 

@@ -619,6 +619,19 @@ const llvm::BasicBlock* find_body(const llvm::Instruction& end) {
   return nullptr;
 }
 
+/// Whether a division is among what the value is made of.
+bool divides(const llvm::Value* value) {
+  llvm::SmallVector<const llvm::Value*, 16> work{value};
+  llvm::DenseSet<const llvm::Value*> seen;
+  while (!work.empty()) {
+    const auto* made = llvm::dyn_cast<llvm::Instruction>(work.pop_back_val());
+    if (!made || !seen.insert(made).second) continue;
+    if (made->isIntDivRem()) return true;
+    work.append(made->value_op_begin(), made->value_op_end());
+  }
+  return false;
+}
+
 }  // namespace
 
 bool Top::contains(const llvm::Instruction& instruction) const {
@@ -636,6 +649,8 @@ Top find_top(const llvm::Function& function) {
       if (instruction.mayHaveSideEffects()) return top;
     }
     const auto* branch = llvm::dyn_cast<llvm::BranchInst>(top.end);
+    // What is assumed is asked behind the top: no way there may depend on it.
+    if (branch && branch->isConditional() && divides(branch->getCondition())) return top;
     block = find_body(*top.end);
     if (branch && asks_for_all(*branch)) top.scope = block;
   }

@@ -2,6 +2,8 @@
 
 #include <llvm/ADT/PostOrderIterator.h>
 #include <llvm/Analysis/CycleAnalysis.h>
+#include <llvm/Analysis/LoopInfo.h>
+#include <llvm/Analysis/PostDominators.h>
 #include <llvm/Analysis/TargetTransformInfo.h>
 #include <llvm/Analysis/TargetTransformInfoImpl.h>
 #include <llvm/IR/CFG.h>
@@ -71,6 +73,41 @@ void find_joins(const llvm::BasicBlock& from, llvm::ArrayRef<const llvm::BasicBl
   }
 }
 
+/// The same for ways that begin where `loop` is left, each with the name of the block in it.
+template <class Found>
+void find_exit_joins(const llvm::Loop& loop, llvm::ArrayRef<const llvm::BasicBlock*> order,
+                     const llvm::DenseMap<const llvm::BasicBlock*, size_t>& places, Found found) {
+  llvm::DenseMap<const llvm::BasicBlock*, const llvm::BasicBlock*> ways;
+  std::set<size_t> next;
+  llvm::SmallVector<llvm::BasicBlock*, 8> exits;
+  loop.getExitBlocks(exits);
+  for (const llvm::BasicBlock* exit : exits) next.insert(places.lookup(exit));
+  while (!next.empty()) {
+    const size_t place = *next.begin();
+    next.erase(next.begin());
+    const llvm::BasicBlock* block = order[place];
+    const llvm::BasicBlock* way = nullptr;
+    for (const llvm::BasicBlock* before : llvm::predecessors(block)) {
+      const auto known = places.find(before);
+      if (known == places.end() || known->second >= place) continue;
+      const llvm::BasicBlock* each = loop.contains(before) ? before : ways.lookup(before);
+      if (!each) continue;
+      if (way && way != each) {
+        found(*block);
+        way = block;
+        break;
+      }
+      way = each;
+    }
+    ways[block] = way;
+    if (next.empty()) return;
+    for (const llvm::BasicBlock* target : llvm::successors(block)) {
+      const size_t after = places.lookup(target);
+      if (after > place && !loop.contains(target)) next.insert(after);
+    }
+  }
+}
+
 }  // namespace
 
 // The analysis can't be computed out of LLVM's tree; so it runs as a pass under a manager of its
@@ -104,15 +141,27 @@ bool Uniformity::add_joins(llvm::Function& function) {
   llvm::DenseMap<const llvm::BasicBlock*, size_t> places;
   for (const llvm::BasicBlock* block : order) places.try_emplace(block, places.size());
   const size_t before = joins_.size();
+  const auto add = [&](const llvm::BasicBlock& join) {
+    for (const llvm::PHINode& phi : join.phis()) {
+      if (!phi.hasConstantOrUndefValue() && info_->isUniform(&phi) && !is_same_(&phi))
+        joins_.insert(&phi);
+    }
+  };
+  const llvm::DominatorTree dominators(function);
+  const llvm::LoopInfo loops(dominators);
+  const llvm::PostDominatorTree after(function);
+  std::set<const llvm::Loop*> parted;
   for (const llvm::BasicBlock* block : order) {
     if (!info_->hasDivergentTerminator(*block)) continue;
-    find_joins(*block, order, places, [&](const llvm::BasicBlock& join) {
-      for (const llvm::PHINode& phi : join.phis()) {
-        if (!phi.hasConstantOrUndefValue() && info_->isUniform(&phi) && !is_same_(&phi))
-          joins_.insert(&phi);
-      }
-    });
+    find_joins(*block, order, places, add);
+    const auto* node = after.getNode(block);
+    const llvm::BasicBlock* meeting =
+        node && node->getIDom() ? node->getIDom()->getBlock() : nullptr;
+    for (const llvm::Loop* loop = loops.getLoopFor(block);
+         loop && !(meeting && loop->contains(meeting)); loop = loop->getParentLoop())
+      parted.insert(loop);
   }
+  for (const llvm::Loop* loop : parted) find_exit_joins(*loop, order, places, add);
   return joins_.size() != before;
 }
 

@@ -294,6 +294,24 @@ class RegionSplitter {
         {builder.getInt32(0), builder.CreateZExt(step(), builder.getInt64Ty())});
   }
 
+  /// Blocks of loops that steps may leave in different turns.
+  std::set<const llvm::BasicBlock*> find_parted(const Uniformity& uniformity) {
+    std::set<const llvm::BasicBlock*> parted;
+    const llvm::DominatorTree dominators(function_);
+    const llvm::LoopInfo loops(dominators);
+    for (const llvm::Loop* loop : loops.getLoopsInPreorder()) {
+      const bool parts = llvm::any_of(loop->blocks(), [&](llvm::BasicBlock* block) {
+        return llvm::succ_size(block) > 1 && uniformity.has_divergent_end(*block);
+      });
+      if (!parts) continue;
+      if (llvm::any_of(loop->blocks(),
+                       [&](llvm::BasicBlock* block) { return heads_.contains(block); }))
+        continue;
+      parted.insert(loop->block_begin(), loop->block_end());
+    }
+    return parted;
+  }
+
   void place_slots(const Uniformity& uniformity) {
     // Everything is asked before anything changes.
     std::vector<llvm::PHINode*> phis;
@@ -305,9 +323,11 @@ class RegionSplitter {
       }
     }
     std::vector<llvm::Instruction*> values;
+    const std::set<const llvm::BasicBlock*> parted = find_parted(uniformity);
     for (llvm::Instruction& instruction : llvm::instructions(function_)) {
       if (instruction.getParent() == entry_ || instruction.getType()->isVoidTy()) continue;
-      same_[&instruction] = !parts_ && uniformity.is_uniform_everywhere(&instruction);
+      same_[&instruction] = !parts_ && uniformity.is_uniform_everywhere(&instruction) &&
+                            !parted.contains(instruction.getParent());
       if (!head_phis.contains(&instruction)) values.push_back(&instruction);
     }
     share_slots(phis, head_phis);
