@@ -43,7 +43,10 @@ class Generator(Declarations):
 
     def kernel(self):
         declarations = self.declarations()
-        body, context = self.block(Context(depth=1), self.random.randrange(4, 14))
+        guard, context = self.guard(Context(depth=1)) if self.chance(0.2) else (None, Context(depth=1))
+        body, context = self.block(context, self.random.randrange(4, 14))
+        if guard:
+            body.parts.insert(0, guard)
         if self.chance(0.4):
             last, context = self.ways_out(context)
             body.parts.append(last)

@@ -316,8 +316,27 @@ class Statements(Expressions):
         at = f"({place} * {self.random.randrange(1, 30)}u + uint({i}) * {self.pick(1, 3, 5, 7)}u + {self.random.randrange(INPUTS)}u) & {INPUTS - 1}u"
         ends = "" if self.chance(0.5) else f"{i} < {self.random.randrange(2, 9)} && "
         meet = "\nthreadgroup_barrier(mem_flags::mem_threadgroup);" * (context.uniform and self.chance(0.7))
-        text = f"int {i} = 0;\nwhile ({ends}(ints[{at}] & {self.pick(1, 3, 7)}) != 0) ++{i};{meet}"
+        goes_on = f"{ends}(ints[{at}] & {self.pick(1, 3, 7)}) != 0"
+        if self.chance(0.4):
+            # What the last turn gave, and not the counter, is needed.
+            got, sums = self.name("v"), self.name("sums")
+            rounds = f"for (int k = 0; k < 8; ++k) {sums}[k] = {sums}[k] * 5 + ({got} ? {i} : k); "
+            text = (f"int {i} = 0, {sums}[8] = {{}};\nbool {got};\ndo {{ {got} = ({self.place(context)} & 31u) < uint({i}) * {self.random.randrange(1, 9)}u; "
+                    f"{rounds * self.chance(0.5)}++{i}; }} while ({goes_on});{meet}")
+            known = [Variable(got, "bool"), Variable(f"{sums}[{self.random.randrange(8)}]", "int", True, False)]
+            return Node("statement", [text], "declares"), context.with_variables(*known)
+        text = f"int {i} = 0;\nwhile ({goes_on}) ++{i};{meet}"
         return Node("statement", [text], "declares"), context.with_variables(Variable(i, "int"))
+
+    def guard(self, context):
+        """What may begin a kernel: threads take their position apart and some go home; nothing meets behind it."""
+        row, column = self.name("row"), self.name("column")
+        position = self.pick("in_grid.x", "in_grid.x", f"in_grid.x * {self.random.randrange(2, 9)}u", "lid", "(in_grid.x + group3.x)")
+        by = self.pick(f"{self.random.randrange(2, 40)}u", f"(uint(number) + {self.random.randrange(1, 9)}u)")
+        home = f"{self.pick(row, column)} {self.pick('<', '>', '>=', '==', '!=')} {self.random.randrange(0, 9)}u"
+        text = f"const uint {row} = {position} / {by}, {column} = {position} % {by};\nif ({home}) return;"
+        inside = replace(context, uniform=False, lockstep=False, full=False, returns="void", places=(*context.places, row, column))
+        return Node("statement", [text], "declares"), inside.with_variables(Variable(row, "uint", False, False), Variable(column, "uint", False, False))
 
     def ways_out(self, context):
         """What may end a kernel: nothing meets behind it, and threads leave loops in loops and the kernel itself by all ways."""
