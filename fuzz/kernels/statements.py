@@ -331,8 +331,9 @@ class Statements(Expressions):
     def guard(self, context):
         """What may begin a kernel: threads take their position apart and some go home; nothing meets behind it."""
         row, column = self.name("row"), self.name("column")
-        position = self.pick("in_grid.x", "in_grid.x", f"in_grid.x * {self.random.randrange(2, 9)}u", "lid", "(in_grid.x + group3.x)")
-        by = self.pick(f"{self.random.randrange(2, 40)}u", f"(uint(number) + {self.random.randrange(1, 9)}u)")
+        position = self.pick("in_grid.x", "in_grid.x", f"in_grid.x * {self.random.randrange(2, 9)}u", "lid", "(in_grid.x + group3.x)",
+                             f"(in_grid.x - {self.random.randrange(1, 40)}u)", f"(lid + {2**32 - self.random.randrange(1, 90)}u)")
+        by = self.pick(f"{self.random.randrange(2, 40)}u", f"{self.pick(1000, 100000, 2**31 + 77)}u", f"(uint(number) + {self.random.randrange(1, 9)}u)")
         home = f"{self.pick(row, column)} {self.pick('<', '>', '>=', '==', '!=')} {self.random.randrange(0, 9)}u"
         text = f"const uint {row} = {position} / {by}, {column} = {position} % {by};\nif ({home}) return;"
         inside = replace(context, uniform=False, lockstep=False, full=False, returns="void", places=(*context.places, row, column))

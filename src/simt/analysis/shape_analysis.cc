@@ -668,6 +668,9 @@ Divisions find_divisions(llvm::Function& function, const ShapeAnalysis& shapes) 
     if (instruction.getOpcode() != llvm::Instruction::UDiv &&
         instruction.getOpcode() != llvm::Instruction::URem)
       continue;
+    // Where numbers are small, neighbours often wrap around.
+    if (!instruction.getType()->isIntegerTy() || instruction.getType()->getIntegerBitWidth() < 32)
+      continue;
     if (top.scope && !shapes.flow().dominators().dominates(top.scope, instruction.getParent()))
       continue;
     const Shape dividend = shapes.of(instruction.getOperand(0));

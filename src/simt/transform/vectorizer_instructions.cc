@@ -64,7 +64,8 @@ void Vectorizer::emit(llvm::Instruction& instruction) {
   emit_vector(instruction);
 }
 
-/// The lanes of a chunk have one quotient if lane 0's remainder is far enough from the divisor.
+/// The lanes of a chunk have one quotient if lane 0's remainder is far enough from the divisor, and
+/// lane 0 itself from where numbers wrap around.
 /// The code parts here, at the end of the top.
 void Vectorizer::check_divisions() {
   llvm::MapVector<std::pair<llvm::Value*, llvm::Value*>, bool> pairs;
@@ -87,11 +88,13 @@ void Vectorizer::check_divisions() {
       llvm::Value* is_zero = builder_.CreateICmpEQ(divisor, zero);
       divisor =
           builder_.CreateSelect(is_zero, llvm::ConstantInt::get(divisor->getType(), 1), divisor);
-      llvm::Value* remainder = builder_.CreateURem(scalar(pair.first, chunk), divisor);
-      llvm::Value* holds =
-          builder_.CreateICmpUGT(builder_.CreateSub(divisor, remainder),
-                                 llvm::ConstantInt::get(divisor->getType(), uint64_t(farthest)));
+      llvm::Value* first = scalar(pair.first, chunk);
+      llvm::Value* remainder = builder_.CreateURem(first, divisor);
+      llvm::Constant* distance = llvm::ConstantInt::get(divisor->getType(), uint64_t(farthest));
+      llvm::Value* holds = builder_.CreateICmpUGT(builder_.CreateSub(divisor, remainder), distance);
       assumed = builder_.CreateAnd(assumed, holds);
+      llvm::Value* last = llvm::ConstantExpr::getNot(distance);
+      assumed = builder_.CreateAnd(assumed, builder_.CreateICmpULE(first, last));
     }
   }
   llvm::BasicBlock* on = llvm::BasicBlock::Create(context_, "whole", target_);
