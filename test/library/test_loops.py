@@ -229,3 +229,28 @@ def test_a_guard_that_divides(library, n, threads):
     o[:] = 0
     library.kernel("some")(x, np.uint32(n), o, grid=1024, threadgroup=threads)
     np.testing.assert_array_equal(o, np.where(i * 7 % n < 3, x, 0))
+
+
+@pytest.mark.parametrize("start", range(4))
+def test_sums_that_are_bits_beside_each_other_for_some_lanes(start):
+    """Where `(i & 3) == 0`, LLVM makes `i | j` of `i + j`; lane 0 isn't there, and its number is all lanes' base."""
+    import anymetal
+
+    library = anymetal.Library("""#include <metal_stdlib>
+using namespace metal;
+kernel void computes(device uint* y, device const uint* x, constant uint& s, constant uint& u, uint t [[thread_position_in_grid]]) {
+  uint i = t + s, j = u & 3;
+  y[t] = (i & 3) == 0 ? (i + j) ^ 5 : j;
+}
+kernel void reads(device uint* y, device const uint* x, constant uint& s, constant uint& u, uint t [[thread_position_in_grid]]) {
+  uint i = t + s, j = u & 3, at = j;
+  if ((i & 3) == 0) at = (i + j) * 2;
+  y[t] = x[at];
+}
+""", math_mode="safe")
+    i, x, y = np.arange(32) + start, np.arange(512, dtype=np.uint32) * 7, np.zeros(32, np.uint32)
+    arguments = (y, x, np.uint32(start), np.uint32(3))
+    library.kernel("computes")(*arguments, grid=32, threadgroup=32)
+    np.testing.assert_array_equal(y, np.where(i & 3 == 0, (i + 3) ^ 5, 3))
+    library.kernel("reads")(*arguments, grid=32, threadgroup=32)
+    np.testing.assert_array_equal(y, x[np.where(i & 3 == 0, (i + 3) * 2, 3)])

@@ -133,7 +133,8 @@ llvm::Value* Vectorizer::clone_scalar(llvm::Instruction& instruction, unsigned c
     if (!llvm::isa<llvm::Function>(operand)) copy->setOperand(i, scalar(operand, chunk));
   }
   copy->dropUnknownNonDebugMetadata();
-  if (masked) {
+  // LLVM's flags say it of lanes that come here or use it, and lane 0 may not be one of them.
+  if (masked || in_lane_0_only) {
     // `or disjoint` is how sums of addresses are written; what it says of lane 0 holds for the
     // values that lane 0 would have.
     auto* disjoint = llvm::dyn_cast<llvm::PossiblyDisjointInst>(copy);
