@@ -35,13 +35,12 @@ def settings(name, folder):
 
 
 def under_python(settings):
-    """What Python needs beyond: the sanitizer's library first, no search for leaks, of which the interpreter has many, and null where
-    there is no memory, as a test has it."""
+    """What Python needs beyond: the sanitizer's library first, and no search for leaks, of which the interpreter has many."""
     found = subprocess.run(["clang-19", "-print-file-name=libclang_rt.asan-x86_64.so"], capture_output=True, text=True)
     library = found.stdout.strip()
     if not os.path.isabs(library):
         raise Stop("Clang's shared AddressSanitizer isn't there (Debian's libclang-rt-19-dev)")
-    return {**settings, "LD_PRELOAD": library, "ASAN_OPTIONS": settings["ASAN_OPTIONS"] + ":detect_leaks=0:allocator_may_return_null=1"}
+    return {**settings, "LD_PRELOAD": library, "ASAN_OPTIONS": settings["ASAN_OPTIONS"] + ":detect_leaks=0"}
 
 
 def run_mlx(folder, count, settings):
