@@ -254,3 +254,59 @@ kernel void reads(device uint* y, device const uint* x, constant uint& s, consta
     np.testing.assert_array_equal(y, np.where(i & 3 == 0, (i + 3) ^ 5, 3))
     library.kernel("reads")(*arguments, grid=32, threadgroup=32)
     np.testing.assert_array_equal(y, x[np.where(i & 3 == 0, (i + 3) * 2, 3)])
+
+
+@pytest.mark.parametrize("threads", [32, 64, 128, 256, 1024])
+def test_atomic_loads_that_are_needed_behind_a_barrier(threads):
+    """Each thread counts behind what it read, so somebody must have read 0; no step may have another one's number."""
+    import anymetal
+
+    library = anymetal.Library("""#include <metal_stdlib>
+using namespace metal;
+kernel void shared(device uint* o, uint i [[thread_position_in_threadgroup]]) {
+  threadgroup atomic_uint c;
+  if (i == 0) atomic_store_explicit(&c, 0u, memory_order_relaxed);
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  uint before = atomic_load_explicit(&c, memory_order_relaxed);
+  atomic_fetch_add_explicit(&c, 1u, memory_order_relaxed);
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  o[i] = before * 2 + 1;
+}
+kernel void in_a_buffer(device atomic_uint* c, device uint* o, uint i [[thread_position_in_threadgroup]]) {
+  uint before = atomic_load_explicit(c, memory_order_relaxed);
+  atomic_fetch_add_explicit(c, 1u, memory_order_relaxed);
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  o[i] = before;
+}
+kernel void first(device uint* o, uint i [[thread_position_in_threadgroup]]) {
+  threadgroup atomic_uint taken;
+  if (i == 0) atomic_store_explicit(&taken, 0u, memory_order_relaxed);
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  bool is_first = atomic_load_explicit(&taken, memory_order_relaxed) == 0;
+  atomic_store_explicit(&taken, 1u, memory_order_relaxed);
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  o[i] = is_first;
+}
+kernel void until(device uint* o, constant uint& n, uint i [[thread_position_in_threadgroup]]) {
+  threadgroup atomic_uint done;
+  if (i == 0) atomic_store_explicit(&done, 0u, memory_order_relaxed);
+  uint turns = 0;
+  for (;;) {
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    if (atomic_load_explicit(&done, memory_order_relaxed) >= n) break;
+    ++turns;
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    if (i == 0) atomic_fetch_add_explicit(&done, 1u, memory_order_relaxed);
+  }
+  o[i] = turns;
+}
+""", math_mode="safe")
+    o = np.zeros(threads, np.uint32)
+    library.kernel("shared")(o, grid=threads, threadgroup=threads)
+    assert o.min() == 1 and o.max() < 2 * threads
+    library.kernel("in_a_buffer")(np.zeros(1, np.uint32), o, grid=threads, threadgroup=threads)
+    assert o.min() == 0 and o.max() < threads
+    library.kernel("first")(o, grid=threads, threadgroup=threads)
+    assert o.sum() >= 1
+    library.kernel("until")(o, np.uint32(5), grid=threads, threadgroup=threads)
+    assert o.tolist() == [5] * threads

@@ -165,11 +165,11 @@ bool Uniformity::add_joins(llvm::Function& function) {
   return joins_.size() != before;
 }
 
-Uniformity::Uniformity(llvm::Function& step_function)
+Uniformity::Uniformity(llvm::Function& step_function, const Test& is_other)
     : Uniformity(
           step_function,
-          [step = step_function.getArg(1)](const llvm::Value* value) {
-            return value == step ||
+          [step = step_function.getArg(1), is_other](const llvm::Value* value) {
+            return value == step || is_other(value) ||
                    llvm::isa<llvm::AllocaInst, llvm::AtomicRMWInst, llvm::AtomicCmpXchgInst>(value);
           },
           [](const llvm::Value*) { return false; }) {}

@@ -14,8 +14,11 @@ class Uniformity {
   using Test = std::function<bool(const llvm::Value*)>;
   /// `is_source`: values that differ by themselves. `is_same`: values that never differ.
   Uniformity(llvm::Function& function, Test is_source, Test is_same);
-  /// What differs between the steps of `void (ptr frame, i32 step)`.
-  explicit Uniformity(llvm::Function& step_function);
+  /// What differs between the steps of `void (ptr frame, i32 step)`. `is_other`: values that do so,
+  /// too.
+  explicit Uniformity(
+      llvm::Function& step_function,
+      const Test& is_other = [](const llvm::Value*) { return false; });
 
   [[nodiscard]] bool is_uniform(const llvm::Value* value) const;
   /// Also behind the loops that it is made in, which some may leave in other turns.

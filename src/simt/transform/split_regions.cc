@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "simt/analysis/control_flow.h"
+#include "simt/analysis/guards.h"
 #include "simt/analysis/uniformity.h"
 #include "simt/threadgroup_frame.h"
 #include "simt/transform/order_steps.h"
@@ -55,7 +56,7 @@ class RegionSplitter {
       parts_ = true;
       break;
     }
-    place_slots(*uniformity_);
+    place_slots(find_kept());
     widen_private_variables();
     parts_ ? make_rounds() : make_loops();
     return uint32_t(heads_.size());
@@ -292,6 +293,25 @@ class RegionSplitter {
     return builder.CreateInBoundsGEP(
         slot.memory->getAllocatedType(), slot.memory,
         {builder.getInt32(0), builder.CreateZExt(step(), builder.getInt64Ty())});
+  }
+
+  /// What steps, of which one comes after the other, may read differently from one place.
+  static bool is_read_anew(const llvm::Value* value) {
+    const auto* made = llvm::dyn_cast<llvm::Instruction>(value);
+    if (!made) return false;
+    const auto* load = llvm::dyn_cast<llvm::LoadInst>(made);
+    return (load && !load->isSimple()) ||
+           (made->hasMetadata(kRelaxed) && made->mayReadFromMemory());
+  }
+
+  /// What is the same for all steps where values are kept from region to region: none of what they
+  /// read from atomic variables, though where threads meet all must have read the same.
+  const Uniformity& find_kept() {
+    const bool any =
+        llvm::any_of(llvm::instructions(function_),
+                     [](llvm::Instruction& instruction) { return is_read_anew(&instruction); });
+    if (any) kept_.emplace(function_, is_read_anew);
+    return any ? *kept_ : *uniformity_;
   }
 
   /// Blocks of loops that steps may leave in different turns.
@@ -699,7 +719,7 @@ class RegionSplitter {
   std::set<llvm::BasicBlock*> meetings_;  ///< the heads that stand behind barriers
   bool parts_ = false;                    ///< steps come to barriers by different ways
   llvm::DenseMap<llvm::BasicBlock*, llvm::BasicBlock*> region_;
-  std::optional<Uniformity> uniformity_;
+  std::optional<Uniformity> uniformity_, kept_;
   std::map<llvm::BasicBlock*, Ways> ways_;
   std::map<llvm::Value*, Slot> slots_;
   std::map<llvm::Instruction*, llvm::PHINode*> shared_with_;
