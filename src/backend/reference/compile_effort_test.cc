@@ -80,35 +80,39 @@ std::string calls_with_variables(int count) {
 }
 
 double seconds_of(const std::string& text, Bounds bounds) {
-  double best = 1e9;
-  for (int repeat = 0; repeat < 2; ++repeat) {
-    ThreadIr ir = make_ir(text, kBuffers);
-    const double start = processor_seconds();
-    const auto kernel = reference_backend().compile(std::move(ir), {.bounds = bounds});
-    best = std::min(best, processor_seconds() - start);
-    EXPECT_TRUE(kernel.ok()) << kernel.error().text();
+  ThreadIr ir = make_ir(text, kBuffers);
+  const double start = processor_seconds();
+  const auto kernel = reference_backend().compile(std::move(ir), {.bounds = bounds});
+  const double seconds = processor_seconds() - start;
+  EXPECT_TRUE(kernel.ok()) << kernel.error().text();
+  return seconds;
+}
+
+/// A processor's speed may halve from one moment to the next: both are compiled in turn, and what
+/// grows too fast does so in all rounds.
+void expect_proportion(const std::string& text, const std::string& four_times, Bounds bounds) {
+  constexpr int kRounds = 10;
+  constexpr double kMost = 9;
+  double one = 1e9, four = 1e9;
+  for (int round = 0; round < kRounds && (round < 2 || four / one >= kMost); ++round) {
+    one = std::min(one, seconds_of(text, bounds));
+    four = std::min(four, seconds_of(four_times, bounds));
   }
-  return best;
+  EXPECT_LT(four / one, kMost) << one << " s and " << four << " s";
 }
 
 class CompileEffort : public testing::TestWithParam<Bounds> {};
 
 TEST_P(CompileEffort, GrowsInProportionToConditionalReads) {
-  const double one = seconds_of(conditional_reads(500), GetParam());
-  const double four = seconds_of(conditional_reads(2000), GetParam());
-  EXPECT_LT(four / one, 9) << one << " s and " << four << " s";
+  expect_proportion(conditional_reads(500), conditional_reads(2000), GetParam());
 }
 
 TEST_P(CompileEffort, GrowsInProportionToStraightWrites) {
-  const double one = seconds_of(straight_writes(500), GetParam());
-  const double four = seconds_of(straight_writes(2000), GetParam());
-  EXPECT_LT(four / one, 9) << one << " s and " << four << " s";
+  expect_proportion(straight_writes(500), straight_writes(2000), GetParam());
 }
 
 TEST_P(CompileEffort, GrowsInProportionToCallsWithVariables) {
-  const double one = seconds_of(calls_with_variables(30), GetParam());
-  const double four = seconds_of(calls_with_variables(120), GetParam());
-  EXPECT_LT(four / one, 9) << one << " s and " << four << " s";
+  expect_proportion(calls_with_variables(30), calls_with_variables(120), GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(EachBounds, CompileEffort,
