@@ -35,62 +35,37 @@ class LaneInfo : public llvm::TargetTransformInfoImplCRTPBase<LaneInfo> {
   const Uniformity::Test& is_same_;
 };
 
-/// Calls `found` with each block where ways meet that part at `from`: each way has the name of its
-/// first block, and where two meet a new one begins. Ways round a loop aren't followed. Only blocks
-/// on these ways are looked at, up to the one that all come to: kernels have thousands of branches.
-template <class Found>
-void find_joins(const llvm::BasicBlock& from, llvm::ArrayRef<const llvm::BasicBlock*> order,
-                const llvm::DenseMap<const llvm::BasicBlock*, size_t>& places, Found found) {
-  llvm::DenseMap<const llvm::BasicBlock*, const llvm::BasicBlock*> ways;
-  std::set<size_t> next;  // places of blocks on some way
-  const auto follow = [&](const llvm::BasicBlock& block, size_t place) {
-    for (const llvm::BasicBlock* target : llvm::successors(&block)) {
-      const size_t after = places.lookup(target);
-      if (after > place) next.insert(after);
+/// Blocks in an order in which all ways but those round a loop lead on, and their places in it.
+struct Order {
+  explicit Order(llvm::Function& function) {
+    const llvm::ReversePostOrderTraversal<llvm::Function*> traversal(&function);
+    for (const llvm::BasicBlock* block : traversal) {
+      places.try_emplace(block, blocks.size());
+      blocks.push_back(block);
     }
-  };
-  follow(from, places.lookup(&from));
-  while (!next.empty()) {
-    const size_t place = *next.begin();
-    next.erase(next.begin());
-    const llvm::BasicBlock* block = order[place];
-    const llvm::BasicBlock* way = nullptr;
-    for (const llvm::BasicBlock* before : llvm::predecessors(block)) {
-      const auto known = places.find(before);
-      if (known == places.end() || known->second >= place) continue;
-      const llvm::BasicBlock* each = before == &from ? block : ways.lookup(before);
-      if (!each) continue;
-      if (way && way != each) {
-        found(*block);
-        way = block;
-        break;
-      }
-      way = each;
-    }
-    ways[block] = way;
-    if (next.empty()) return;
-    follow(*block, place);
   }
-}
 
-/// The same for ways that begin where `loop` is left, each with the name of the block in it.
-template <class Found>
-void find_exit_joins(const llvm::Loop& loop, llvm::ArrayRef<const llvm::BasicBlock*> order,
-                     const llvm::DenseMap<const llvm::BasicBlock*, size_t>& places, Found found) {
+  std::vector<const llvm::BasicBlock*> blocks;
+  llvm::DenseMap<const llvm::BasicBlock*, size_t> places;
+};
+
+/// Calls `found` with each block where ways meet, of those that begin with edges to the blocks at
+/// `next`: `begins` gives the name of the way that begins with the edge between two blocks, null if
+/// none does, and where two meet a new one begins. Ways round a loop aren't followed. Only blocks
+/// on these ways are looked at, up to the one that all come to: kernels have thousands of branches.
+template <class Begins, class Found>
+void follow_ways(std::set<size_t> next, const Order& order, Begins begins, Found found) {
   llvm::DenseMap<const llvm::BasicBlock*, const llvm::BasicBlock*> ways;
-  std::set<size_t> next;
-  llvm::SmallVector<llvm::BasicBlock*, 8> exits;
-  loop.getExitBlocks(exits);
-  for (const llvm::BasicBlock* exit : exits) next.insert(places.lookup(exit));
   while (!next.empty()) {
     const size_t place = *next.begin();
     next.erase(next.begin());
-    const llvm::BasicBlock* block = order[place];
+    const llvm::BasicBlock* block = order.blocks[place];
     const llvm::BasicBlock* way = nullptr;
     for (const llvm::BasicBlock* before : llvm::predecessors(block)) {
-      const auto known = places.find(before);
-      if (known == places.end() || known->second >= place) continue;
-      const llvm::BasicBlock* each = loop.contains(before) ? before : ways.lookup(before);
+      const auto known = order.places.find(before);
+      if (known == order.places.end() || known->second >= place) continue;
+      const llvm::BasicBlock* begun = begins(*before, *block);
+      const llvm::BasicBlock* each = begun ? begun : ways.lookup(before);
       if (!each) continue;
       if (way && way != each) {
         found(*block);
@@ -102,10 +77,37 @@ void find_exit_joins(const llvm::Loop& loop, llvm::ArrayRef<const llvm::BasicBlo
     ways[block] = way;
     if (next.empty()) return;
     for (const llvm::BasicBlock* target : llvm::successors(block)) {
-      const size_t after = places.lookup(target);
-      if (after > place && !loop.contains(target)) next.insert(after);
+      const size_t after = order.places.lookup(target);
+      if (after > place) next.insert(after);
     }
   }
+}
+
+/// Of the ways that part at the end of `from`, each with the name of its first block.
+template <class Found>
+void find_joins(const llvm::BasicBlock& from, const Order& order, Found found) {
+  std::set<size_t> next;
+  for (const llvm::BasicBlock* target : llvm::successors(&from)) {
+    const size_t after = order.places.lookup(target);
+    if (after > order.places.lookup(&from)) next.insert(after);
+  }
+  const auto begins = [&](const llvm::BasicBlock& before, const llvm::BasicBlock& block) {
+    return &before == &from ? &block : nullptr;
+  };
+  follow_ways(std::move(next), order, begins, found);
+}
+
+/// Of the ways that begin where `loop` is left, each with the name of the block in it.
+template <class Found>
+void find_exit_joins(const llvm::Loop& loop, const Order& order, Found found) {
+  std::set<size_t> next;
+  llvm::SmallVector<llvm::BasicBlock*, 8> exits;
+  loop.getExitBlocks(exits);
+  for (const llvm::BasicBlock* exit : exits) next.insert(order.places.lookup(exit));
+  const auto begins = [&](const llvm::BasicBlock& before, const llvm::BasicBlock&) {
+    return loop.contains(&before) ? &before : nullptr;
+  };
+  follow_ways(std::move(next), order, begins, found);
 }
 
 }  // namespace
@@ -136,10 +138,7 @@ Uniformity::Uniformity(llvm::Function& function, Test is_source, Test is_same)
 // LLVM's analysis takes phis for the same in all lanes where ways that lanes part to go through
 // several blocks, or end with a loop that lanes leave at different times.
 bool Uniformity::add_joins(llvm::Function& function) {
-  const llvm::ReversePostOrderTraversal<llvm::Function*> traversal(&function);
-  const std::vector<const llvm::BasicBlock*> order(traversal.begin(), traversal.end());
-  llvm::DenseMap<const llvm::BasicBlock*, size_t> places;
-  for (const llvm::BasicBlock* block : order) places.try_emplace(block, places.size());
+  const Order order(function);
   const size_t before = joins_.size();
   const auto add = [&](const llvm::BasicBlock& join) {
     for (const llvm::PHINode& phi : join.phis()) {
@@ -151,9 +150,9 @@ bool Uniformity::add_joins(llvm::Function& function) {
   const llvm::LoopInfo loops(dominators);
   const llvm::PostDominatorTree after(function);
   std::set<const llvm::Loop*> parted;
-  for (const llvm::BasicBlock* block : order) {
+  for (const llvm::BasicBlock* block : order.blocks) {
     if (!info_->hasDivergentTerminator(*block)) continue;
-    find_joins(*block, order, places, add);
+    find_joins(*block, order, add);
     const auto* node = after.getNode(block);
     const llvm::BasicBlock* meeting =
         node && node->getIDom() ? node->getIDom()->getBlock() : nullptr;
@@ -161,7 +160,7 @@ bool Uniformity::add_joins(llvm::Function& function) {
          loop && !(meeting && loop->contains(meeting)); loop = loop->getParentLoop())
       parted.insert(loop);
   }
-  for (const llvm::Loop* loop : parted) find_exit_joins(*loop, order, places, add);
+  for (const llvm::Loop* loop : parted) find_exit_joins(*loop, order, add);
   return joins_.size() != before;
 }
 
