@@ -281,9 +281,10 @@ Result<VariantImage> transform(ThreadIr& ir, const Variant& variant, std::string
     return internal_error("the IR has no entry '" + ir.entry + "'");
   ANYMETAL_RETURN_IF_ERROR(set_host_target(*ir.module));
   BorrowedMachine machine;
-  std::unique_ptr<llvm::Module> spare;
-  if (has_loops(*ir.module)) spare = llvm::CloneModule(*ir.module);
+  const bool loops = has_loops(*ir.module);
   for (const Unrolling unrolling : {Unrolling::as_asked, Unrolling::small, Unrolling::none}) {
+    const bool has_other_try = loops && unrolling != Unrolling::none;
+    auto untouched = has_other_try ? llvm::CloneModule(*ir.module) : nullptr;
     Compilation compilation{.module = *ir.module,
                             .function = ir.module->getFunction(ir.entry),
                             .image = {.variant = variant},
@@ -291,13 +292,13 @@ Result<VariantImage> transform(ThreadIr& ir, const Variant& variant, std::string
                             .written = {},
                             .passes = LlvmPasses(machine.get()),
                             .unrolling = unrolling,
-                            .has_other_try = spare && unrolling != Unrolling::none};
+                            .has_other_try = has_other_try};
     auto done = run_passes<Compilation>(kPasses, compilation, last, times);
     const size_t count = ir.module->getInstructionCount();
     if (done.ok() && last.empty() && count > kMaxInstructions) done = too_large(compilation, count);
     if (done.ok()) return std::move(compilation.image);
-    if (!compilation.is_too_large || !compilation.has_other_try) return std::move(done).error();
-    ir.module = unrolling == Unrolling::small ? std::move(spare) : llvm::CloneModule(*spare);
+    if (!compilation.is_too_large || !has_other_try) return std::move(done).error();
+    ir.module = std::move(untouched);
   }
   return internal_error("no way to unroll loops is left");
 }

@@ -112,6 +112,17 @@ void find_exit_joins(const llvm::Loop& loop, const Order& order, Found found) {
 
 }  // namespace
 
+/// Where control goes in a function.
+struct Uniformity::Ways {
+  explicit Ways(llvm::Function& function)
+      : order(function), dominators(function), loops(dominators), after(function) {}
+
+  Order order;
+  llvm::DominatorTree dominators;
+  llvm::LoopInfo loops;
+  llvm::PostDominatorTree after;
+};
+
 // The analysis can't be computed out of LLVM's tree; so it runs as a pass under a manager of its
 // own, whose idea of the target is ours.
 Uniformity::Uniformity(llvm::Function& function, Test is_source, Test is_same)
@@ -129,7 +140,8 @@ Uniformity::Uniformity(llvm::Function& function, Test is_source, Test is_same)
   manager_.registerPass([] { return llvm::UniformityInfoAnalysis(); });
   manager_.registerPass([] { return llvm::PassInstrumentationAnalysis(); });
   info_ = &manager_.getResult<llvm::UniformityInfoAnalysis>(function);
-  while (add_joins(function)) {
+  const Ways ways(function);
+  while (add_joins(ways)) {
     manager_.clear(function, function.getName());
     info_ = &manager_.getResult<llvm::UniformityInfoAnalysis>(function);
   }
@@ -137,8 +149,7 @@ Uniformity::Uniformity(llvm::Function& function, Test is_source, Test is_same)
 
 // LLVM's analysis takes phis for the same in all lanes where ways that lanes part to go through
 // several blocks, or end with a loop that lanes leave at different times.
-bool Uniformity::add_joins(llvm::Function& function) {
-  const Order order(function);
+bool Uniformity::add_joins(const Ways& ways) {
   const size_t before = joins_.size();
   const auto add = [&](const llvm::BasicBlock& join) {
     for (const llvm::PHINode& phi : join.phis()) {
@@ -146,21 +157,18 @@ bool Uniformity::add_joins(llvm::Function& function) {
         joins_.insert(&phi);
     }
   };
-  const llvm::DominatorTree dominators(function);
-  const llvm::LoopInfo loops(dominators);
-  const llvm::PostDominatorTree after(function);
   std::set<const llvm::Loop*> parted;
-  for (const llvm::BasicBlock* block : order.blocks) {
+  for (const llvm::BasicBlock* block : ways.order.blocks) {
     if (!info_->hasDivergentTerminator(*block)) continue;
-    find_joins(*block, order, add);
-    const auto* node = after.getNode(block);
+    find_joins(*block, ways.order, add);
+    const auto* node = ways.after.getNode(block);
     const llvm::BasicBlock* meeting =
         node && node->getIDom() ? node->getIDom()->getBlock() : nullptr;
-    for (const llvm::Loop* loop = loops.getLoopFor(block);
+    for (const llvm::Loop* loop = ways.loops.getLoopFor(block);
          loop && !(meeting && loop->contains(meeting)); loop = loop->getParentLoop())
       parted.insert(loop);
   }
-  for (const llvm::Loop* loop : parted) find_exit_joins(*loop, order, add);
+  for (const llvm::Loop* loop : parted) find_exit_joins(*loop, ways.order, add);
   return joins_.size() != before;
 }
 

@@ -28,8 +28,10 @@ class Uniformity {
   }
 
  private:
+  struct Ways;
+
   /// False: there are none that the analysis missed.
-  bool add_joins(llvm::Function& function);
+  bool add_joins(const Ways& ways);
 
   llvm::DenseSet<const llvm::Value*> joins_;  ///< phis behind ways that part
   Test is_source_, is_same_;
