@@ -180,6 +180,20 @@ def child(script, **environment):
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **environment})
 
 
+def output_of(process):
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    return out
+
+
+def output_after_interrupt(process):
+    """What a child prints in all that is interrupted a second after it printed "ready"."""
+    assert process.stdout.readline().strip() == "ready"
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    return output_of(process)
+
+
 ENDLESS = """
     import mlx.core as mx
     endless = mx.fast.metal_kernel(name="endless", input_names=["x"], output_names=["out"],
@@ -198,8 +212,7 @@ def test_timeout_stops_a_kernel_that_never_ends():
         print("stopped:", error)
     print((mx.ones((2,)) + 1).tolist())
     """, ANYMETAL_TIMEOUT="0.5")
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
+    out = output_of(process)
     assert "endless" in out and "ANYMETAL_TIMEOUT" in out and "[2.0, 2.0]" in out
 
 
@@ -217,8 +230,7 @@ def test_a_timeout_stops_a_loop_that_would_count_for_years():
     except RuntimeError as error:
         print("stopped:", error)
     """, ANYMETAL_TIMEOUT="0.5")
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
+    out = output_of(process)
     assert "counts" in out and "ANYMETAL_TIMEOUT" in out
 
 
@@ -232,11 +244,7 @@ def test_interrupt_stops_a_kernel_that_never_ends():
         print("interrupted")
     print((mx.ones((2,)) + 1).tolist())
     """)
-    assert process.stdout.readline().strip() == "ready"
-    time.sleep(1.0)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
+    out = output_after_interrupt(process)
     assert "interrupted" in out and "[2.0, 2.0]" in out
 
 
@@ -257,11 +265,7 @@ def test_interrupt_while_numpy_waits(wait):
     except RuntimeError as error:
         print(error)
     """)
-    assert process.stdout.readline().strip() == "ready"
-    time.sleep(1.0)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
+    out = output_after_interrupt(process)
     assert "interrupted" in out and "was stopped by an interrupt" in out
 
 
@@ -290,9 +294,5 @@ def test_interrupt_stops_a_compilation_that_never_ends():
         print("interrupted")
     print((mx.ones((2,)) + 1).tolist())
     """)
-    assert process.stdout.readline().strip() == "ready"
-    time.sleep(1.0)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
+    out = output_after_interrupt(process)
     assert "interrupted" in out and "[2.0, 2.0]" in out
