@@ -1,5 +1,7 @@
 """Lanes and simdgroups that leave loops in different turns, or by different ways, or the kernel at its beginning."""
 
+import functools
+
 import pytest
 
 np = pytest.importorskip("numpy")
@@ -45,6 +47,21 @@ kernel void two_ways(device const int* x, device const int* y, constant int& n, 
     if (y[i * 2 + a] > 150) { o[i] = -s; return; }
     if (++a == n) break;
   }
+  o[i] = s;
+}
+kernel void one_behind_another(device const int* x, device const int* y, constant int& n, device int* o,
+                               uint i [[thread_position_in_grid]], uint lid [[thread_index_in_threadgroup]]) {
+  int s = 0;
+  for (int a = 119 - int(lid & 15); a > 0; a -= 32)
+    if (x[i + n] < 0 || y[i + a] > 150) return;
+  for (int b = int(lid & 15); b < 66; b += 16) s = s * 3 + y[i + b];
+  o[i] = s;
+}
+kernel void from_one_to_another(device const int* x, device const int* y, constant int& n, device int* o,
+                                uint i [[thread_position_in_grid]], uint lid [[thread_index_in_threadgroup]]) {
+  int s = 0, a = 127 - int(lid & 15) * 8;
+  for (; a > 0; a -= 32) s += y[i + a] + n;
+  for (int b = int(lid & 15); b < 66; b += 16) s = s * 3 + y[i + b] + a;
   o[i] = s;
 }
 kernel void first_zero(device const int* x, device int* o, uint i [[thread_position_in_grid]],
@@ -150,6 +167,22 @@ def two_ways(x, y, n, i):
     return s
 
 
+def one_behind_another(x, y, n, i):
+    if any(x[i + n] < 0 or y[i + a] > 150 for a in range(119 - i % 16, 0, -32)):
+        return 0
+    return functools.reduce(lambda s, b: s * 3 + y[i + b], range(i % 16, 66, 16), 0)
+
+
+def from_one_to_another(x, y, n, i):
+    s, a = 0, 127 - i % 16 * 8
+    while a > 0:
+        s += y[i + a] + n
+        a -= 32
+    for b in range(i % 16, 66, 16):
+        s = s * 3 + y[i + b] + a
+    return s
+
+
 def arrays(kind, n):
     if kind == "parted":  # the first leave the inner loop, others both; nobody is left within
         x, y = np.zeros(800, np.int32), np.ones(800, np.int32)
@@ -162,8 +195,9 @@ def arrays(kind, n):
 
 
 @pytest.mark.parametrize("kind", ["parted", "often", "rarely"])
-@pytest.mark.parametrize("function", [returns, breaks, two_ways], ids=lambda each: each.__name__)
-def test_lanes_that_wait_behind_an_inner_loop(library, function, kind):
+@pytest.mark.parametrize("function", [returns, breaks, two_ways, one_behind_another, from_one_to_another],
+                         ids=lambda each: each.__name__)
+def test_lanes_that_wait_for_others_behind_a_loop(library, function, kind):
     for n in (1, 3, 8):
         x, y = arrays(kind, n)
         for threads in (32, 64):

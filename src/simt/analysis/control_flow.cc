@@ -216,7 +216,16 @@ void ControlFlow::find_divergence() {
       loop->getExitingBlocks(exiting);
       for (llvm::BasicBlock* block : exiting) {
         auto* jump = llvm::dyn_cast<llvm::BranchInst>(block->getTerminator());
-        if (jump && jump->isConditional() && divergent_.insert(block).second) work.push_back(block);
+        if (!jump || !jump->isConditional() || !divergent_.insert(block).second) continue;
+        // Who leaves here waits for lanes that left before: whether all do is a mask like others.
+        const auto full = llvm::find(full_, jump->getSuccessor(0));
+        if (full == full_.end()) {
+          work.push_back(block);
+          continue;
+        }
+        full_.erase(full);
+        llvm::copy_if(order_, std::back_inserter(work),
+                      [&](const llvm::BasicBlock* parts) { return divergent_.contains(parts); });
       }
     }
   }

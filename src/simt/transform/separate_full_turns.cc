@@ -49,8 +49,10 @@ namespace {
 
 class Separation {
  public:
-  Separation(llvm::Function& function, const llvm::Loop& loop)
+  Separation(llvm::Function& function, const llvm::Loop& loop, const llvm::LoopInfo& loops)
       : function_(function),
+        loops_(loops),
+        outer_(loop.getParentLoop()),
         before_(loop.getLoopPreheader()),
         header_(loop.getHeader()),
         latch_(loop.getLoopLatch()),
@@ -78,10 +80,11 @@ class Separation {
   }
 
  private:
-  /// The branch around the loop, by an index like the loop's own.
+  /// The branch around the loop, by an index like the loop's own; not one that leaves another loop
+  /// for this one.
   llvm::BranchInst* find_guard() {
     llvm::BasicBlock* block = before_->getSinglePredecessor();
-    if (!block || before_->size() != 1) return nullptr;
+    if (!block || before_->size() != 1 || loops_.getLoopFor(block) != outer_) return nullptr;
     auto* branch = llvm::dyn_cast<llvm::BranchInst>(block->getTerminator());
     if (!branch || !branch->isConditional() || branch->getSuccessor(0) != before_ ||
         branch->getSuccessor(1) == before_ || !llvm::isa<llvm::ICmpInst>(branch->getCondition()))
@@ -216,6 +219,8 @@ class Separation {
   }
 
   llvm::Function& function_;
+  const llvm::LoopInfo& loops_;
+  const llvm::Loop* outer_;
   llvm::BasicBlock *before_, *header_, *latch_, *exit_;
   llvm::ConstantInt* top_ = nullptr;   ///< the counter's limit, if it is one
   llvm::BasicBlock* after_ = nullptr;  ///< from here lanes that go on run on in the loop
@@ -242,7 +247,7 @@ bool separate_full_turns(llvm::Function& function, const Geometry& geometry) {
         count_instructions(*loop) <= kMostInstructions)
       found.push_back(loop);
   }
-  for (const llvm::Loop* loop : found) Separation(function, *loop).run();
+  for (const llvm::Loop* loop : found) Separation(function, *loop, flow.loops()).run();
   return !found.empty();
 }
 

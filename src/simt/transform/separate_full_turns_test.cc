@@ -11,6 +11,7 @@
 #include <llvm/Support/raw_ostream.h>
 
 #include "simt/analysis/control_flow.h"
+#include "simt/analysis/guards.h"
 
 namespace anymetal::simt {
 namespace {
@@ -74,6 +75,10 @@ class Separated {
       copies += is_copy;
       masked_copies += is_copy && flow.is_masked(&block);
       masked += flow.is_masked(&block);
+      asked_in_loops += !is_copy && flow.loop_of(&block) &&
+                        llvm::any_of(block, [](const llvm::Instruction& instruction) {
+                          return callee_name(&instruction) == kAllLanes;
+                        });
       for (const llvm::Instruction& instruction : block) {
         const auto* sum = llvm::dyn_cast<llvm::OverflowingBinaryOperator>(&instruction);
         never_wraps |= is_copy && sum && sum->hasNoUnsignedWrap();
@@ -82,7 +87,7 @@ class Separated {
   }
 
   bool changed = false;
-  unsigned copies = 0, masked_copies = 0, masked = 0;
+  unsigned copies = 0, masked_copies = 0, masked = 0, asked_in_loops = 0;
   bool never_wraps = false;
 
  private:
@@ -147,6 +152,44 @@ away:
 goes:)",
                               "%on = icmp ult i32 %next, %n"))
                    .changed);
+}
+
+TEST(SeparateFullTurns, TheEndOfALoopBeforeIsNoGuard) {
+  const std::string text = R"(
+declare i32 @am.thread_index_in_threadgroup() memory(none)
+define void @k(ptr addrspace(1) %x, i32 %n, i32 %m) {
+entry:
+  %t = call i32 @am.thread_index_in_threadgroup()
+  br label %first
+first:
+  %j = phi i32 [ %t, %entry ], [ %lower, %goes ]
+  %leaves = icmp ult i32 %j, 33
+  br i1 %leaves, label %before, label %goes
+goes:
+  %lower = sub i32 %j, 32
+  %away = icmp ult i32 %lower, %m
+  br i1 %away, label %end, label %first
+before:
+  br label %again
+again:
+  %i = phi i32 [ %t, %before ], [ %next, %again ]
+  %wide = zext i32 %i to i64
+  %at = getelementptr float, ptr addrspace(1) %x, i64 %wide
+  store float 1.0, ptr addrspace(1) %at
+  %next = add i32 %i, 256
+  %on = icmp ult i32 %next, %n
+  br i1 %on, label %again, label %after
+after:
+  br label %end
+end:
+  ret void
+}
+)";
+  const Separated made(text);
+  EXPECT_TRUE(made.changed);
+  EXPECT_EQ(made.copies, 1u);
+  EXPECT_EQ(made.masked_copies, 0u);
+  EXPECT_EQ(made.asked_in_loops, 0u);
 }
 
 TEST(SeparateFullTurns, NotWhereAllLeaveTogether) {
