@@ -67,6 +67,33 @@ def test_lists(library):
     np.testing.assert_array_equal(rows[0][:16:2], np.arange(0, 16, 2))
 
 
+@pytest.mark.parametrize("first, second", [((0, 8), (0, 32)), ((0, 32), (0, 8)), ((4, 8), (2, 32)), ((4, 8), (4, 32)), ((20, 32), (0, 21))])
+def test_arrays_that_share_memory(first, second):
+    library = anymetal.Library("""#include <metal_stdlib>
+using namespace metal;
+struct Two { device float* first; device float* second; };
+struct One { device float* all; };
+kernel void both(constant Two& t, device float* out, uint i [[thread_position_in_grid]]) {
+  out[i] = t.second[i];
+  t.second[i] = 100 + i;
+}
+kernel void bound(constant One& o, device float* part, device float* out, uint i [[thread_position_in_grid]]) {
+  out[i] = o.all[i];
+  if (i == 0) part[0] = 7;
+}
+""")
+    x, out = np.arange(32, dtype=np.float32), np.zeros(32, np.float32)
+    part, whole = x[slice(*first)], x[slice(*second)]
+    want = whole.copy()
+    library.kernel("both")({"first": part, "second": whole}, out, grid=whole.size)
+    np.testing.assert_array_equal(out[:whole.size], want)
+    np.testing.assert_array_equal(whole, 100 + np.arange(whole.size))
+    x[:] = np.arange(32)
+    library.kernel("bound")({"all": x}, part, out, grid=32)
+    np.testing.assert_array_equal(np.delete(out, first[0]), np.delete(np.arange(32), first[0]))
+    assert part[0] == 7
+
+
 @pytest.mark.parametrize("kernel", ["members", "outside", "rows", "by_lane", "own_list"])
 def test_have_vectors(kernel, tmp_path):
     """Not the reference executor's, which would be right as well."""

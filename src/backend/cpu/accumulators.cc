@@ -154,6 +154,13 @@ void ChosenAccumulators::choose(std::span<const Accumulator> found,
   }
 }
 
+void ChosenAccumulators::keep(std::span<const Accumulator> found) {
+  const auto end = std::remove_if(
+      chosen_.begin(), chosen_.begin() + size_,
+      [&](const Accumulator& each) { return std::ranges::find(found, each) == found.end(); });
+  size_ = size_t(end - chosen_.begin());
+}
+
 void clear_accumulator(Accumulation what, uint32_t* words, uint64_t count) {
   std::fill_n(words, count, identity(what));
 }

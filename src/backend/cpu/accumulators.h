@@ -34,6 +34,8 @@ enum class Accumulation : uint8_t {
 struct Accumulator {
   uint32_t argument = 0;  ///< the entry's parameter
   Accumulation what = Accumulation::sum;
+
+  bool operator==(const Accumulator&) const = default;
 };
 
 /// Of the code of one thread. Empty if it loads pointers from memory, which may lead anywhere.
@@ -49,6 +51,8 @@ class ChosenAccumulators {
   /// first ones.
   void choose(std::span<const Accumulator> found, std::span<const Argument> arguments,
               uint64_t threads);
+  /// Those that are in `found`, too.
+  void keep(std::span<const Accumulator> found);
 
   [[nodiscard]] size_t size() const { return size_; }
   [[nodiscard]] const Accumulator* begin() const { return chosen_.data(); }

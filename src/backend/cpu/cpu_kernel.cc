@@ -25,6 +25,7 @@ Result<VariantCode> link(const VariantImage& image) {
   code.entry = code.object->entry<Entry>();
   code.threadgroup_bytes = image.threadgroup_bytes;
   code.scratch_bytes = image.scratch_bytes;
+  code.accumulators = image.accumulators;
   return code;
 }
 
@@ -90,8 +91,7 @@ class CpuKernel final : public CompiledKernel {
       parts[cut] = *part;
     }
     ANYMETAL_ASSIGN_OR_RETURN(const Row row, find_row(whole, shape));
-    const ArgumentKinds kinds{{is_threadgroup_memory_.get(), argument_count_},
-                              image_.code.accumulators};
+    const std::span<const bool> kinds{is_threadgroup_memory_.get(), argument_count_};
     if (image_.code.messages.empty())
       return describe(run_grid(dispatch, shape, parts, row, kinds, pace_, nullptr));
     DispatchMessages messages(dispatch, image_.code.messages);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "backend/memory_range.h"
 #include "simt/analysis/guards.h"
 
 namespace anymetal::backend::cpu {
@@ -11,18 +12,21 @@ namespace {
 thread_local const Dispatch* current = nullptr;
 
 /// The arguments are searched as well, since host code may put a buffer that is bound into another.
-Argument memory_around(uint64_t address) {
-  if (!current) return {};
-  for (const auto all : {current->resident, current->arguments}) {
-    for (const Argument& memory : all) {
-      if (address - reinterpret_cast<uint64_t>(memory.data) < memory.size) return memory;
+MemoryRange memory_around(uint64_t address) {
+  MemoryRange found;
+  if (!current) return found;
+  while (true) {
+    const MemoryRange before = found;
+    for (const auto all : {current->resident, current->arguments}) {
+      for (const Argument& memory : all)
+        if (memory.data) found.join({reinterpret_cast<uint64_t>(memory.data), memory.size}, address);
     }
+    if (found == before) return found;
   }
-  return {};
 }
 
 uint64_t memory_base(uint64_t address) {
-  return reinterpret_cast<uint64_t>(memory_around(address).data);
+  return memory_around(address).base;
 }
 
 uint64_t memory_bytes(uint64_t address) {

@@ -57,12 +57,12 @@ struct Layout {
 class GridRun final : public ThreadPool::Job {
  public:
   GridRun(const Dispatch& dispatch, const GridShape& shape, const Parts& parts, const Row& row,
-          const ArgumentKinds& kinds, Pace& pace, DispatchMessages* messages)
+          std::span<const bool> is_threadgroup_memory, Pace& pace, DispatchMessages* messages)
       : dispatch_(dispatch),
         shape_(shape),
         parts_(parts),
         row_(row),
-        is_threadgroup_memory_(kinds.is_threadgroup_memory),
+        is_threadgroup_memory_(is_threadgroup_memory),
         pace_(pace),
         messages_(messages),
         threadgroups_(shape.volume()),
@@ -70,9 +70,7 @@ class GridRun final : public ThreadPool::Job {
         shares_(threadgroups_, ThreadPool::shared().threads_of_nodes()) {
     static const std::atomic<uint32_t> never{0};
     stop_ = dispatch.stop ? dispatch.stop->address() : &never;
-    if (!kinds.accumulators.empty() && threads_ > 1 && threadgroups_ > 1) {
-      accumulators_.choose(kinds.accumulators, dispatch.arguments, dispatch.grid.volume());
-    }
+    if (threads_ > 1 && threadgroups_ > 1) choose_accumulators();
     lay_out();
   }
 
@@ -136,17 +134,29 @@ class GridRun final : public ThreadPool::Job {
     piece_.store(count, std::memory_order_relaxed);
   }
 
+  template <class Body>
+  void for_each_code(Body body) const {
+    for (const Part& part : parts_)
+      if (part.code) body(*part.code);
+    if (row_.code) body(*row_.code);
+  }
+
+  /// What threadgroups of one size only add to, those of another may read.
+  void choose_accumulators() {
+    const VariantCode* first = nullptr;
+    for_each_code([&](const VariantCode& code) {
+      if (first) return accumulators_.keep(code.accumulators);
+      first = &code;
+      accumulators_.choose(code.accumulators, dispatch_.arguments, dispatch_.grid.volume());
+    });
+  }
+
   void lay_out() {
     uint64_t variables = 0, scratch = 0;
-    for (const Part& part : parts_) {
-      if (!part.code) continue;
-      variables = std::max(variables, part.code->threadgroup_bytes);
-      scratch = std::max(scratch, part.code->scratch_bytes);
-    }
-    if (row_.code) {
-      variables = std::max(variables, row_.code->threadgroup_bytes);
-      scratch = std::max(scratch, row_.code->scratch_bytes);
-    }
+    for_each_code([&](const VariantCode& code) {
+      variables = std::max(variables, code.threadgroup_bytes);
+      scratch = std::max(scratch, code.scratch_bytes);
+    });
     uint64_t bytes = aligned(variables);
     argument_memory_ = bytes;
     for (size_t index = 0; index < dispatch_.arguments.size(); ++index) {
@@ -331,9 +341,9 @@ uint32_t GridShape::threadgroups_together(uint32_t most, uint64_t threads) const
 }
 
 Outcome run_grid(const Dispatch& dispatch, const GridShape& shape, const Parts& parts,
-                 const Row& row, const ArgumentKinds& kinds, Pace& pace,
+                 const Row& row, std::span<const bool> is_threadgroup_memory, Pace& pace,
                  DispatchMessages* messages) {
-  return GridRun(dispatch, shape, parts, row, kinds, pace, messages).run();
+  return GridRun(dispatch, shape, parts, row, is_threadgroup_memory, pace, messages).run();
 }
 
 }  // namespace anymetal::backend::cpu

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "backend/backend.h"
 #include "backend/cpu/accumulators.h"
@@ -25,6 +26,7 @@ struct VariantCode {
   Entry entry = nullptr;
   uint64_t threadgroup_bytes = 0;
   uint64_t scratch_bytes = 0;
+  std::vector<Accumulator> accumulators;
 };
 
 /// Threadgroups are of up to eight sizes: bit a of the index is set for those that the grid's end
@@ -75,15 +77,9 @@ class Pace {
 
 enum class Outcome : uint8_t { done, stopped, out_of_memory };
 
-/// What is known of a kernel's arguments.
-struct ArgumentKinds {
-  std::span<const bool> is_threadgroup_memory;  ///< one for each
-  std::span<const Accumulator> accumulators;
-};
-
-/// `messages` may be null: none are written.
+/// `is_threadgroup_memory`: of each argument. `messages` may be null: none are written.
 [[nodiscard]] Outcome run_grid(const Dispatch& dispatch, const GridShape& shape, const Parts& parts,
-                               const Row& row, const ArgumentKinds& kinds, Pace& pace,
-                               DispatchMessages* messages);
+                               const Row& row, std::span<const bool> is_threadgroup_memory,
+                               Pace& pace, DispatchMessages* messages);
 
 }  // namespace anymetal::backend::cpu

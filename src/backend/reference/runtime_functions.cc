@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "backend/host_functions.h"
+#include "backend/memory_range.h"
 #include "backend/reference/math_functions.h"
 #include "backend/reference/texture_functions.h"
 #include "backend/reference/worker.h"
@@ -92,6 +93,30 @@ Region region_around(const ThreadState* thread, uint64_t address, uint64_t bytes
   return best;
 }
 
+/// The region of a pointer that was loaded, with the buffers that share memory with it. What may
+/// only be read doesn't add to what may be written.
+Region joined_region(const ThreadState* thread, uint64_t address) {
+  const Run& run = static_cast<Worker*>(thread->worker)->run();
+  Region region = region_around(thread, address, 1);
+  const bool is_argument = region.object < run.dispatch->arguments.size();
+  if (!is_argument && region.object != kResidentObject) return region;
+  MemoryRange range{region.base, region.size};
+  while (true) {
+    const MemoryRange before = range;
+    for (size_t index = 0; index < run.dispatch->arguments.size(); ++index) {
+      const ArgumentSlot& slot = thread->arguments[index];
+      if (region.is_const || !run.image->objects[index].is_const)
+        range.join({reinterpret_cast<uint64_t>(slot.data), slot.size}, address);
+    }
+    for (const Argument& memory : run.dispatch->resident)
+      range.join({reinterpret_cast<uint64_t>(memory.data), memory.size}, address);
+    if (range == before) break;
+  }
+  region.base = range.base;
+  region.size = range.size;
+  return region;
+}
+
 /// The origin of a pointer that was loaded, or made from an integer: what was kept of it when it
 /// was stored, or the object that it points into now. That is a guess, unless the pointer comes
 /// from outside the kernel: it may be on its way.
@@ -104,7 +129,7 @@ void find_region(ThreadState* thread, uint64_t address, const KeptPointer* kept,
     thread->found_object = kept->object;
     return;
   }
-  const Region region = region_around(thread, address, 1);
+  const Region region = joined_region(thread, address);
   const bool sure = from_outside != 0 && region.object != kNowhere;
   thread->found_base = region.base;
   thread->found_read_size = region.size + 1;
