@@ -18,6 +18,7 @@
 
 #include "api/bind_arguments.h"
 #include "api/raise.h"
+#include "language/directives.h"
 #include "runtime/runtime.h"
 
 namespace anymetal {
@@ -215,24 +216,6 @@ KernelParameter public_form(const Parameter& p) {
           .line = p.line};
 }
 
-/// Whether the text reads files beside itself: a line with `#include "..."` or `#import "..."`, or
-/// a macro's.
-bool reads_files(std::string_view text) {
-  for (size_t at = text.find('#'); at != std::string_view::npos; at = text.find('#', at + 1)) {
-    size_t word = text.find_first_not_of(" \t", at + 1);
-    if (word == std::string_view::npos) return false;
-    const std::string_view rest = text.substr(word);
-    for (const std::string_view name : {"include", "import", "if", "elif", "embed"}) {
-      if (!rest.starts_with(name)) continue;
-      const std::string_view line = rest.substr(0, rest.find('\n'));
-      const bool conditional = name == "if" || name == "elif";
-      if (conditional ? line.find("__has_include") != line.npos : line.find('<') == line.npos)
-        return true;
-    }
-  }
-  return false;
-}
-
 Result<std::shared_ptr<runtime::Library>> open_library(std::string text,
                                                        const LibraryOptions& options,
                                                        const std::string& folder) {
@@ -254,7 +237,7 @@ Result<std::shared_ptr<runtime::Library>> open_library(std::string text,
   language::Options below{.math_mode = options.math_mode,
                           .macros = options.macros,
                           .include_dirs = options.include_dirs};
-  const bool reads = reads_files(text);
+  const bool reads = language::reads_files(text);
   if (reads && !folder.empty()) below.include_dirs.insert(below.include_dirs.begin(), folder);
   return runtime::Device::system().library(
       {.text = std::move(text), .name = options.name, .marks = {}}, below);

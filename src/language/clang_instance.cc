@@ -97,6 +97,7 @@ bool make_invocation(clang::CompilerInvocation& invocation, const InstanceOption
     preprocessor.addMacroUndef(name);
   }
   // Metal 3.2 is a C++14 (its specification, 1.1); we take what later versions add.
+  preprocessor.addMacroUndef("__has_embed");  // Metal lacks it, and it needs a main file on disk
   preprocessor.addMacroUndef("__cplusplus");
   preprocessor.addMacroDef("__cplusplus=201402L");
   for (const auto& [name, value] : options.macros) preprocessor.addMacroDef(name + "=" + value);

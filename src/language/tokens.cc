@@ -4,6 +4,7 @@
 #include <clang/Basic/SourceManager.h>
 #include <clang/Lex/Lexer.h>
 
+#include "language/directives.h"
 #include "support/stop_flag.h"
 
 namespace anymetal::language {
@@ -17,6 +18,16 @@ namespace tok = clang::tok;
 
 bool TokenText::lex() {
   Token token;
+  const clang::SourceManager& sources = preprocessor_.getSourceManager();
+  const clang::FileID file = sources.getMainFileID();
+  // Clang looks for such files beside the main one, which is none.
+  if (const auto embed = find_embed(sources.getBufferData(file).str())) {
+    token.startToken();
+    token.setLocation(sources.getLocForStartOfFile(file).getLocWithOffset(int(*embed)));
+    token.setLength(5);
+    error(token, "Metal has no #embed: pass the file's contents in a buffer");
+    return false;
+  }
   for (;;) {
     preprocessor_.Lex(token);
     if (token.is(tok::eof)) break;

@@ -42,6 +42,31 @@ def test_files_includes_and_macros(tmp_path):
         anymetal.Library(tmp_path / "missing.metal")
 
 
+@pytest.mark.parametrize("line", ['#include "beside.h" // has vec<T, n>', '# /* its */ include "beside.h"', '%:include "beside.h"',
+                                  '#inc\\\nlude "beside.h"', '#define FILE "beside.h"\n#include FILE',
+                                  '#define HAS(x) __has_include(x)\n#if HAS("beside.h")\n#include "beside.h"\n#endif',
+                                  '#if 1 && \\\n __has_include("beside.h")\nconstant int kBeside = 5;\n#endif'])
+def test_a_file_beside_is_found(line, tmp_path):
+    (tmp_path / "beside.h").write_text("#pragma once\nconstant int kBeside = 5;\n")
+    (tmp_path / "k.metal").write_text("#include <metal_stdlib>\n" + line + "\nkernel void f(device int* x) { x[0] = kBeside; }\n")
+    x = np.zeros(1, np.int32)
+    anymetal.Library(tmp_path / "k.metal").kernel("f")(x, grid=1)
+    assert x[0] == 5
+
+
+def test_no_file_is_embedded(tmp_path):
+    (tmp_path / "beside.h").write_text("1, 2, 3")
+    file = tmp_path / "k.metal"
+    file.write_text('constant int kThree[] = {\n# embed "beside.h"\n};\nkernel void f(device int* x) { x[0] = kThree[2]; }\n')
+    with pytest.raises(anymetal.CompileError, match=r"k\.metal:2:3: error: Metal has no #embed: pass .* in a buffer"):
+        anymetal.Library(file)
+    with pytest.raises(anymetal.CompileError, match="__has_embed"):
+        anymetal.Library('#if __has_embed("beside.h")\n#endif\nkernel void f(device int* x) { x[0] = 1; }\n')
+    x = np.zeros(1, np.int32)
+    run('#ifndef __has_embed\n// #embed\nkernel void f(device int* embed) { embed[0] = 7; }\n#endif\n', "f", x, grid=1)
+    assert x[0] == 7
+
+
 FUNCTION_CONSTANTS = """#include <metal_stdlib>
 using namespace metal;
 constant bool wide [[function_constant(0)]];
