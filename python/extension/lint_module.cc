@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "extension/unlocked.h"
 #include "lint/lint.h"
 
 // What comes in is a dict, as the command makes it from what it found in a file; keys that are
@@ -158,7 +159,7 @@ nb::list lint_kernel(const nb::dict& given) {
   const lint::Request request = request_of(given);
   std::vector<lint::Finding> found;
   {
-    const nb::gil_scoped_release unlocked;
+    const Unlocked unlocked;
     found = lint::lint_kernel(request);
   }
   nb::list out;

@@ -7,6 +7,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "api/raise.h"
+#include "extension/unlocked.h"
 #include "measure/measure.h"
 
 namespace nb = nanobind;
@@ -25,7 +26,7 @@ T checked(Result<T> result) {
 template <class Call>
 auto unlocked(Call call) {
   auto result = [&] {
-    const nb::gil_scoped_release released;
+    const Unlocked unlocked;
     return call();
   }();
   return checked(std::move(result));
@@ -109,7 +110,7 @@ void run_body(const nb::dict& from) {
   std::copy(threadgroup.begin(), threadgroup.end(), body.threadgroup);
   Result<void> done;
   {
-    const nb::gil_scoped_release released;
+    const Unlocked unlocked;
     done = measure::run_body(body);
   }
   if (!done.ok()) api::raise(done.error());
@@ -150,11 +151,11 @@ void add_measure(nb::module_& module) {
       .def(nb::init<>())
       .def("copy",
            [](measure::Limits& limits) {
-             const nb::gil_scoped_release released;
+             const Unlocked unlocked;
              return limits.copy();
            })
       .def("multiply_add", [](measure::Limits& limits) {
-        const nb::gil_scoped_release released;
+        const Unlocked unlocked;
         return limits.multiply_add();
       });
   module.def("start_recording", &start_recording, "only"_a);

@@ -15,6 +15,7 @@
 #include "extension/measure_module.h"
 #include "extension/port_module.h"
 #include "extension/python_arguments.h"
+#include "extension/unlocked.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -71,7 +72,7 @@ Library open(const std::string& text, bool is_path, const std::string& name,
                                .include_dirs = std::move(include_dirs),
                                .macros = std::move(macros),
                                .math_mode = math_mode(mode)};
-  nb::gil_scoped_release unlocked;
+  const Unlocked unlocked;
   return is_path ? Library::from_file(text, options) : Library::from_text(text, options);
 }
 
@@ -87,7 +88,7 @@ Kernel compile(const Library& library, const std::string& name, const nb::dict& 
     }
     values.emplace_back(std::move(constant), to_argument(value, owners));
   }
-  nb::gil_scoped_release unlocked;
+  const Unlocked unlocked;
   return library.kernel(name, values);
 }
 
@@ -192,7 +193,7 @@ void run(const Kernel& kernel, const nb::tuple& arguments, const nb::dict& named
           "threadgroups: a tuple of three numbers, or an array that holds them");
     }
   }
-  nb::gil_scoped_release unlocked;
+  const Unlocked unlocked;
   kernel(call);
 }
 
@@ -287,6 +288,7 @@ nb::list function_constants(const Library& library) {
 
 NB_MODULE(_native, module) {
   using namespace anymetal;
+  nb::set_leak_warnings(false);  // a daemon thread that the process ends in holds what it runs
   nb::register_exception_translator(anymetal::python::translate, nullptr);
   nb::class_<Library>(module, "Library")
       .def_static("open", &python::open, "text"_a, "is_path"_a, "name"_a, "include_dirs"_a,

@@ -5,6 +5,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "api/raise.h"
+#include "extension/unlocked.h"
 #include "port/port.h"
 
 namespace nb = nanobind;
@@ -94,7 +95,7 @@ nb::dict run_port(const std::string& text, const std::string& path,
                   const std::vector<std::string>& kernels) {
   Result<port::Ported> ported = user_error("");
   {
-    const nb::gil_scoped_release released;
+    const Unlocked unlocked;
     ported = port::port({text, path, include_dirs, macros, kernels});
   }
   if (!ported.ok()) api::raise(ported.error());

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <mutex>
 
+#include "backend/fork_guard.h"
 #include "runtime/settings.h"
 
 namespace anymetal::runtime {
@@ -65,6 +66,7 @@ bool log_enabled(LogLevel level) {
 void report(std::string_view line) {
   std::function<void(std::string_view)> function;
   {
+    const backend::ForkGuard guard;
     std::lock_guard lock(sink().mutex);
     function = sink().function;
   }
@@ -76,6 +78,7 @@ void report(std::string_view line) {
 }
 
 void set_report_sink(std::function<void(std::string_view)> function) {
+  const backend::ForkGuard guard;
   std::lock_guard lock(sink().mutex);
   sink().function = std::move(function);
 }

@@ -1,6 +1,7 @@
 #include "runtime/running_work.h"
 
 #include <fmt/format.h>
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -24,12 +25,30 @@ constexpr uint32_t kSlots = 1024;  // more threads than that wait for a place
 struct alignas(64) Slot {
   std::atomic<bool> used{false};
   std::atomic<int64_t> deadline{kNoDeadline};  // Clock's nanoseconds
+  std::atomic<const void*> thread{nullptr};    // &own_dispatches of whoever took it
   StopFlag flag;
 };
 std::array<Slot, kSlots> slots;
 std::atomic<uint32_t> running{0};
 std::atomic<uint32_t> dispatches{0};
 std::atomic<uint64_t> interrupt_count{0};
+thread_local uint32_t own_dispatches = 0;
+
+// In the child of a fork nothing goes on but what the thread that forked does.
+void forget_other_threads() {
+  uint32_t left = 0;
+  for (Slot& slot : slots) {
+    if (!slot.used.load()) continue;
+    if (slot.thread.load() == &own_dispatches) {
+      ++left;
+      continue;
+    }
+    slot.deadline.store(kNoDeadline);
+    slot.used.store(false);
+  }
+  running.store(left);
+  dispatches.store(own_dispatches);
+}
 
 int64_t now() {
   return Clock::now().time_since_epoch().count();
@@ -93,7 +112,10 @@ void on_interrupt(int signal, siginfo_t* info, void* context) {
 }  // namespace
 
 RunningWork::RunningWork(std::optional<std::chrono::nanoseconds> timeout) : slot_(take_slot()) {
+  static const int registered = pthread_atfork(nullptr, nullptr, forget_other_threads);
+  (void)registered;
   Slot& slot = slots[slot_];
+  slot.thread.store(&own_dispatches, std::memory_order_relaxed);
   slot.flag.request(0);
   if (timeout) {
     slot.deadline.store(now() + timeout->count());
@@ -120,11 +142,13 @@ StopReason RunningWork::reason() const {
 
 RunningDispatch::RunningDispatch(std::optional<std::chrono::nanoseconds> timeout)
     : RunningWork(timeout) {
+  ++own_dispatches;
   dispatches.fetch_add(1);
 }
 
 RunningDispatch::~RunningDispatch() {
   dispatches.fetch_sub(1);
+  --own_dispatches;
 }
 
 RunningCompilation::RunningCompilation(std::string what,

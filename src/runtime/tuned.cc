@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "backend/fork_guard.h"
 #include "runtime/content_key.h"
 #include "runtime/disk_cache.h"
 
@@ -69,6 +70,7 @@ bool TunedSizes::are_wanted() {
 }
 
 Extent TunedSizes::size_for(const Device& device, const Function& function, const Launch& launch) {
+  const backend::ForkGuard guard;
   const std::lock_guard lock(mutex_);
   const auto [entry, is_new] = known_.try_emplace(sizes_of(launch), launch.threadgroup);
   if (!is_new) return entry->second;

@@ -46,29 +46,49 @@ struct Place {
   unsigned bits;
 };
 
-std::optional<Place> find_place(MemoryOrder& order, const Slice& of, unsigned bits,
-                                unsigned depth = 0) {
-  const Slice slice = order.source(of, bits);
-  auto* made = llvm::dyn_cast_or_null<llvm::Instruction>(slice.value);
-  if (!made || depth > kDeepest) return std::nullopt;
-  if (llvm::isa<llvm::LoadInst>(made)) return Place{made, slice.from, bits};
-  if (!is_lanewise(*made) || lane_bits(made) != bits) return std::nullopt;
-  const auto* call = llvm::dyn_cast<llvm::CallBase>(made);
-  for (unsigned k = 0; k < (call ? call->arg_size() : made->getNumOperands()); ++k) {
-    llvm::Value* operand = made->getOperand(k);
-    const unsigned each = lane_bits(operand);
-    if (auto place = find_place(order, {operand, slice.from / bits * each}, each, depth + 1))
-      return place;
+/// Looks for places, once for each piece of a value: what is added to itself again and again has
+/// exponentially many ways to its loads.
+class Places {
+ public:
+  explicit Places(MemoryOrder& order) : order_(order) {}
+
+  std::optional<Place> find(const Slice& of, unsigned bits, unsigned depth = 0) {
+    const Slice slice = order_.source(of, bits);
+    auto* made = llvm::dyn_cast_or_null<llvm::Instruction>(slice.value);
+    if (!made || depth > kDeepest) return std::nullopt;
+    if (llvm::isa<llvm::LoadInst>(made)) return Place{made, slice.from, bits};
+    if (!is_lanewise(*made) || lane_bits(made) != bits) return std::nullopt;
+    const std::pair<llvm::Value*, std::pair<unsigned, unsigned>> key(made, {slice.from, bits});
+    const auto [known, is_new] = known_.try_emplace(key, std::nullopt);
+    if (!is_new) return known->second;
+    const auto* call = llvm::dyn_cast<llvm::CallBase>(made);
+    for (unsigned k = 0; k < (call ? call->arg_size() : made->getNumOperands()); ++k) {
+      llvm::Value* operand = made->getOperand(k);
+      const unsigned each = lane_bits(operand);
+      if (auto place = find({operand, slice.from / bits * each}, each, depth + 1)) {
+        known_[key] = place;
+        return place;
+      }
+    }
+    return std::nullopt;
   }
-  return std::nullopt;
-}
+
+  std::optional<Place> find(const Lane& lane) {
+    const unsigned bits = lane_bits(lane.value);
+    return find({lane.value, lane.lane * bits}, bits);
+  }
+
+ private:
+  MemoryOrder& order_;
+  llvm::DenseMap<std::pair<llvm::Value*, std::pair<unsigned, unsigned>>, std::optional<Place>>
+      known_;
+};
 
 /// The lanes in registers' order of where they were loaded; empty if they don't fill registers.
 class Registers {
  public:
-  bool add(MemoryOrder& order, const Lane& lane) {
-    const unsigned bits = lane_bits(lane.value);
-    const auto place = find_place(order, {lane.value, lane.lane * bits}, bits);
+  bool add(Places& places, const Lane& lane) {
+    const auto place = places.find(lane);
     if (place) loads_[{place->load, place->bits}].push_back({place->from, lane});
     return place.has_value();
   }
@@ -174,8 +194,9 @@ bool reorder_sum(llvm::Instruction& all, const llvm::LoopInfo& loops, unsigned l
   Sum sum;
   if (!sum.find(order, &all, 0)) return false;
   Registers registers;
+  Places places(order);
   for (const Lane& element : sum.elements)
-    if (!registers.add(order, element)) return false;
+    if (!registers.add(places, element)) return false;
   const auto sorted = registers.sorted(lanes);
   if (sorted.empty()) return false;
   // As many sums side by side as there are registers in a simdgroup.
@@ -266,11 +287,11 @@ class Carried {
       finish(dominators, loops);
       return true;
     }
-    order_.forget();
     for (llvm::PHINode* phi : new_) {
       phi->replaceAllUsesWith(llvm::PoisonValue::get(phi->getType()));
       phi->eraseFromParent();
     }
+    order_.forget();
     return false;
   }
 
@@ -281,6 +302,7 @@ class Carried {
 
   bool find_registers() {
     Registers registers;
+    Places places(order_);
     llvm::Type* type = nullptr;
     for (llvm::PHINode& phi : loop_.getHeader()->phis()) {
       auto* next = llvm::dyn_cast<llvm::Instruction>(next_of(&phi));
@@ -288,11 +310,11 @@ class Carried {
           !loop_.contains(next) || lane_bits(&phi) != 32)
         continue;
       if (type && type != phi.getType()) continue;
-      if (!is_moved(*next)) continue;
+      if (!is_moved(*next, places)) continue;
       if (computes_ && computes_ != next->getParent()) return false;
       computes_ = next->getParent();
       for (unsigned lane = 0; lane < lanes_; ++lane)
-        if (!registers.add(order_, {next, lane})) return false;
+        if (!registers.add(places, {next, lane})) return false;
       phi_of_[next] = &phi;
       type = phi.getType();
       old_.push_back(&phi);
@@ -306,10 +328,10 @@ class Carried {
   }
 
   /// Whether its lanes were loaded otherwise than in their order.
-  bool is_moved(llvm::Instruction& next) {
+  [[nodiscard]] bool is_moved(llvm::Instruction& next, Places& places) const {
     std::optional<Place> first;
     for (unsigned lane = 0; lane < lanes_; ++lane) {
-      const auto place = find_place(order_, {&next, lane * lane_bits(&next)}, lane_bits(&next));
+      const auto place = places.find({&next, lane});
       if (!place) return false;
       if (!first) first = place;
       if (place->load != first->load || place->from != first->from + lane * place->bits)

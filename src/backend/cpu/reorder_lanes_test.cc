@@ -8,6 +8,9 @@
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/SourceMgr.h>
 #include <llvm/Support/raw_ostream.h>
+#include <time.h>
+
+#include <algorithm>
 
 namespace anymetal::backend::cpu {
 namespace {
@@ -18,6 +21,7 @@ std::pair<unsigned, unsigned> permutations(const std::string& phis, const std::s
   llvm::LLVMContext context;
   llvm::SMDiagnostic diagnostic;
   const auto module = llvm::parseAssemblyString(R"(
+declare <4 x float> @llvm.fma.v4f32(<4 x float>, <4 x float>, <4 x float>)
 define void @f(ptr %x, ptr %y, float %s, i64 %n, <4 x float> %q0, <4 x float> %q1, i1 %skip) {
   %one = insertelement <4 x float> poison, float %s, i64 0
   %s4 = shufflevector <4 x float> %one, <4 x float> poison, <4 x i32> zeroinitializer
@@ -91,6 +95,51 @@ TEST(ReorderLanes, NotWhatBeginsWithLanesOfTheirOwn) {
   std::string begun = kSums;
   begun.replace(begun.find("zeroinitializer"), 15, "%q0");
   EXPECT_EQ(permutations(begun, kAdd, kStore), (Counts{2, 2}));
+}
+
+TEST(ReorderLanes, WhatWasBegunWithOtherNumbersIsTakenBack) {
+  std::string begun = kSums;
+  begun.replace(begun.find("zeroinitializer"), 15, "%s4");
+  EXPECT_EQ(permutations(begun, kAdd + "\n  store <4 x float> %e2, ptr %y", kStore),
+            (Counts{2, 2}));
+}
+
+/// The processor time for a loop that computes three numbers `rounds` times, each from all three.
+double seconds_for_rounds(int rounds) {
+  const auto name = [](char letter, int round) { return "%" + (letter + std::to_string(round)); };
+  std::string phis, body = "  %unused = fadd <4 x float> %even, %odd\n";
+  for (const char letter : {'x', 'y', 'z'})
+    phis += "  " + name(letter, 0) + " = phi <4 x float> [ %s4, %before ], [ " +
+            name(letter, rounds) + ", %again ]\n";
+  for (int round = 0; round < rounds; ++round) {
+    std::string order = "xyz";
+    for (int i = 0; i < 3; ++i) {
+      body += "  " + name(order[0], round + 1) + " = call <4 x float> @llvm.fma.v4f32(";
+      for (int k = 0; k < 3; ++k)
+        body += std::string(k == 0 ? "" : ", ") + "<4 x float> " + name(order[k], round);
+      body += ")\n";
+      std::rotate(order.begin(), order.begin() + 1, order.end());
+    }
+  }
+  const auto now = [] {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return double(time.tv_sec) + double(time.tv_nsec) * 1e-9;
+  };
+  const double start = now();
+  permutations(phis, body, "");
+  return now() - start;
+}
+
+TEST(ReorderLanes, EffortGrowsInProportionToWhatIsComputed) {
+  constexpr int kTries = 10;
+  constexpr double kMost = 9;
+  double one = 1e9, four = 1e9;
+  for (int i = 0; i < kTries && (i < 2 || four / one >= kMost); ++i) {
+    one = std::min(one, seconds_for_rounds(4));
+    four = std::min(four, seconds_for_rounds(16));
+  }
+  EXPECT_LT(four / one, kMost);
 }
 
 TEST(ReorderLanes, NotWhereLanesDiffer) {
