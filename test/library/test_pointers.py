@@ -94,6 +94,21 @@ kernel void bound(constant One& o, device float* part, device float* out, uint i
     assert part[0] == 7
 
 
+@pytest.mark.parametrize("threadgroup", [(4, 4), (8, 4), (16, 4), (32, 4), (16, 2)])
+def test_a_pointer_for_each_row(threadgroup):
+    library = anymetal.Library("""#include <metal_stdlib>
+using namespace metal;
+struct Four { device const uint* rows[4]; };
+kernel void four(device uint* o, constant Four& f, uint2 at [[thread_position_in_grid]]) {
+  o[at.y * 32 + at.x] = f.rows[at.y & 3][at.x];
+}
+""")
+    rows = [np.arange(32, dtype=np.uint32) + 100 * i for i in range(4)]
+    o = np.zeros((4, 32), np.uint32)
+    library.kernel("four")(o, {"rows": rows}, grid=(32, 4), threadgroup=threadgroup)
+    np.testing.assert_array_equal(o, rows)
+
+
 @pytest.mark.parametrize("kernel", ["members", "outside", "rows", "by_lane", "own_list"])
 def test_have_vectors(kernel, tmp_path):
     """Not the reference executor's, which would be right as well."""

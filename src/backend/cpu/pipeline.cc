@@ -21,6 +21,7 @@
 #include "backend/cpu/lower_powers.h"
 #include "backend/cpu/math/math_library.h"
 #include "backend/cpu/order_chunks.h"
+#include "backend/cpu/guard_variables.h"
 #include "backend/cpu/own_accumulators.h"
 #include "backend/cpu/park_sums.h"
 #include "backend/cpu/poll_stop.h"
@@ -125,7 +126,9 @@ constexpr Pass<Compilation> kPasses[] = {
        auto result = inline_calls(*c.function, [&](llvm::Function& callee) {
          define_callee(callee);
          make_values(c.passes, callee);
-         if (callee.hasNUsesOrMore(kManyCalls)) optimise_callee(callee, c.passes, c.unrolling);
+         if (!callee.hasNUsesOrMore(kManyCalls)) return;
+         if (c.image.variant.bounds == Bounds::robust) guard_variables(callee);
+         optimise_callee(callee, c.passes, c.unrolling);
        });
        drop_other_functions(*c.function);
        return result;
@@ -153,6 +156,11 @@ constexpr Pass<Compilation> kPasses[] = {
     // Right before LLVM's passes, which make most of constants and limits.
     {"fix-positions", "makes constants of the sizes that this code is made for",
      plain<[](Compilation& c) { fix_positions(*c.function, c.image.variant); }>},
+    // Before LLVM unrolls loops and folds what it reads from tables.
+    {"guard-variables", "keeps accesses of variables and tables inside of them",
+     plain<[](Compilation& c) {
+       if (c.image.variant.bounds == Bounds::robust) guard_variables(*c.function);
+     }>},
     {"optimise-thread", "simplifies the code of one thread (LLVM's)",
      [](Compilation& c) -> Result<void> {
        // What is that large without any unrolling gets no better: many loops take LLVM longer.

@@ -29,6 +29,9 @@ llvm::CallInst* ask_all_lanes(llvm::IRBuilder<>& builder, llvm::Value* condition
 /// they are (find_divisions). Without one, nothing is assumed.
 inline constexpr const char* kAssumesWhole = "simt.assumes_whole";
 
+/// Metadata of accesses that are inside whatever their indices are: guarded already.
+inline constexpr const char* kKeptInside = "simt.kept_inside";
+
 /// Metadata of accesses that no order between steps concerns: atomic ones.
 inline constexpr const char* kRelaxed = "simt.relaxed";
 

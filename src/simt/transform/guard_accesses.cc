@@ -251,6 +251,7 @@ class Guard {
   }
 
   void guard(const Access& access) {
+    if (access.instruction->hasMetadata(kKeptInside)) return;
     llvm::Value* pointer = access.instruction->getOperand(access.operand);
     const Path path = find_path(pointer);
     const Origin origin = find(path.root);

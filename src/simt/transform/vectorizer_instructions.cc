@@ -510,7 +510,12 @@ void Vectorizer::emit_call(llvm::CallInst& call) {
   const bool asks_memory = name == kMemoryBase || name == kMemoryBytes;
   if (!name.starts_with("am.") && !(asks_memory && shapes_.of(&call).is_flat()))
     return emit_lane_calls(call);
-  if (asks_memory) return define(call, {clone_scalar(call, 0)});
+  if (asks_memory) {
+    Values values;
+    for (unsigned chunk = 0; chunk < scalar_count(shapes_.of(&call)); ++chunk)
+      values.push_back(clone_scalar(call, chunk));
+    return define(call, std::move(values));
+  }
   if (name == kThreadgroupTogether) {
     emit_position(call, name.drop_front(3));
     return;

@@ -1,0 +1,98 @@
+// Which accesses of variables and tables are kept inside.
+#include "backend/cpu/guard_variables.h"
+
+#include <gtest/gtest.h>
+#include <llvm/AsmParser/Parser.h>
+#include <llvm/IR/InstIterator.h>
+#include <llvm/IR/Instructions.h>
+#include <llvm/IR/Module.h>
+#include <llvm/IR/Verifier.h>
+#include <llvm/Support/SourceMgr.h>
+#include <llvm/Support/raw_ostream.h>
+
+#include "simt/analysis/guards.h"
+
+namespace anymetal::backend::cpu {
+namespace {
+
+/// How many accesses of this body are kept inside.
+unsigned kept_in(const std::string& body) {
+  llvm::LLVMContext context;
+  llvm::SMDiagnostic diagnostic;
+  const auto module = llvm::parseAssemblyString(R"(
+@table = internal constant [5 x i32] [i32 1, i32 2, i32 3, i32 4, i32 5]
+define void @f(ptr %x, i64 %i, i64 %n) {
+entry:
+  %t = alloca [4 x i32]
+  %one = alloca [1 x [3 x i32]]
+)" + body + "\n  ret void\n}\n",
+                                                diagnostic, context);
+  EXPECT_TRUE(module) << diagnostic.getMessage().str() << " in line " << diagnostic.getLineNo();
+  if (!module) return 99;
+  llvm::Function& function = *module->getFunction("f");
+  guard_variables(function);
+  EXPECT_FALSE(llvm::verifyFunction(function, &llvm::errs()));
+  unsigned kept = 0;
+  for (llvm::Instruction& instruction : llvm::instructions(function))
+    kept += instruction.hasMetadata(simt::kKeptInside);
+  return kept;
+}
+
+TEST(GuardVariables, UnknownIndices) {
+  EXPECT_EQ(kept_in(R"(
+  %p = getelementptr [4 x i32], ptr %t, i64 0, i64 %i
+  %v = load i32, ptr %p
+  %q = getelementptr i32, ptr @table, i64 %i
+  %w = load i32, ptr %q)"),
+            2u);
+}
+
+TEST(GuardVariables, NumbersOutside) {
+  EXPECT_EQ(kept_in(R"(
+  %p = getelementptr [4 x i32], ptr %t, i64 0, i64 4
+  %v = load i32, ptr %p
+  %w = load i32, ptr getelementptr (i32, ptr @table, i64 -1))"),
+            2u);
+}
+
+TEST(GuardVariables, NotWhatIsInside) {
+  EXPECT_EQ(kept_in(R"(
+  %p = getelementptr [4 x i32], ptr %t, i64 0, i64 3
+  %v = load i32, ptr %p
+  %low = and i64 %i, 3
+  %q = getelementptr [4 x i32], ptr %t, i64 0, i64 %low
+  %w = load i32, ptr %q
+  br label %again
+again:
+  %k = phi i64 [ 0, %entry ], [ %next, %again ]
+  %r = getelementptr i32, ptr @table, i64 %k
+  %u = load i32, ptr %r
+  %next = add i64 %k, 1
+  %on = icmp ult i64 %next, 5
+  br i1 %on, label %again, label %end
+end:)"),
+            0u);
+}
+
+TEST(GuardVariables, NotWhatIsNoVariable) {
+  EXPECT_EQ(kept_in(R"(
+  %p = getelementptr i32, ptr %x, i64 %i
+  %v = load i32, ptr %p
+  store i32 %v, ptr %x)"),
+            0u);
+}
+
+// LLVM takes the only index that is inside for the one that is meant.
+TEST(GuardVariables, WritesOfASingleElementReadWhatWasThere) {
+  EXPECT_EQ(kept_in(R"(
+  %p = getelementptr [1 x [3 x i32]], ptr %one, i64 0, i64 %i, i64 1
+  store i32 1, ptr %p)"),
+            2u);
+  EXPECT_EQ(kept_in(R"(
+  %p = getelementptr [4 x i32], ptr %t, i64 0, i64 %i
+  store i32 1, ptr %p)"),
+            0u);
+}
+
+}  // namespace
+}  // namespace anymetal::backend::cpu
