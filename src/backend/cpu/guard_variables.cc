@@ -75,9 +75,8 @@ class Guard {
     const uint64_t bytes = layout_.getTypeStoreSize(llvm::getLoadStoreType(&access));
     const uint64_t last = bytes <= *size ? *size - bytes : kNone;
     llvm::APInt constant(64, 0);
-    const bool is_constant =
-        pointer->stripAndAccumulateConstantOffsets(layout_, constant, /*AllowNonInbounds=*/true) ==
-        root_of(pointer);
+    const bool is_constant = pointer->stripAndAccumulateConstantOffsets(
+                                 layout_, constant, /*AllowNonInbounds=*/true) == root_of(pointer);
     if (is_constant && last != kNone && constant.ule(last)) return std::nullopt;
     if (isa<llvm::StoreInst>(access) && !has_index_beyond(pointer, *size)) return std::nullopt;
     llvm::IRBuilder<> builder(&access);
@@ -141,8 +140,7 @@ class Guard {
   void guard(const Doubtful& one) {
     llvm::IRBuilder<> builder(one.access);
     llvm::Value* inside = builder.getFalse();
-    if (one.last != kNone)
-      inside = builder.CreateICmpULE(one.offset, builder.getInt64(one.last));
+    if (one.last != kNone) inside = builder.CreateICmpULE(one.offset, builder.getInt64(one.last));
     llvm::Value* pointer =
         kept_inside(builder, llvm::getLoadStorePointerOperand(one.access), inside);
     one.access->setMetadata(simt::kKeptInside, llvm::MDNode::get(function_.getContext(), {}));

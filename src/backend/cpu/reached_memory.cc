@@ -19,7 +19,8 @@ MemoryRange memory_around(uint64_t address) {
     const MemoryRange before = found;
     for (const auto all : {current->resident, current->arguments}) {
       for (const Argument& memory : all)
-        if (memory.data) found.join({reinterpret_cast<uint64_t>(memory.data), memory.size}, address);
+        if (memory.data)
+          found.join({reinterpret_cast<uint64_t>(memory.data), memory.size}, address);
     }
     if (found == before) return found;
   }
