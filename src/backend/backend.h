@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -83,6 +84,14 @@ class MessageSink {
   virtual void dropped(uint64_t count) = 0;
 };
 
+/// Of a dispatch whose code isn't there yet, as for the threadgroups that the grid's end cuts.
+class CompilationWatch {
+ public:
+  virtual ~CompilationWatch() = default;
+  /// Calls `compile`, whose time isn't the kernel's, and gives its error in its own words.
+  [[nodiscard]] virtual Result<void> around(const std::function<Result<void>()>& compile) = 0;
+};
+
 struct Dispatch {
   Extent grid;         ///< in threads; need not be a multiple of the threadgroup
   Extent threadgroup;  ///< in threads; equal to the size it was compiled for
@@ -96,6 +105,12 @@ struct Dispatch {
   MessageSink* messages = nullptr;  ///< null: what threads write goes nowhere
   /// How much of them is kept: the first, in the order of threadgroups.
   uint64_t message_bytes = uint64_t{8} << 20;
+  CompilationWatch* compilations = nullptr;  ///< null: nobody asks
+
+  /// As `compilations` has it.
+  [[nodiscard]] Result<void> compile(const std::function<Result<void>()>& body) const {
+    return compilations ? compilations->around(body) : body();
+  }
 };
 
 /// What people may want to know about the code of a line: where it can't be as fast as it looks,

@@ -54,6 +54,28 @@ std::optional<std::pair<KernelInterface, std::string_view>> split_stored(std::st
   return std::pair{std::move(interface).value(), bytes.substr(size)};
 }
 
+/// What a dispatch compiles has its own limit of time.
+class LateCompilations final : public backend::CompilationWatch {
+ public:
+  LateCompilations(RunningDispatch& running, const std::string& kernel,
+                   std::optional<std::chrono::nanoseconds> timeout)
+      : running_(running), kernel_(kernel), timeout_(timeout) {}
+
+  Result<void> around(const std::function<Result<void>()>& compile) override {
+    running_.pause();
+    const RunningCompilation compilation("kernel `" + kernel_ + "`", timeout_);
+    Result<void> done = compile();
+    running_.begin_again();
+    if (!done.ok()) return compilation.describe(std::move(done).error());
+    return done;
+  }
+
+ private:
+  RunningDispatch& running_;
+  const std::string& kernel_;
+  const std::optional<std::chrono::nanoseconds> timeout_;
+};
+
 /// What a kernel's code needs later, beside its entry in the disk cache.
 class LaterCode final : public backend::CodeStore {
  public:
@@ -207,8 +229,9 @@ class CompiledFunction final : public Pipeline {
 
   Result<void> run_code(CompiledKernel& code, const Launch& launch,
                         std::span<const Argument> arguments, bool is_second_run) {
-    RunningDispatch running(state_->settings.timeout);
     const Settings& settings = state_->settings;
+    RunningDispatch running(settings.timeout);
+    LateCompilations compilations(running, interface_.name, settings.compile_timeout);
     MessagePrinter printer(interface_.name, settings.messages == MessageOutput::threads);
     const bool printed = settings.messages != MessageOutput::off && !is_second_run;
     Result<void> result = code.run({.grid = launch.grid,
@@ -217,7 +240,8 @@ class CompiledFunction final : public Pipeline {
                                     .resident = launch.resident,
                                     .stop = running.flag(),
                                     .messages = printed ? &printer : nullptr,
-                                    .message_bytes = settings.message_bytes});
+                                    .message_bytes = settings.message_bytes,
+                                    .compilations = &compilations});
     printer.finish();
     if (result.ok() || result.error().kind != ErrorKind::stopped) return result;
     return describe_stop(running.reason(), std::move(result).error());

@@ -443,5 +443,17 @@ TEST_F(PipelineTest, BuffersAreZeroedPagesOrForeignMemory) {
   EXPECT_TRUE(deleted);
 }
 
+TEST(RunningDispatch, TimeDoesNotCountWhileItCompiles) {
+  using std::chrono_literals::operator""ms;
+  RunningDispatch running(500ms);
+  running.pause();
+  std::this_thread::sleep_for(700ms);
+  EXPECT_EQ(running.reason(), StopReason::none);
+  running.begin_again();
+  for (int i = 0; i < 1000 && running.reason() == StopReason::none; ++i)
+    std::this_thread::sleep_for(10ms);
+  EXPECT_EQ(running.reason(), StopReason::timeout);
+}
+
 }  // namespace
 }  // namespace anymetal::runtime

@@ -132,6 +132,10 @@ RunningWork::~RunningWork() {
   slot.used.store(false, std::memory_order_release);
 }
 
+void RunningWork::set_deadline(std::optional<std::chrono::nanoseconds> timeout) {
+  slots[slot_].deadline.store(timeout ? now() + timeout->count() : kNoDeadline);
+}
+
 const StopFlag* RunningWork::flag() const {
   return &slots[slot_].flag;
 }
@@ -141,7 +145,7 @@ StopReason RunningWork::reason() const {
 }
 
 RunningDispatch::RunningDispatch(std::optional<std::chrono::nanoseconds> timeout)
-    : RunningWork(timeout) {
+    : RunningWork(timeout), timeout_(timeout) {
   ++own_dispatches;
   dispatches.fetch_add(1);
 }
@@ -149,6 +153,14 @@ RunningDispatch::RunningDispatch(std::optional<std::chrono::nanoseconds> timeout
 RunningDispatch::~RunningDispatch() {
   dispatches.fetch_sub(1);
   --own_dispatches;
+}
+
+void RunningDispatch::pause() {
+  set_deadline(std::nullopt);
+}
+
+void RunningDispatch::begin_again() {
+  set_deadline(timeout_);
 }
 
 RunningCompilation::RunningCompilation(std::string what,

@@ -27,6 +27,9 @@ class RunningWork {
   [[nodiscard]] const StopFlag* flag() const;
   [[nodiscard]] StopReason reason() const;
 
+ protected:
+  void set_deadline(std::optional<std::chrono::nanoseconds> timeout);
+
  private:
   uint32_t slot_;
 };
@@ -36,6 +39,13 @@ class RunningDispatch : public RunningWork {
  public:
   explicit RunningDispatch(std::optional<std::chrono::nanoseconds> timeout);
   ~RunningDispatch();
+
+  /// Time doesn't count from here on; and then it does from its beginning.
+  void pause();
+  void begin_again();
+
+ private:
+  std::optional<std::chrono::nanoseconds> timeout_;
 };
 
 /// Work that compiles `what` ("kernel `f`", the name of a text). While it lives, the compilers ask

@@ -244,6 +244,38 @@ TEST(CpuBackend, KeepsVariantsForTheGridsEnd) {
   }
 }
 
+/// Counts them, and refuses those behind `most`.
+struct Compilations final : CompilationWatch {
+  Result<void> around(const std::function<Result<void>()>& compile) override {
+    if (++count > most) return Error{ErrorKind::stopped, "stopped", {}};
+    return compile();
+  }
+  int count = 0, most = 99;
+};
+
+TEST(CpuBackend, TellsWhatItCompilesForADispatch) {
+  const auto kernel = compile(cpu_backend(), kNeighbours, kNeighbourBuffers, {64});
+  ASSERT_TRUE(kernel);
+  Compilations watch;
+  const auto run = [&](uint32_t count) {
+    std::vector<int32_t> x(count, 1), out(count);
+    const std::vector<Argument> arguments{argument(x), argument(out), {nullptr, 64 * sizeof(int)}};
+    return kernel->run(
+        {.grid = {count}, .threadgroup = {64}, .arguments = arguments, .compilations = &watch});
+  };
+  ASSERT_TRUE(run(64).ok());
+  EXPECT_EQ(watch.count, 0);
+  watch.most = 0;
+  const auto stopped = run(70);
+  ASSERT_FALSE(stopped.ok());
+  EXPECT_EQ(stopped.error().kind, ErrorKind::stopped);
+  watch.most = 99;
+  ASSERT_TRUE(run(70).ok()) << "tried again";
+  EXPECT_EQ(watch.count, 2);
+  ASSERT_TRUE(run(71).ok());
+  EXPECT_EQ(watch.count, 2) << "it was there";
+}
+
 /// Adds up columns, eight threads a column, each every eighth row; each threadgroup along y does it
 /// for itself. What is written to `parts` lies outside for threads from `inside` on.
 std::string columns(int inside) {

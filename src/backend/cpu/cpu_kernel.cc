@@ -81,16 +81,16 @@ class CpuKernel final : public CompiledKernel {
     Parts parts;
     for (unsigned cut = 0; cut < parts.size(); ++cut) {
       if (!shape.exists[cut]) continue;
-      auto part = find_part(whole, shape, cut);
+      auto part = find_part(dispatch, whole, shape, cut);
       if (!part.ok()) {
         if (part.error().kind != ErrorKind::unsupported) return std::move(part).error();
         // What has a vector form in one size may have none in another.
-        ANYMETAL_ASSIGN_OR_RETURN(CompiledKernel * reference, find_reference());
+        ANYMETAL_ASSIGN_OR_RETURN(CompiledKernel * reference, find_reference(dispatch));
         return reference->run(dispatch);
       }
       parts[cut] = *part;
     }
-    ANYMETAL_ASSIGN_OR_RETURN(const Row row, find_row(whole, shape));
+    ANYMETAL_ASSIGN_OR_RETURN(const Row row, find_row(dispatch, whole, shape));
     const std::span<const bool> kinds{is_threadgroup_memory_.get(), argument_count_};
     if (image_.code.messages.empty())
       return describe(run_grid(dispatch, shape, parts, row, kinds, pace_, nullptr));
@@ -124,7 +124,8 @@ class CpuKernel final : public CompiledKernel {
   /// The code for threadgroups that are cut along these axes. Along the last one it is enough to
   /// say how many threads there are; else those that exist aren't the first ones, and it is another
   /// size.
-  Result<Part> find_part(Variant variant, const GridShape& shape, unsigned cut) {
+  Result<Part> find_part(const Dispatch& dispatch, Variant variant, const GridShape& shape,
+                         unsigned cut) {
     if (cut == 0 && variant == image_.full)
       return Part{&full_, uint32_t(variant.dispatch.volume())};
     const unsigned last = last_axis(variant.dispatch);
@@ -137,16 +138,16 @@ class CpuKernel final : public CompiledKernel {
       variant.is_partial = true;
       threads = threads / along(variant.dispatch, last) * shape.rest[last];
     }
-    ANYMETAL_ASSIGN_OR_RETURN(const VariantCode* code, find_code(variant));
+    ANYMETAL_ASSIGN_OR_RETURN(const VariantCode* code, find_code(dispatch, variant));
     return Part{code, uint32_t(threads)};
   }
 
   /// The code that runs several threadgroups at once, where the grid has enough of them.
-  Result<Row> find_row(Variant variant, const GridShape& shape) {
+  Result<Row> find_row(const Dispatch& dispatch, Variant variant, const GridShape& shape) {
     variant.threadgroups_together =
         shape.threadgroups_together(image_.code.threadgroups_together, ThreadPool::shared().size());
     if (variant.threadgroups_together == 1) return Row{};
-    auto code = find_code(variant);
+    auto code = find_code(dispatch, variant);
     if (code.ok()) return Row{*code, variant.threadgroups_together};
     if (code.error().kind != ErrorKind::unsupported) return std::move(code).error();
     return Row{};
@@ -173,10 +174,13 @@ class CpuKernel final : public CompiledKernel {
     return made;
   }
 
-  Result<const VariantCode*> find_code(const Variant& variant) {
+  Result<const VariantCode*> find_code(const Dispatch& dispatch, const Variant& variant) {
     const Made* made = find_made(variant);
     if (!made) {
-      ANYMETAL_ASSIGN_OR_RETURN(made, make(variant));
+      ANYMETAL_RETURN_IF_ERROR(dispatch.compile([&]() -> Result<void> {
+        ANYMETAL_ASSIGN_OR_RETURN(made, make(variant));
+        return {};
+      }));
     }
     if (made->error) return *made->error;
     return &made->code;
@@ -216,15 +220,18 @@ class CpuKernel final : public CompiledKernel {
     return link(image);
   }
 
-  Result<CompiledKernel*> find_reference() {
+  Result<CompiledKernel*> find_reference(const Dispatch& dispatch) {
     const ForkGuard guard;
     const std::lock_guard lock(mutex_);
     if (!reference_) {
-      ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, read_ir(image_, interface_));
-      ANYMETAL_ASSIGN_OR_RETURN(
-          reference_,
-          reference_backend().compile(
-              std::move(ir), {.bounds = image_.bounds, .threadgroup = image_.full.dispatch}));
+      ANYMETAL_RETURN_IF_ERROR(dispatch.compile([&]() -> Result<void> {
+        ANYMETAL_ASSIGN_OR_RETURN(ThreadIr ir, read_ir(image_, interface_));
+        ANYMETAL_ASSIGN_OR_RETURN(
+            reference_,
+            reference_backend().compile(
+                std::move(ir), {.bounds = image_.bounds, .threadgroup = image_.full.dispatch}));
+        return {};
+      }));
     }
     return reference_.get();
   }
