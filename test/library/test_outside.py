@@ -47,6 +47,15 @@ KERNEL(single) { o[i] = one[i] + int(rows[i].y) * 100; }
 KERNEL(compared) { o[i] = table[i] == 0; }
 KERNEL(greater) { o[i] = table[i] > 25; }
 KERNEL(searched) { uint j = 0; while (table[j] != 0) ++j; o[i] = int(j + i); }
+KERNEL(left_in_the_middle) {
+  int t[6] = {5, 4, 3, 2, 1, 9}, s = 0;
+  for (uint k = i; k < 12; ++k) {
+    int v = t[k];
+    if (v == 0) break;
+    s += v;
+  }
+  o[i] = s;
+}
 KERNEL(moving) {
   int t[6] = {5, 4, 3, 2, 1, 9}, s = 0;
   for (uint k = i; k < 40; k += uint(t[k % 7]) + 1) s = s * 2 + t[k % 9] * int(k);
@@ -77,6 +86,7 @@ WANTED = {
     "compared": lambda i: int(i > 4),
     "greater": lambda i: int(i in (2, 3, 4)),
     "searched": lambda i: 5 + i,
+    "left_in_the_middle": lambda i: sum((5, 4, 3, 2, 1, 9)[i:]),
     "moving": moving,
 }
 

@@ -9,7 +9,7 @@
 namespace anymetal::simt {
 
 llvm::StringRef callee_name(const llvm::Value* value) {
-  if (const auto* call = llvm::dyn_cast<llvm::CallBase>(value)) {
+  if (const auto* call = llvm::dyn_cast_or_null<llvm::CallBase>(value)) {
     if (const llvm::Function* callee = call->getCalledFunction()) return callee->getName();
   }
   return {};

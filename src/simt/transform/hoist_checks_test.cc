@@ -123,6 +123,17 @@ TEST(HoistChecks, NotWhatGoesElsewhere) {
             none);
 }
 
+TEST(HoistChecks, LoopsThatAreLeftInTheirMiddle) {
+  const Counts both{.checked = 1, .unchecked = 1};
+  std::string middle = kernel("0", 1, "%index = add i32 %j, %t");
+  const std::string end = "br i1 %on, label %loop, label %exit";
+  ASSERT_NE(middle.find(end), std::string::npos) << middle;
+  middle.replace(middle.find(end), end.size(),
+                 "br i1 %on, label %latch, label %exit\nlatch:\n  br label %loop");
+  middle.replace(middle.find(", %loop ]"), 9, ", %latch ]");
+  EXPECT_EQ(hoisted(middle), both);
+}
+
 TEST(HoistChecks, NotLoopsWithBarriers) {
   const Counts none{.checked = 1, .unchecked = 0};
   EXPECT_EQ(hoisted(kernel("0", 1, "%index = add i32 %j, %t",
