@@ -94,6 +94,42 @@ kernel void last_turn(device const uint* x, device uint* o, uint i [[thread_posi
   threadgroup_barrier(mem_flags::mem_device);
   for (int k = 0; k < 8; ++k) o[i * 8 + k] = v ? s[k] | 1u : s[k] & ~1u;
 }
+kernel void next_of_two(device const uint* x, device const int* c, device uint* o, uint i [[thread_index_in_threadgroup]]) {
+  threadgroup uint s[1024];
+  uint a = x[i];
+  for (int j = 0;; ++j) {
+    uint v = a * 3 + x[i + 1];
+    s[i] = v;
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    uint w = s[i ^ 1];
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    if (j == c[3]) break;
+    if (c[j]) {
+      threadgroup_barrier(mem_flags::mem_threadgroup);
+      a = v;
+    } else {
+      a = w;
+    }
+  }
+  o[i] = a;
+}
+kernel void beside_a_join(device const uint* x, device const int* c, device uint* o, uint i [[thread_index_in_threadgroup]]) {
+  threadgroup uint s[1024];
+  uint a = x[i], z = x[i + 1];
+  for (int j = 0;; ++j) {
+    uint v = a * 3 + x[i + 1];
+    s[i] = v;
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    if (j == c[3]) break;
+    uint y = z;
+    if (c[j]) {
+      threadgroup_barrier(mem_flags::mem_threadgroup);
+      y = v;
+    }
+    a = y * 5 + v;
+  }
+  o[i] = a;
+}
 kernel void columns(device const uint* x, constant uint& n, device uint* o, uint i [[thread_position_in_grid]]) {
   const uint row = i / n, column = i % n;
   if (column >= 2u) return;
@@ -204,6 +240,24 @@ def test_lanes_that_wait_for_others_behind_a_loop(library, function, kind):
             o = np.zeros(64, np.int32)
             library.kernel(function.__name__)(x, y, np.int32(n), o, grid=64, threadgroup=threads)
             np.testing.assert_array_equal(o, [function(x.tolist(), y.tolist(), n, i) for i in range(64)])
+
+
+@pytest.mark.parametrize("threads", [32, 64, 256, 1024])
+@pytest.mark.parametrize("choices", [(1, 0, 1), (0, 0, 1), (1, 1, 0)])
+def test_what_parts_of_a_loop_with_barriers_pass_on(library, choices, threads):
+    x, c, o = np.arange(threads + 1, dtype=np.uint32), np.array([*choices, 3], np.int32), np.zeros(threads, np.uint32)
+    library.kernel("next_of_two")(x, c, o, grid=threads, threadgroup=threads)
+    a = x[:-1]
+    for choice in choices:
+        v = a * 3 + x[1:]
+        a = v if choice else v[np.arange(threads) ^ 1]
+    np.testing.assert_array_equal(o, a)
+    library.kernel("beside_a_join")(x, c, o, grid=threads, threadgroup=threads)
+    a = x[:-1]
+    for choice in choices:
+        v = a * 3 + x[1:]
+        a = (v if choice else x[1:]) * 5 + v
+    np.testing.assert_array_equal(o, a)
 
 
 @pytest.mark.parametrize("threads", [33, 64, 100, 256])

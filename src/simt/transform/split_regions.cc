@@ -382,27 +382,30 @@ class RegionSplitter {
   }
 
   /// A loop's variable and its next value can have one slot, if nobody needs the old value after
-  /// the new one is there.
+  /// the new one is there. One next value: of two the slot would hold the one that was made last.
+  /// Not where other ways meet: behind those the value may be needed beside what came.
   void share_slots(const std::vector<llvm::PHINode*>& phis,
                    const std::set<const llvm::Value*>& head_phis) {
     const llvm::DominatorTree dominators(function_);
     const llvm::LoopInfo loops(dominators);
     for (llvm::PHINode* phi : phis) {
-      if (same_.lookup(phi)) continue;
+      const llvm::Loop* loop = loops.getLoopFor(phi->getParent());
+      if (same_.lookup(phi) || !loop || loop->getHeader() != phi->getParent()) continue;
       std::set<llvm::BasicBlock*> used_in;
       for (const llvm::Use& use : phi->uses()) used_in.insert(region_of(block_of(use)));
       used_in.erase(region_of(phi->getParent()));
-      const llvm::Loop* loop = loops.getLoopFor(phi->getParent());
       for (llvm::Value* incoming : phi->incoming_values()) {
         auto* value = llvm::dyn_cast<llvm::Instruction>(incoming);
         if (!value || value->getParent() == entry_ || same_.lookup(value) ||
-            shared_with_.count(value) || head_phis.contains(value) || !loop ||
+            shared_with_.count(value) || head_phis.contains(value) ||
             !loop->contains(value->getParent()))
           continue;
         llvm::BasicBlock* made_in = region_of(value->getParent());
         if (loops.getLoopFor(made_in) != loop) continue;
-        if (llvm::all_of(used_in, [&](llvm::BasicBlock* head) { return head == made_in; }))
+        if (llvm::all_of(used_in, [&](llvm::BasicBlock* head) { return head == made_in; })) {
           shared_with_[value] = phi;
+          break;
+        }
       }
     }
   }
