@@ -70,7 +70,8 @@ bool reads_files(const std::string& text) {
 
 std::optional<size_t> find_embed(const std::string& text) {
   std::optional<size_t> found;
-  if (text.find("embed") == text.npos) return found;
+  // A word may go on in the next line.
+  if (text.find("embed") == text.npos && text.find('\\') == text.npos) return found;
   for_each_token(text, [&](const RawToken& token, const RawToken&) {
     if (token.is_directive && token.word == "embed") found = token.begin;
     return !found;

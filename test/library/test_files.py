@@ -60,6 +60,8 @@ def test_no_file_is_embedded(tmp_path):
     file.write_text('constant int kThree[] = {\n# embed "beside.h"\n};\nkernel void f(device int* x) { x[0] = kThree[2]; }\n')
     with pytest.raises(anymetal.CompileError, match=r"k\.metal:2:3: error: Metal has no #embed: pass .* in a buffer"):
         anymetal.Library(file)
+    with pytest.raises(anymetal.CompileError, match="Metal has no #embed"):
+        anymetal.Library('#em\\\nbed "beside.h"\nkernel void f(device int* x) { x[0] = 1; }\n')
     with pytest.raises(anymetal.CompileError, match="__has_embed"):
         anymetal.Library('#if __has_embed("beside.h")\n#endif\nkernel void f(device int* x) { x[0] = 1; }\n')
     x = np.zeros(1, np.int32)

@@ -5,6 +5,7 @@
 #include <llvm/IR/GlobalVariable.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/InstIterator.h>
+#include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/Operator.h>
 
 #include <optional>
@@ -78,7 +79,9 @@ class Guard {
     const bool is_constant = pointer->stripAndAccumulateConstantOffsets(
                                  layout_, constant, /*AllowNonInbounds=*/true) == root_of(pointer);
     if (is_constant && last != kNone && constant.ule(last)) return std::nullopt;
-    if (isa<llvm::StoreInst>(access) && !has_index_beyond(pointer, *size)) return std::nullopt;
+    if (!has_index_beyond(pointer, *size) &&
+        (isa<llvm::StoreInst>(access) || !(may_be_constant(pointer) || is_compared(access))))
+      return std::nullopt;
     llvm::IRBuilder<> builder(&access);
     llvm::Value* offset = builder.getInt64(0);
     add_offset(builder, pointer, offset);
@@ -88,6 +91,43 @@ class Guard {
                              analyses_.evolution.getConstant(llvm::APInt(64, last)), &access);
     if (is_inside) return std::nullopt;
     return Doubtful{&access, offset, last};
+  }
+
+  /// Whether LLVM may know the value once it has counted out loops.
+  [[nodiscard]] bool may_be_constant(llvm::Value* value) {
+    if (isa<llvm::Constant, llvm::AllocaInst>(value)) return true;
+    auto* made = dyn_cast<llvm::Instruction>(value);
+    if (!made) return false;
+    const auto [known, is_new] = may_be_constant_.try_emplace(made, true);  // of what goes round
+    if (!is_new) return known->second;
+    bool may = true;
+    if (const auto* phi = dyn_cast<llvm::PHINode>(made)) {
+      const llvm::Loop* loop = analyses_.loops.getLoopFor(phi->getParent());
+      may = !loop || loop->getHeader() != phi->getParent() ||
+            analyses_.evolution.getSmallConstantMaxTripCount(loop) != 0;
+    } else if (const auto* load = dyn_cast<llvm::LoadInst>(made)) {
+      may = size_of(root_of(const_cast<llvm::Value*>(load->getPointerOperand()))).has_value();
+    } else if (isa<llvm::CallBase>(made)) {
+      may = isa<llvm::IntrinsicInst>(made);
+    }
+    for (llvm::Use& operand : made->operands()) {
+      if (!may) break;
+      may = isa<llvm::Function, llvm::BasicBlock>(operand) || may_be_constant(operand);
+    }
+    return may_be_constant_[made] = may;
+  }
+
+  /// Of a table, LLVM compares all elements, and of an index those that there are.
+  static bool is_compared(const llvm::Value& value, int depth = 0) {
+    constexpr int kDeepest = 4;
+    return depth < kDeepest &&
+           llvm::any_of(
+               value.users(),
+               [&](const llvm::User* user) {
+                 return isa<llvm::CmpInst, llvm::SwitchInst>(user) ||
+                        (isa<llvm::CastInst, llvm::BinaryOperator, llvm::FreezeInst>(user) &&
+                         is_compared(*user, depth + 1));
+               });
   }
 
   /// Whether an unknown index but 0 is outside: LLVM takes it for 0 then.
@@ -165,6 +205,7 @@ class Guard {
   const llvm::DataLayout& layout_;
   llvm::Function& function_;
   simt::LoopAnalyses analyses_;
+  llvm::DenseMap<llvm::Instruction*, bool> may_be_constant_;
 };
 
 }  // namespace

@@ -8,8 +8,10 @@
 namespace anymetal::backend::cpu {
 
 /// Where such an access isn't provably inside, its indices are 0 if it is outside: reads then give
-/// 0, and writes write what was there. Writes alone, which LLVM drops by itself, are left to
-/// simt::guard_accesses but where an object has a single element.
+/// 0, and writes write what was there. Of reads those whose indices may be numbers once loops are
+/// counted out, and those that are compared; of all, those of an object with a single element. The
+/// others, of which LLVM knows nothing, are left to simt::guard_accesses, and so are writes outside
+/// that LLVM drops by itself.
 void guard_variables(llvm::Function& entry);
 
 }  // namespace anymetal::backend::cpu

@@ -38,13 +38,33 @@ entry:
   return kept;
 }
 
-TEST(GuardVariables, UnknownIndices) {
-  EXPECT_EQ(kept_in(R"(
+TEST(GuardVariables, UnknownIndicesOfWhatIsCompared) {
+  const std::string reads = R"(
   %p = getelementptr [4 x i32], ptr %t, i64 0, i64 %i
   %v = load i32, ptr %p
   %q = getelementptr i32, ptr @table, i64 %i
-  %w = load i32, ptr %q)"),
-            2u);
+  %w = load i32, ptr %q
+  %sum = add i32 %v, %w)";
+  EXPECT_EQ(kept_in(reads), 0u);
+  EXPECT_EQ(kept_in(reads + "\n  %is = icmp eq i32 %w, 0"), 1u);
+  EXPECT_EQ(kept_in(reads + "\n  %is = icmp eq i32 %sum, 0"), 2u);
+}
+
+TEST(GuardVariables, IndicesThatMayBecomeNumbers) {
+  const auto counted = [](const std::string& limit) {
+    return kept_in(R"(
+  br label %again
+again:
+  %k = phi i64 [ 0, %entry ], [ %next, %again ]
+  %other = xor i64 %k, 1
+  %p = getelementptr i32, ptr %t, i64 %other
+  %v = load i32, ptr %p
+  %next = add i64 %k, 1
+  %on = icmp ult i64 %next, )" +
+                   limit + "\n  br i1 %on, label %again, label %end\nend:");
+  };
+  EXPECT_EQ(counted("6"), 1u);
+  EXPECT_EQ(counted("%n"), 0u);
 }
 
 TEST(GuardVariables, NumbersOutside) {

@@ -93,8 +93,7 @@ Region region_around(const ThreadState* thread, uint64_t address, uint64_t bytes
   return best;
 }
 
-/// The region of a pointer that was loaded, with the buffers that share memory with it. What may
-/// only be read doesn't add to what may be written.
+/// The region of a pointer that was loaded, with the buffers that share memory with it.
 Region joined_region(const ThreadState* thread, uint64_t address) {
   const Run& run = static_cast<Worker*>(thread->worker)->run();
   Region region = region_around(thread, address, 1);
@@ -105,8 +104,7 @@ Region joined_region(const ThreadState* thread, uint64_t address) {
     const MemoryRange before = range;
     for (size_t index = 0; index < run.dispatch->arguments.size(); ++index) {
       const ArgumentSlot& slot = thread->arguments[index];
-      if (region.is_const || !run.image->objects[index].is_const)
-        range.join({reinterpret_cast<uint64_t>(slot.data), slot.size}, address);
+      range.join({reinterpret_cast<uint64_t>(slot.data), slot.size}, address);
     }
     for (const Argument& memory : run.dispatch->resident)
       range.join({reinterpret_cast<uint64_t>(memory.data), memory.size}, address);
