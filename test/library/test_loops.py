@@ -64,6 +64,26 @@ kernel void from_one_to_another(device const int* x, device const int* y, consta
   for (int b = int(lid & 15); b < 66; b += 16) s = s * 3 + y[i + b] + a;
   o[i] = s;
 }
+kernel void shared_value(device const int* x, device const int* y, constant int& n, device int* o,
+                         uint i [[thread_position_in_grid]]) {
+  int s = 0;
+  for (int a = n; a >= 0; --a) {
+    s = x[a] - s * 3;
+    if (y[i + a] < 50) continue;
+    if ((n & 1) == 0) break;
+  }
+  o[i] = s;
+}
+kernel void shared_value_at_one_exit(device const int* x, device const int* y, constant int& n, device int* o,
+                                     uint i [[thread_position_in_grid]]) {
+  int s = 0;
+  for (int a = 0;; ++a) {
+    s = x[a] - s * 3;
+    if (y[i + a] < 50 && a < 7) continue;
+    if (n < 100) break;
+  }
+  o[i] = s;
+}
 kernel void first_zero(device const int* x, device int* o, uint i [[thread_position_in_grid]],
                        uint simdgroup [[simdgroup_index_in_threadgroup]]) {
   uint at = 0;
@@ -219,6 +239,24 @@ def from_one_to_another(x, y, n, i):
     return s
 
 
+def shared_value(x, y, n, i):
+    s = 0
+    for a in range(n, -1, -1):
+        s = x[a] - s * 3
+        if y[i + a] >= 50 and n % 2 == 0:
+            break
+    return s
+
+
+def shared_value_at_one_exit(x, y, n, i):
+    s = 0
+    for a in range(8):
+        s = x[a] - s * 3
+        if y[i + a] >= 50:
+            break
+    return s
+
+
 def arrays(kind, n):
     if kind == "parted":  # the first leave the inner loop, others both; nobody is left within
         x, y = np.zeros(800, np.int32), np.ones(800, np.int32)
@@ -231,7 +269,8 @@ def arrays(kind, n):
 
 
 @pytest.mark.parametrize("kind", ["parted", "often", "rarely"])
-@pytest.mark.parametrize("function", [returns, breaks, two_ways, one_behind_another, from_one_to_another],
+@pytest.mark.parametrize("function", [returns, breaks, two_ways, one_behind_another, from_one_to_another, shared_value,
+                                      shared_value_at_one_exit],
                          ids=lambda each: each.__name__)
 def test_lanes_that_wait_for_others_behind_a_loop(library, function, kind):
     for n in (1, 3, 8):

@@ -1,6 +1,7 @@
 #include "simt/analysis/uniformity.h"
 
 #include <llvm/ADT/PostOrderIterator.h>
+#include <llvm/ADT/SmallPtrSet.h>
 #include <llvm/Analysis/CycleAnalysis.h>
 #include <llvm/Analysis/LoopInfo.h>
 #include <llvm/Analysis/PostDominators.h>
@@ -117,6 +118,29 @@ struct Uniformity::Ways {
   explicit Ways(llvm::Function& function)
       : order(function), dominators(function), loops(dominators), after(function) {}
 
+  /// The headers of loops around `from` that a way leads to before it comes to `to`: who meets
+  /// there then does so in another turn.
+  [[nodiscard]] llvm::SmallPtrSet<const llvm::BasicBlock*, 4> headers_before(
+      const llvm::BasicBlock& from, const llvm::BasicBlock* to) const {
+    llvm::SmallPtrSet<const llvm::BasicBlock*, 4> headers;
+    const llvm::Loop* outermost = loops.getLoopFor(&from);
+    if (!outermost) return headers;
+    while (outermost->getParentLoop()) outermost = outermost->getParentLoop();
+    llvm::SmallPtrSet<const llvm::BasicBlock*, 32> seen;
+    llvm::SmallVector<const llvm::BasicBlock*, 32> work{&from};
+    while (!work.empty()) {
+      for (const llvm::BasicBlock* next : llvm::successors(work.pop_back_val())) {
+        if (next == to || !outermost->contains(next) || !seen.insert(next).second) continue;
+        const llvm::Loop* begun = loops.isLoopHeader(next) ? loops.getLoopFor(next) : nullptr;
+        if (begun && begun->contains(&from))
+          headers.insert(next);  // not beyond: that is another turn
+        else
+          work.push_back(next);
+      }
+    }
+    return headers;
+  }
+
   Order order;
   llvm::DominatorTree dominators;
   llvm::LoopInfo loops;
@@ -147,6 +171,22 @@ Uniformity::Uniformity(llvm::Function& function, Test is_source, Test is_same)
   }
 }
 
+// What a loop computes anew in each turn differs behind it, where lanes leave in different ones:
+// one value of the loop, then, is several.
+void Uniformity::add_exits(const llvm::Loop& loop) {
+  llvm::SmallVector<llvm::BasicBlock*, 8> exits;
+  loop.getUniqueExitBlocks(exits);
+  for (const llvm::BasicBlock* exit : exits) {
+    for (const llvm::PHINode& phi : exit->phis()) {
+      const bool comes_from_loop = llvm::any_of(phi.incoming_values(), [&](const llvm::Use& use) {
+        const auto* made = llvm::dyn_cast<llvm::Instruction>(use);
+        return made && loop.contains(made);
+      });
+      if (comes_from_loop && info_->isUniform(&phi) && !is_same_(&phi)) joins_.insert(&phi);
+    }
+  }
+}
+
 // LLVM's analysis takes phis for the same in all lanes where ways that lanes part to go through
 // several blocks, or end with a loop that lanes leave at different times.
 bool Uniformity::add_joins(const Ways& ways) {
@@ -164,11 +204,16 @@ bool Uniformity::add_joins(const Ways& ways) {
     const auto* node = ways.after.getNode(block);
     const llvm::BasicBlock* meeting =
         node && node->getIDom() ? node->getIDom()->getBlock() : nullptr;
+    const auto headers = ways.headers_before(*block, meeting);
     for (const llvm::Loop* loop = ways.loops.getLoopFor(block);
-         loop && !(meeting && loop->contains(meeting)); loop = loop->getParentLoop())
+         loop && (!meeting || !loop->contains(meeting) || headers.contains(loop->getHeader()));
+         loop = loop->getParentLoop())
       parted.insert(loop);
   }
-  for (const llvm::Loop* loop : parted) find_exit_joins(*loop, ways.order, add);
+  for (const llvm::Loop* loop : parted) {
+    find_exit_joins(*loop, ways.order, add);
+    add_exits(*loop);
+  }
   return joins_.size() != before;
 }
 

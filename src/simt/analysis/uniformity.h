@@ -7,6 +7,10 @@
 
 #include <functional>
 
+namespace llvm {
+class Loop;
+}
+
 namespace anymetal::simt {
 
 class Uniformity {
@@ -32,6 +36,7 @@ class Uniformity {
 
   /// False: there are none that the analysis missed.
   bool add_joins(const Ways& ways);
+  void add_exits(const llvm::Loop& loop);
 
   llvm::DenseSet<const llvm::Value*> joins_;  ///< phis behind ways that part
   Test is_source_, is_same_;
