@@ -46,6 +46,7 @@ class Context:
     full: bool = True  # all lanes of the simdgroup are here
     loops: int = 0  # SIMD_ constructs between here and the innermost SIMD_FOR; 0: none
     in_loop: bool = False  # in a plain loop
+    turn: str = ""  # the counter of the loop that all threads of the threadgroup are in together, if they are
     places: tuple = PLACES
     sources: tuple = SOURCES
     kernel: bool = True  # not in a function: its results can be stored

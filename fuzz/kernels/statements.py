@@ -50,10 +50,14 @@ class Statements(Expressions):
                 makers += [self.simd_branch] * 2 + [self.simd_loop]
         if context.uniform:
             makers += [self.tile] * 2 + [self.histogram, self.square, self.stream]
+            if context.depth < 3 and "ints" in context.sources:
+                makers += [self.branch_of_all] * 2 + [self.loop_of_all]
+            if context.turn:
+                makers += [self.leave_together]
             if context.full and self.whole:
                 makers += [self.matrices]
         if "ints" in context.sources:
-            makers += [self.search]
+            makers += [self.search, self.last_turn]
         if context.loops or context.in_loop:
             makers += [self.leave_loop]
         if context.returns:
@@ -273,7 +277,7 @@ class Statements(Expressions):
             head = [f"for (int {i} = 0; {i} < {self.random.choice(ends)}; ++{i}) "]
             if self.chance(0.3):
                 head = [f"#pragma unroll\nfor (int {i} = {self.pick(3, 4)}; {i} > 0; {self.pick('--' + i, i + ' -= 2')}) "]
-            inside = replace(context, loops=0, in_loop=False)
+            inside = replace(context, loops=0, in_loop=False, turn=i)
         elif "lid" in context.places and self.chance(0.5):
             # As kernels go through an array together: in all turns but the last, nobody is missing.
             type = self.pick("int", "uint")
@@ -286,6 +290,48 @@ class Statements(Expressions):
             head = [f"for (int {i} = 0; {i} < int(3u & ", bound, f"); ++{i}) "]
             inside = replace(context, uniform=False, lockstep=False, full=False, in_loop=True, loops=0)
         return Node("statement", [*head, self.inner(inside.with_variables(Variable(i, "int", False, False)))]), context
+
+    def choice_of_all(self, context):
+        """A condition that holds for all threads or for none."""
+        turn = f" + uint({context.turn}) * {self.pick(1, 3, 5)}u" if context.turn else ""
+        number = "uint(number)" if "number" in context.places else "1u"
+        return f"(ints[({number}{turn} + {self.random.randrange(INPUTS)}u) & {INPUTS - 1}u] & {self.pick(1, 1, 2, 3)}) {self.pick('!=', '==')} 0"
+
+    def branch_of_all(self, context):
+        """Threads meet in it as they do around it."""
+        parts = [f"if ({self.choice_of_all(context)}) ", self.inner(replace(context, in_loop=False))]
+        if self.chance(0.6):
+            parts += [" else ", self.inner(replace(context, in_loop=False))]
+        return Node("statement", parts), context
+
+    def loop_of_all(self, context):
+        """One that all leave together, in its middle."""
+        i = self.name("i")
+        inside = replace(context, loops=0, in_loop=False, turn=i).with_variables(Variable(i, "int", False, False))
+        parts = [f"for (int {i} = 0;; ++{i}) {{\n", self.inner(inside), f"\nif ({i} >= {self.random.randrange(1, 4)} || {self.choice_of_all(inside)}) break;\n",
+                 self.inner(inside), "\n}"]
+        return Node("statement", parts), context
+
+    def leave_together(self, context):
+        return Node("statement", [f"if ({self.choice_of_all(context)}) {self.pick('break', 'continue')};"]), context
+
+    def last_turn(self, context):
+        """What is the same for all threads in each turn, and behind the loop what the last turn of each made."""
+        type, got, i = self.pick("uint", "float"), self.name("v"), self.name("i")
+        source = "floats" if type == "float" and "floats" in context.sources else "ints"
+        turns = self.random.randrange(2, 12)
+        head = self.pick(f"int {i} = 0; {i} < {turns}; ++{i}", f"int {i} = {turns}; {i} >= 0; --{i}", f"int {i} = 0;; ++{i}")
+        factor = f"{got} * {self.pick('0.25f', '0.5f')}" if type == "float" else f"{got} * {self.pick(3, 5)}u"
+        made = f"{got} = {type}({source}[(uint({i}) * {self.pick(1, 3, 7)}u + {self.random.randrange(INPUTS)}u) & {INPUTS - 1}u]) - {factor};"
+        own = f"(ints[({self.place(context)} * {self.pick(1, 3, 5)}u + uint({i}) * {self.pick(1, 3)}u) & {INPUTS - 1}u] & {self.pick(1, 3, 7)}) != 0"
+        end = f"if ({i} >= {turns}) break; " if head.endswith(f";; ++{i}") else ""
+        number = "number" if "number" in context.places else "1"
+        ways = [f"if ({own}) {self.pick('continue', 'continue', 'break')};", f"if (({number} & {self.pick(1, 2)}) {self.pick('==', '!=')} 0) break;"]
+        if self.chance(0.3):
+            ways.append(f"if (({self.place(context)} + uint({i})) % {self.random.randrange(2, 9)}u == 0u) continue;")
+        meet = "\nthreadgroup_barrier(mem_flags::mem_threadgroup);" * (context.uniform and self.chance(0.5))
+        text = f"{type} {got} = {type}({self.random.randrange(3)});\nfor ({head}) {{ {end}{made} {' '.join(ways)} }}{meet}"
+        return Node("statement", [text], "declares"), context.with_variables(Variable(got, type))
 
     def shared_loop(self, type, i):
         """The head of a loop whose turns the threads share."""
