@@ -308,7 +308,8 @@ class Statements(Expressions):
         """One that all leave together, in its middle."""
         i = self.name("i")
         inside = replace(context, loops=0, in_loop=False, turn=i).with_variables(Variable(i, "int", False, False))
-        parts = [f"for (int {i} = 0;; ++{i}) {{\n", self.inner(inside), f"\nif ({i} >= {self.random.randrange(1, 4)} || {self.choice_of_all(inside)}) break;\n",
+        end = self.pick("(number & 15)", "(number & 3)", "3") if "number" in context.places else "3"
+        parts = [f"for (int {i} = 0;; ++{i}) {{\n", self.inner(inside), f"\nif ({i} >= {end} || {self.choice_of_all(inside)}) break;\n",
                  self.inner(inside), "\n}"]
         return Node("statement", parts), context
 
@@ -319,15 +320,19 @@ class Statements(Expressions):
         """What is the same for all threads in each turn, and behind the loop what the last turn of each made."""
         type, got, i = self.pick("uint", "float"), self.name("v"), self.name("i")
         source = "floats" if type == "float" and "floats" in context.sources else "ints"
-        turns = self.random.randrange(2, 12)
+        turns = f"{self.random.randrange(2, 12)}" + " + (number & 31)" * ("number" in context.places and self.chance(0.8))
         head = self.pick(f"int {i} = 0; {i} < {turns}; ++{i}", f"int {i} = {turns}; {i} >= 0; --{i}", f"int {i} = 0;; ++{i}")
         factor = f"{got} * {self.pick('0.25f', '0.5f')}" if type == "float" else f"{got} * {self.pick(3, 5)}u"
         made = f"{got} = {type}({source}[(uint({i}) * {self.pick(1, 3, 7)}u + {self.random.randrange(INPUTS)}u) & {INPUTS - 1}u]) - {factor};"
         own = f"(ints[({self.place(context)} * {self.pick(1, 3, 5)}u + uint({i}) * {self.pick(1, 3)}u) & {INPUTS - 1}u] & {self.pick(1, 3, 7)}) != 0"
         end = f"if ({i} >= {turns}) break; " if head.endswith(f";; ++{i}") else ""
         number = "number" if "number" in context.places else "1"
-        ways = [f"if ({own}) {self.pick('continue', 'continue', 'break')};", f"if (({number} & {self.pick(1, 2)}) {self.pick('==', '!=')} 0) break;"]
-        if self.chance(0.3):
+        together = f"({number} & {self.pick(1, 2)}) {self.pick('==', '!=')} 0"
+        ways = [f"if ({own}) {self.pick('continue', 'continue', 'break')};", f"if ({together}) break;"]
+        if self.chance(0.4):
+            # One way out, by which all go that ask for it.
+            head, end, ways = f"int {i} = 0;; ++{i}", "", [f"if ({own} && {i} < {turns}) continue;", f"if ({together} || {i} > 9) break;"]
+        elif self.chance(0.3):
             ways.append(f"if (({self.place(context)} + uint({i})) % {self.random.randrange(2, 9)}u == 0u) continue;")
         meet = "\nthreadgroup_barrier(mem_flags::mem_threadgroup);" * (context.uniform and self.chance(0.5))
         text = f"{type} {got} = {type}({self.random.randrange(3)});\nfor ({head}) {{ {end}{made} {' '.join(ways)} }}{meet}"
