@@ -359,6 +359,16 @@ unsigned count_row_simdgroups(const ControlFlow& flow, unsigned instructions,
   return fits && geometry.simdgroups() % count == 0 ? count : 1;
 }
 
+/// Whether simdgroups, each of which is of one mind, come to barriers in turns of their own, or by
+/// ways of their own: as one step they would pass one of them once.
+bool part_before_barriers(llvm::Function& entry, const ControlFlow& alone, const Options& options) {
+  if (!alone.has_barriers()) return false;
+  const ControlFlow together(entry, make_geometry(options, 2));
+  return llvm::any_of(alone.order(), [&](const llvm::BasicBlock* block) {
+    return alone.has_barrier(block) && together.is_masked(block) && !alone.is_masked(block);
+  });
+}
+
 /// How many simdgroups advance together. What they read in common, a row of a tile, then serves all
 /// of them while it is in a register; but their sums must stay in registers too. Where lanes part
 /// in loops by what they computed, one alone: others would wait for its longest lane.
@@ -386,7 +396,9 @@ unsigned choose_together(llvm::Function& entry, const Options& options) {
     return count_row_simdgroups(flow, count_chunk_instructions(entry, shapes), geometry);
   carried = std::max(carried, count_loaded_registers(entry, shapes, geometry));
   constexpr unsigned kFewOperations = 16;
-  if (count_simdgroup_operations(entry, flow, shapes, options) > kFewOperations) return 1;
+  if (count_simdgroup_operations(entry, flow, shapes, options) > kFewOperations ||
+      part_before_barriers(entry, flow, options))
+    return 1;
   const unsigned instructions = count_chunk_instructions(entry, shapes);
   unsigned together = 1;
   while (together * 2 * carried <= kRegistersForSums &&

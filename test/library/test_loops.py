@@ -150,6 +150,47 @@ kernel void beside_a_join(device const uint* x, device const int* c, device uint
   }
   o[i] = a;
 }
+kernel void own_turns(device const int* x, constant int& kind, device int* o, uint i [[thread_index_in_threadgroup]],
+                      uint n [[threads_per_threadgroup]], uint simdgroup [[simdgroup_index_in_threadgroup]]) {
+  threadgroup int s[256];
+  threadgroup bool done;
+  int a = x[i];
+  uint k = 0;
+  const uint d = (simdgroup & 1) ? 1 : 2;
+  for (;;) {
+    k += d;
+    a = a * 3 + int(k);
+    if (k & 3) continue;
+    s[i] = a;
+    if (i == 0) done = k >= 12;
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    int b = s[i + 32 < n ? i + 32 : i + 32 - n];
+    bool end = done;
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    a += b;
+    if (kind == 0 ? end : k >= 12) break;
+  }
+  o[i] = a;
+}
+kernel void own_end(device const int* x, device int* o, uint i [[thread_index_in_threadgroup]], uint n [[threads_per_threadgroup]],
+                    uint simdgroup [[simdgroup_index_in_threadgroup]]) {
+  threadgroup int s[256];
+  int a = x[i];
+  uint k = 0;
+  const uint d = (simdgroup & 1) ? 1 : 2;
+  for (;;) {
+    k += d;
+    a = a * 3 + int(k);
+    if (k & 3) continue;
+    s[i] = a;
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    int b = s[i + 32 < n ? i + 32 : i + 32 - n];
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    a += b;
+    if (k >= 12) break;
+  }
+  o[i] = a;
+}
 kernel void columns(device const uint* x, constant uint& n, device uint* o, uint i [[thread_position_in_grid]]) {
   const uint row = i / n, column = i % n;
   if (column >= 2u) return;
@@ -296,6 +337,24 @@ def test_what_parts_of_a_loop_with_barriers_pass_on(library, choices, threads):
     for choice in choices:
         v = a * 3 + x[1:]
         a = (v if choice else x[1:]) * 5 + v
+    np.testing.assert_array_equal(o, a)
+
+
+@pytest.mark.parametrize("threads", [32, 64, 96, 128, 160, 256])
+def test_turns_before_a_barrier_that_each_simdgroup_has_for_itself(library, threads):
+    a = np.arange(threads, dtype=np.int32)
+    for turn in range(3):
+        s = a.copy()
+        for simdgroup in range(threads // 32):
+            step = 1 if simdgroup & 1 else 2
+            for k in range(4 * turn + step, 4 * turn + 5, step):
+                s[simdgroup * 32:simdgroup * 32 + 32] = s[simdgroup * 32:simdgroup * 32 + 32] * 3 + k
+        a = s + s[(np.arange(threads) + 32) % threads]
+    x, o = np.arange(threads, dtype=np.int32), np.zeros(threads, np.int32)
+    for kind in (0, 1):
+        library.kernel("own_turns")(x, np.int32(kind), o, grid=threads, threadgroup=threads)
+        np.testing.assert_array_equal(o, a)
+    library.kernel("own_end")(x, o, grid=threads, threadgroup=threads)
     np.testing.assert_array_equal(o, a)
 
 

@@ -197,6 +197,23 @@ class RegionSplitter {
     return heads_.contains(block) ? Ways{block} : ways_[block];
   }
 
+  /// Whether a way between the two leaves the region, as round a loop: who takes it comes to the
+  /// other block later.
+  [[nodiscard]] bool passes_head(llvm::BasicBlock& from, const llvm::BasicBlock& to) const {
+    std::vector<llvm::BasicBlock*> work{&from};
+    std::set<const llvm::BasicBlock*> seen;
+    while (!work.empty()) {
+      llvm::BasicBlock* block = work.back();
+      work.pop_back();
+      for (llvm::BasicBlock* next : llvm::successors(block)) {
+        if (next == &to || !seen.insert(next).second) continue;
+        if (heads_.contains(next)) return true;
+        work.push_back(next);
+      }
+    }
+    return false;
+  }
+
   /// All steps must go from a region to the same next one: a block where they don't. If they come
   /// together again before the region ends, what they do then counts.
   llvm::BasicBlock* find_parting() {
@@ -205,7 +222,9 @@ class RegionSplitter {
       if (llvm::succ_size(&block) < 2 || !uniformity_->has_divergent_end(block)) continue;
       const auto* node = after.getNode(&block);
       llvm::BasicBlock* meeting = node && node->getIDom() ? node->getIDom()->getBlock() : nullptr;
-      if (meeting && !heads_.contains(meeting) && region_of(meeting) == region_of(&block)) continue;
+      if (meeting && !heads_.contains(meeting) && region_of(meeting) == region_of(&block) &&
+          !passes_head(block, *meeting))
+        continue;
       std::set<Ways> different;
       for (llvm::BasicBlock* next : llvm::successors(&block)) different.insert(ways_through(next));
       if (different.size() > 1 || different.begin()->size() > 1) return &block;
