@@ -324,7 +324,8 @@ class Statements(Expressions):
         head = self.pick(f"int {i} = 0; {i} < {turns}; ++{i}", f"int {i} = {turns}; {i} >= 0; --{i}", f"int {i} = 0;; ++{i}")
         factor = f"{got} * {self.pick('0.25f', '0.5f')}" if type == "float" else f"{got} * {self.pick(3, 5)}u"
         made = f"{got} = {type}({source}[(uint({i}) * {self.pick(1, 3, 7)}u + {self.random.randrange(INPUTS)}u) & {INPUTS - 1}u]) - {factor};"
-        own = f"(ints[({self.place(context)} * {self.pick(1, 3, 5)}u + uint({i}) * {self.pick(1, 3)}u) & {INPUTS - 1}u] & {self.pick(1, 3, 7)}) != 0"
+        places = [f"uint({place})" for place in ("lid", "lane", "in_grid.x", "simdgroup") if place in context.places] or ["3u"]
+        own = f"(ints[({self.pick(*places)} * {self.pick(1, 3, 5)}u + uint({i}) * {self.pick(1, 3)}u) & {INPUTS - 1}u] & {self.pick(1, 3, 7)}) != 0"
         end = f"if ({i} >= {turns}) break; " if head.endswith(f";; ++{i}") else ""
         number = "number" if "number" in context.places else "1"
         together = f"({number} & {self.pick(1, 2)}) {self.pick('==', '!=')} 0"
@@ -336,7 +337,9 @@ class Statements(Expressions):
             ways.append(f"if (({self.place(context)} + uint({i})) % {self.random.randrange(2, 9)}u == 0u) continue;")
         meet = "\nthreadgroup_barrier(mem_flags::mem_threadgroup);" * (context.uniform and self.chance(0.5))
         text = f"{type} {got} = {type}({self.random.randrange(3)});\nfor ({head}) {{ {end}{made} {' '.join(ways)} }}{meet}"
-        return Node("statement", [text], "declares"), context.with_variables(Variable(got, type))
+        known = Variable(got, type)
+        seen = "\n" + self.show(known) if context.kernel else ""
+        return Node("statement", [text + seen], "declares"), context.with_variables(known)
 
     def shared_loop(self, type, i):
         """The head of a loop whose turns the threads share."""
