@@ -17,18 +17,27 @@ struct MemoryRange {
     return base < other.base + other.size && other.base < base + size;
   }
 
-  /// Becomes `other` if that is the first that holds the address, and grows by it if they overlap.
-  void join(const MemoryRange& other, uint64_t address) {
-    if (size == 0) {
-      if (other.contains(address)) *this = other;
-    } else if (overlaps(other)) {
-      const uint64_t end = std::max(base + size, other.base + other.size);
-      base = std::min(base, other.base);
-      size = end - base;
-    }
-  }
-
   bool operator==(const MemoryRange&) const = default;
 };
+
+/// All that shares memory with what holds the address, directly or through others. `for_each` calls
+/// what it is given with each range that there is.
+template <class ForEach>
+MemoryRange memory_around(uint64_t address, ForEach for_each) {
+  MemoryRange found;
+  while (true) {
+    const MemoryRange before = found;
+    for_each([&](const MemoryRange& other) {
+      if (found.size == 0) {
+        if (other.contains(address)) found = other;
+      } else if (found.overlaps(other)) {
+        const uint64_t end = std::max(found.base + found.size, other.base + other.size);
+        found.base = std::min(found.base, other.base);
+        found.size = end - found.base;
+      }
+    });
+    if (found == before) return found;
+  }
+}
 
 }  // namespace anymetal::backend

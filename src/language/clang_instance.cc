@@ -96,8 +96,8 @@ bool make_invocation(clang::CompilerInvocation& invocation, const InstanceOption
                            "_GNU_SOURCE"}) {
     preprocessor.addMacroUndef(name);
   }
-  // Metal 3.2 is a C++14 (its specification, 1.1); we take what later versions add.
   preprocessor.addMacroUndef("__has_embed");  // Metal lacks it, and it needs a main file on disk
+  // Metal 3.2 is a C++14 (its specification, 1.1); we take what later versions add.
   preprocessor.addMacroUndef("__cplusplus");
   preprocessor.addMacroDef("__cplusplus=201402L");
   for (const auto& [name, value] : options.macros) preprocessor.addMacroDef(name + "=" + value);

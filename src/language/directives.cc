@@ -9,7 +9,7 @@ namespace {
 
 namespace tok = clang::tok;
 
-/// A token, the word before it if that is a directive's, and where it begins.
+/// A token and where it begins.
 struct RawToken {
   tok::TokenKind kind;
   std::string word;  ///< of identifiers

@@ -118,7 +118,7 @@ RunningWork::RunningWork(std::optional<std::chrono::nanoseconds> timeout) : slot
   slot.thread.store(&own_dispatches, std::memory_order_relaxed);
   slot.flag.request(0);
   if (timeout) {
-    slot.deadline.store(now() + timeout->count());
+    set_deadline(timeout);
     start_watchdog();
   }
   running.fetch_add(1);

@@ -299,9 +299,8 @@ bool parts_by_values(const llvm::BasicBlock& block, const llvm::Loop& loop, cons
 /// Operations in loops that a simdgroup does once for all its lanes if it advances alone, as on
 /// what it has summed; else each chunk does them.
 unsigned count_simdgroup_operations(llvm::Function& entry, const ControlFlow& alone,
-                                    const ShapeAnalysis& shapes, const Options& options) {
-  const Geometry geometry = make_geometry(options, 2);
-  const ControlFlow flow(entry, geometry);
+                                    const ShapeAnalysis& shapes, const ControlFlow& flow,
+                                    const Geometry& geometry) {
   const ShapeAnalysis together(entry, flow, geometry);
   unsigned count = 0;
   for (llvm::BasicBlock* block : alone.order()) {
@@ -361,9 +360,7 @@ unsigned count_row_simdgroups(const ControlFlow& flow, unsigned instructions,
 
 /// Whether simdgroups, each of which is of one mind, come to barriers in turns of their own, or by
 /// ways of their own: as one step they would pass one of them once.
-bool part_before_barriers(llvm::Function& entry, const ControlFlow& alone, const Options& options) {
-  if (!alone.has_barriers()) return false;
-  const ControlFlow together(entry, make_geometry(options, 2));
+bool part_before_barriers(const ControlFlow& alone, const ControlFlow& together) {
   return llvm::any_of(alone.order(), [&](const llvm::BasicBlock* block) {
     return alone.has_barrier(block) && together.is_masked(block) && !alone.is_masked(block);
   });
@@ -396,8 +393,10 @@ unsigned choose_together(llvm::Function& entry, const Options& options) {
     return count_row_simdgroups(flow, count_chunk_instructions(entry, shapes), geometry);
   carried = std::max(carried, count_loaded_registers(entry, shapes, geometry));
   constexpr unsigned kFewOperations = 16;
-  if (count_simdgroup_operations(entry, flow, shapes, options) > kFewOperations ||
-      part_before_barriers(entry, flow, options))
+  const Geometry two = make_geometry(options, 2);
+  const ControlFlow flow_of_two(entry, two);
+  if (part_before_barriers(flow, flow_of_two) ||
+      count_simdgroup_operations(entry, flow, shapes, flow_of_two, two) > kFewOperations)
     return 1;
   const unsigned instructions = count_chunk_instructions(entry, shapes);
   unsigned together = 1;

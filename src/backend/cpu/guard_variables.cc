@@ -144,7 +144,8 @@ class Guard {
   }
 
   void add_offset(llvm::IRBuilder<>& builder, llvm::Value* pointer, llvm::Value*& offset) {
-    while (pointer != root_of(pointer)) {
+    const llvm::Value* root = root_of(pointer);
+    while (pointer != root) {
       if (auto* address = dyn_cast<llvm::GEPOperator>(pointer)) {
         llvm::Value* part = llvm::emitGEPOffset(&builder, layout_, address, /*NoAssumptions=*/true);
         offset = builder.CreateAdd(offset, builder.CreateSExtOrTrunc(part, builder.getInt64Ty()));

@@ -12,26 +12,22 @@ namespace {
 thread_local const Dispatch* current = nullptr;
 
 /// The arguments are searched as well, since host code may put a buffer that is bound into another.
-MemoryRange memory_around(uint64_t address) {
-  MemoryRange found;
-  if (!current) return found;
-  while (true) {
-    const MemoryRange before = found;
+MemoryRange find_memory(uint64_t address) {
+  if (!current) return {};
+  return memory_around(address, [](auto look) {
     for (const auto all : {current->resident, current->arguments}) {
       for (const Argument& memory : all)
-        if (memory.data)
-          found.join({reinterpret_cast<uint64_t>(memory.data), memory.size}, address);
+        if (memory.data) look({reinterpret_cast<uint64_t>(memory.data), memory.size});
     }
-    if (found == before) return found;
-  }
+  });
 }
 
 uint64_t memory_base(uint64_t address) {
-  return memory_around(address).base;
+  return find_memory(address).base;
 }
 
 uint64_t memory_bytes(uint64_t address) {
-  return memory_around(address).size;
+  return find_memory(address).size;
 }
 
 }  // namespace

@@ -99,17 +99,14 @@ Region joined_region(const ThreadState* thread, uint64_t address) {
   Region region = region_around(thread, address, 1);
   const bool is_argument = region.object < run.dispatch->arguments.size();
   if (!is_argument && region.object != kResidentObject) return region;
-  MemoryRange range{region.base, region.size};
-  while (true) {
-    const MemoryRange before = range;
+  const MemoryRange range = memory_around(address, [&](auto look) {
     for (size_t index = 0; index < run.dispatch->arguments.size(); ++index) {
       const ArgumentSlot& slot = thread->arguments[index];
-      range.join({reinterpret_cast<uint64_t>(slot.data), slot.size}, address);
+      look({reinterpret_cast<uint64_t>(slot.data), slot.size});
     }
     for (const Argument& memory : run.dispatch->resident)
-      range.join({reinterpret_cast<uint64_t>(memory.data), memory.size}, address);
-    if (range == before) break;
-  }
+      look({reinterpret_cast<uint64_t>(memory.data), memory.size});
+  });
   region.base = range.base;
   region.size = range.size;
   return region;
