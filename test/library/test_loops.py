@@ -150,47 +150,30 @@ kernel void beside_a_join(device const uint* x, device const int* c, device uint
   }
   o[i] = a;
 }
-kernel void own_turns(device const int* x, constant int& kind, device int* o, uint i [[thread_index_in_threadgroup]],
-                      uint n [[threads_per_threadgroup]], uint simdgroup [[simdgroup_index_in_threadgroup]]) {
-  threadgroup int s[256];
-  threadgroup bool done;
-  int a = x[i];
-  uint k = 0;
-  const uint d = (simdgroup & 1) ? 1 : 2;
-  for (;;) {
-    k += d;
-    a = a * 3 + int(k);
-    if (k & 3) continue;
-    s[i] = a;
-    if (i == 0) done = k >= 12;
-    threadgroup_barrier(mem_flags::mem_threadgroup);
-    int b = s[i + 32 < n ? i + 32 : i + 32 - n];
-    bool end = done;
-    threadgroup_barrier(mem_flags::mem_threadgroup);
-    a += b;
-    if (kind == 0 ? end : k >= 12) break;
-  }
-  o[i] = a;
+#define TURNS(name, ends) kernel void name(device const int* x, constant int& kind, device int* o, uint i [[thread_index_in_threadgroup]], \\
+                      uint n [[threads_per_threadgroup]], uint simdgroup [[simdgroup_index_in_threadgroup]]) { \\
+  threadgroup int s[256]; \\
+  threadgroup bool done; \\
+  int a = x[i]; \\
+  uint k = 0; \\
+  const uint d = (simdgroup & 1) ? 1 : 2; \\
+  for (;;) { \\
+    k += d; \\
+    a = a * 3 + int(k); \\
+    if (k & 3) continue; \\
+    s[i] = a; \\
+    if (i == 0) done = k >= 12; \\
+    threadgroup_barrier(mem_flags::mem_threadgroup); \\
+    int b = s[i + 32 < n ? i + 32 : i + 32 - n]; \\
+    bool end = done; \\
+    threadgroup_barrier(mem_flags::mem_threadgroup); \\
+    a += b; \\
+    if (ends) break; \\
+  } \\
+  o[i] = a; \\
 }
-kernel void own_end(device const int* x, device int* o, uint i [[thread_index_in_threadgroup]], uint n [[threads_per_threadgroup]],
-                    uint simdgroup [[simdgroup_index_in_threadgroup]]) {
-  threadgroup int s[256];
-  int a = x[i];
-  uint k = 0;
-  const uint d = (simdgroup & 1) ? 1 : 2;
-  for (;;) {
-    k += d;
-    a = a * 3 + int(k);
-    if (k & 3) continue;
-    s[i] = a;
-    threadgroup_barrier(mem_flags::mem_threadgroup);
-    int b = s[i + 32 < n ? i + 32 : i + 32 - n];
-    threadgroup_barrier(mem_flags::mem_threadgroup);
-    a += b;
-    if (k >= 12) break;
-  }
-  o[i] = a;
-}
+TURNS(own_turns, kind == 0 ? end : k >= 12)
+TURNS(own_end, k >= 12)
 kernel void columns(device const uint* x, constant uint& n, device uint* o, uint i [[thread_position_in_grid]]) {
   const uint row = i / n, column = i % n;
   if (column >= 2u) return;
@@ -354,7 +337,7 @@ def test_turns_before_a_barrier_that_each_simdgroup_has_for_itself(library, thre
     for kind in (0, 1):
         library.kernel("own_turns")(x, np.int32(kind), o, grid=threads, threadgroup=threads)
         np.testing.assert_array_equal(o, a)
-    library.kernel("own_end")(x, o, grid=threads, threadgroup=threads)
+    library.kernel("own_end")(x, np.int32(0), o, grid=threads, threadgroup=threads)
     np.testing.assert_array_equal(o, a)
 
 

@@ -8,9 +8,10 @@
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/SourceMgr.h>
 #include <llvm/Support/raw_ostream.h>
-#include <time.h>
 
 #include <algorithm>
+
+#include "support/processor_time.h"
 
 namespace anymetal::backend::cpu {
 namespace {
@@ -121,14 +122,9 @@ double seconds_for_rounds(int rounds) {
       std::rotate(order.begin(), order.begin() + 1, order.end());
     }
   }
-  const auto now = [] {
-    timespec time{};
-    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return double(time.tv_sec) + double(time.tv_nsec) * 1e-9;
-  };
-  const double start = now();
+  const double start = processor_seconds();
   permutations(phis, body, "");
-  return now() - start;
+  return processor_seconds() - start;
 }
 
 TEST(ReorderLanes, EffortGrowsInProportionToWhatIsComputed) {
