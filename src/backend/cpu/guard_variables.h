@@ -7,11 +7,11 @@
 
 namespace anymetal::backend::cpu {
 
-/// Where such an access isn't provably inside, its indices are 0 if it is outside: reads then give
-/// 0, and writes write what was there. Of reads those whose indices may be numbers once loops are
-/// counted out, and those that are compared; of all, those of an object with a single element. The
-/// others, of which LLVM knows nothing, are left to simt::guard_accesses, and so are writes outside
-/// that LLVM drops by itself.
+/// Where such an access isn't provably inside, it is of the object's beginning if it is outside:
+/// reads then give 0, and writes write what was there. Of variables all reads; of both, what is
+/// compared and what may be at a known place once loops are counted out and ways told apart; of
+/// all, those of an object with a single element. Also through pointers that loops move or
+/// conditions choose. The others, of which LLVM knows nothing, are left to simt::guard_accesses.
 void guard_variables(llvm::Function& entry);
 
 }  // namespace anymetal::backend::cpu

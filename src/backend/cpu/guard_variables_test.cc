@@ -38,15 +38,15 @@ entry:
   return kept;
 }
 
-TEST(GuardVariables, UnknownIndicesOfWhatIsCompared) {
+TEST(GuardVariables, UnknownIndicesOfVariablesAndOfWhatIsCompared) {
   const std::string reads = R"(
   %p = getelementptr [4 x i32], ptr %t, i64 0, i64 %i
   %v = load i32, ptr %p
   %q = getelementptr i32, ptr @table, i64 %i
   %w = load i32, ptr %q
   %sum = add i32 %v, %w)";
-  EXPECT_EQ(kept_in(reads), 0u);
-  EXPECT_EQ(kept_in(reads + "\n  %is = icmp eq i32 %w, 0"), 1u);
+  EXPECT_EQ(kept_in(reads), 1u);
+  EXPECT_EQ(kept_in(reads + "\n  %is = icmp eq i32 %v, 0"), 1u);
   EXPECT_EQ(kept_in(reads + "\n  %is = icmp eq i32 %sum, 0"), 2u);
 }
 
@@ -57,7 +57,7 @@ TEST(GuardVariables, IndicesThatMayBecomeNumbers) {
 again:
   %k = phi i64 [ 0, %entry ], [ %next, %again ]
   %other = xor i64 %k, 1
-  %p = getelementptr i32, ptr %t, i64 %other
+  %p = getelementptr i32, ptr @table, i64 %other
   %v = load i32, ptr %p
   %next = add i64 %k, 1
   %on = icmp ult i64 %next, )" +
@@ -100,6 +100,68 @@ TEST(GuardVariables, NotWhatIsNoVariable) {
   %v = load i32, ptr %p
   store i32 %v, ptr %x)"),
             0u);
+}
+
+TEST(GuardVariables, IndicesOneOfWhichIsANumber) {
+  const std::string index = R"(
+  %is = icmp eq i64 %n, 7
+  %k = select i1 %is, i64 9, i64 %i
+  %p = getelementptr i32, ptr @table, i64 %k
+  %q = getelementptr i32, ptr %t, i64 %k)";
+  EXPECT_EQ(kept_in(index + "\n  %v = load i32, ptr %p"), 1u);
+  EXPECT_EQ(kept_in(index + "\n  store i32 1, ptr %q"), 2u);
+}
+
+TEST(GuardVariables, PointersThatConditionsChoose) {
+  const std::string pointer = R"(
+  %is = icmp eq i64 %n, 7
+  %p = select i1 %is, ptr %t, ptr %one)";
+  EXPECT_EQ(kept_in(pointer + "\n  %q = getelementptr i32, ptr %p, i64 2\n  store i32 1, ptr %q"),
+            0u);
+  EXPECT_EQ(kept_in(pointer + "\n  %q = getelementptr i32, ptr %p, i64 3\n  store i32 1, ptr %q"),
+            2u);
+  EXPECT_EQ(
+      kept_in(pointer + "\n  %q = getelementptr i32, ptr %p, i64 %i\n  %v = load i32, ptr %q"), 1u);
+}
+
+TEST(GuardVariables, PointersOfAnyOriginAreAskedForOnceMore) {
+  EXPECT_EQ(kept_in(R"(
+  %is = icmp eq i64 %n, 7
+  %p = select i1 %is, ptr @table, ptr %x
+  %q = getelementptr i32, ptr %p, i64 5
+  %v = load i32, ptr %q)"),
+            0u);
+}
+
+TEST(GuardVariables, PointersThatLoopsMove) {
+  const auto walked = [](const std::string& limit) {
+    return kept_in(R"(
+  br label %again
+again:
+  %k = phi i64 [ 0, %entry ], [ %next, %again ]
+  %p = phi ptr [ @table, %entry ], [ %further, %again ]
+  %v = load i32, ptr %p
+  %further = getelementptr i32, ptr %p, i64 1
+  %next = add i64 %k, 1
+  %on = icmp ult i64 %next, )" +
+                   limit + "\n  br i1 %on, label %again, label %end\nend:");
+  };
+  EXPECT_EQ(walked("5"), 0u);
+  EXPECT_EQ(walked("6"), 1u);
+}
+
+// Both edges of the switch bring the same value.
+TEST(GuardVariables, PointersThatComeFromOneBlockTwice) {
+  EXPECT_EQ(kept_in(R"(
+  %further = getelementptr i32, ptr %t, i64 1
+  switch i64 %n, label %other [ i64 1, label %end
+                                i64 2, label %end ]
+other:
+  br label %end
+end:
+  %p = phi ptr [ %further, %entry ], [ %further, %entry ], [ null, %other ]
+  store i32 1, ptr %p)"),
+            2u);
 }
 
 // LLVM takes the only index that is inside for the one that is meant.

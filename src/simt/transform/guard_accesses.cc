@@ -14,6 +14,7 @@
 #include "ir/thread_ir.h"
 #include "simt/analysis/control_flow.h"
 #include "simt/analysis/loop_analyses.h"
+#include "simt/analysis/objects.h"
 
 namespace anymetal::simt {
 namespace {
@@ -74,28 +75,6 @@ class Guard {
   }
 
  private:
-  /// The way from the object to the pointer, as far as it is known.
-  struct Path {
-    llvm::Value* root;
-    llvm::SmallVector<llvm::GEPOperator*, 4> steps;
-  };
-
-  static Path find_path(llvm::Value* pointer) {
-    Path path{pointer, {}};
-    while (true) {
-      if (auto* address = dyn_cast<llvm::GEPOperator>(path.root)) {
-        path.steps.push_back(address);
-        path.root = address->getPointerOperand();
-      } else if (llvm::Operator::getOpcode(path.root) == llvm::Instruction::AddrSpaceCast) {
-        path.root = llvm::cast<llvm::Operator>(path.root)->getOperand(0);
-      } else if (auto* freeze = dyn_cast<llvm::FreezeInst>(path.root)) {
-        path.root = freeze->getOperand(0);
-      } else {
-        return path;
-      }
-    }
-  }
-
   llvm::IRBuilder<> at_top() {
     return llvm::IRBuilder<>(&*function_.getEntryBlock().getFirstNonPHIOrDbgOrAlloca());
   }
@@ -190,26 +169,10 @@ class Guard {
             builder.CreateSelect(condition, yes.write_bytes, no.write_bytes)};
   }
 
-  /// The one object behind phis and selects, if it is one and known at the top.
-  llvm::Value* find_single(llvm::Value* root) {
-    llvm::SmallVector<llvm::Value*, 8> work{root};
-    llvm::SmallPtrSet<llvm::Value*, 8> seen;
-    llvm::Value* single = nullptr;
-    while (!work.empty()) {
-      llvm::Value* value = find_path(work.pop_back_val()).root;
-      if (!seen.insert(value).second) continue;
-      if (auto* phi = dyn_cast<llvm::PHINode>(value)) {
-        work.append(phi->op_begin(), phi->op_end());
-      } else if (auto* select = dyn_cast<llvm::SelectInst>(value)) {
-        work.push_back(select->getTrueValue());
-        work.push_back(select->getFalseValue());
-      } else if (single && single != value) {
-        return nullptr;
-      } else {
-        single = value;
-      }
-    }
-    return single;
+  /// The one object behind phis and selects, if it is one.
+  static llvm::Value* find_single(llvm::Value* root) {
+    const Objects objects = find_objects(root);
+    return objects.size() == 1 ? objects.front() : nullptr;
   }
 
   Origin find(llvm::Value* root) {

@@ -1,0 +1,22 @@
+// What a pointer of one thread's code was computed from.
+#pragma once
+
+#include <llvm/ADT/SetVector.h>
+#include <llvm/ADT/SmallVector.h>
+#include <llvm/IR/Operator.h>
+
+namespace anymetal::simt {
+
+/// The way from a root to the pointer, as far as it is known: a root is an object, a phi or a
+/// select of pointers, or where a pointer comes from that nothing is known of.
+struct Path {
+  llvm::Value* root;
+  llvm::SmallVector<llvm::GEPOperator*, 4> steps;  ///< the last one first
+};
+[[nodiscard]] Path find_path(llvm::Value* pointer);
+
+/// The roots behind phis and selects, in the order in which they are met.
+using Objects = llvm::SmallSetVector<llvm::Value*, 4>;
+[[nodiscard]] Objects find_objects(llvm::Value* root);
+
+}  // namespace anymetal::simt
