@@ -5,6 +5,7 @@
 #include "builtins/builtins.h"
 #include "simt/analysis/guards.h"
 #include "simt/analysis/matrices.h"
+#include "simt/analysis/ways.h"
 
 namespace anymetal::simt {
 
@@ -238,18 +239,7 @@ void ControlFlow::find_divergence() {
 
 /// Whether every way from `from` comes to `to` before it goes round a loop that holds both.
 bool ControlFlow::always_reaches(llvm::BasicBlock* from, llvm::BasicBlock* to) const {
-  if (!post_dominators_.dominates(to, from)) return false;
-  llvm::SmallVector<llvm::BasicBlock*, 16> work{from};
-  llvm::DenseSet<llvm::BasicBlock*> seen{from};
-  while (!work.empty()) {
-    for (llvm::BasicBlock* target : llvm::successors(work.pop_back_val())) {
-      if (target == to) continue;
-      for (llvm::Loop* loop = loops_.getLoopFor(from); loop; loop = loop->getParentLoop())
-        if (loop->getHeader() == target) return false;
-      if (seen.insert(target).second) work.push_back(target);
-    }
-  }
-  return true;
+  return post_dominators_.dominates(to, from) && find_headers_before(loops_, *from, to).empty();
 }
 
 void ControlFlow::find_leaders() {

@@ -15,6 +15,8 @@
 #include <set>
 #include <vector>
 
+#include "simt/analysis/ways.h"
+
 namespace anymetal::simt {
 
 namespace {
@@ -118,29 +120,6 @@ struct Uniformity::Ways {
   explicit Ways(llvm::Function& function)
       : order(function), dominators(function), loops(dominators), after(function) {}
 
-  /// The headers of loops around `from` that a way leads to before it comes to `to`: who meets
-  /// there then does so in another turn.
-  [[nodiscard]] llvm::SmallPtrSet<const llvm::BasicBlock*, 4> headers_before(
-      const llvm::BasicBlock& from, const llvm::BasicBlock* to) const {
-    llvm::SmallPtrSet<const llvm::BasicBlock*, 4> headers;
-    const llvm::Loop* outermost = loops.getLoopFor(&from);
-    if (!outermost) return headers;
-    while (outermost->getParentLoop()) outermost = outermost->getParentLoop();
-    llvm::SmallPtrSet<const llvm::BasicBlock*, 32> seen;
-    llvm::SmallVector<const llvm::BasicBlock*, 32> work{&from};
-    while (!work.empty()) {
-      for (const llvm::BasicBlock* next : llvm::successors(work.pop_back_val())) {
-        if (next == to || !outermost->contains(next) || !seen.insert(next).second) continue;
-        const llvm::Loop* begun = loops.isLoopHeader(next) ? loops.getLoopFor(next) : nullptr;
-        if (begun && begun->contains(&from))
-          headers.insert(next);  // not beyond: that is another turn
-        else
-          work.push_back(next);
-      }
-    }
-    return headers;
-  }
-
   Order order;
   llvm::DominatorTree dominators;
   llvm::LoopInfo loops;
@@ -204,7 +183,7 @@ bool Uniformity::add_joins(const Ways& ways) {
     const auto* node = ways.after.getNode(block);
     const llvm::BasicBlock* meeting =
         node && node->getIDom() ? node->getIDom()->getBlock() : nullptr;
-    const auto headers = ways.headers_before(*block, meeting);
+    const auto headers = find_headers_before(ways.loops, *block, meeting);
     for (const llvm::Loop* loop = ways.loops.getLoopFor(block);
          loop && (!meeting || !loop->contains(meeting) || headers.contains(loop->getHeader()));
          loop = loop->getParentLoop())

@@ -94,55 +94,10 @@ gate:
             "i enters");
 }
 
-// What is computed anew in each turn is what each step's last turn made of it, also where no way
-// out asks for the step itself.
-TEST(Uniformity, StepsLeaveALoopByOneWayInOtherTurns) {
-  EXPECT_EQ(same_phis(R"(
-  br label %loop
-loop:
-  %sum = phi i32 [ 0, %entry ], [ %more, %next ]
-  %i = phi i32 [ 0, %entry ], [ %j, %next ]
-  %more = add i32 %sum, %i
-  %goes = icmp ult i32 %i, %step
-  br i1 %goes, label %next, label %asks
-asks:
-  %done = icmp ult i32 %i, 100
-  br i1 %done, label %out, label %next
-next:
-  %j = add i32 %i, 1
-  br label %loop
-out:
-  %last = phi i32 [ %more, %asks ]
-  ret void
-)"),
-            "sum i");
-}
-
-TEST(Uniformity, OneValueThatComesByTwoWaysOutOfALoop) {
-  EXPECT_EQ(same_phis(R"(
-  br label %loop
-loop:
-  %sum = phi i32 [ 0, %entry ], [ %more, %next ]
-  %i = phi i32 [ 0, %entry ], [ %j, %next ]
-  %more = add i32 %sum, %i
-  %goes = icmp ult i32 %i, %step
-  br i1 %goes, label %next, label %asks
-asks:
-  %done = icmp ult i32 %i, 100
-  br i1 %done, label %out, label %next
-next:
-  %j = add i32 %i, 1
-  %on = icmp ult i32 %j, 200
-  br i1 %on, label %loop, label %out
-out:
-  %last = phi i32 [ %more, %asks ], [ %more, %next ]
-  ret void
-)"),
-            "sum i");
-}
-
-TEST(Uniformity, StepsThatMeetInTheTurnLeaveTogether) {
-  EXPECT_EQ(same_phis(R"(
+/// same_phis of a loop that ends as this says, behind a branch to %next or %other that steps part
+/// at.
+std::string same_phis_of_loop(const std::string& end) {
+  return same_phis(R"(
   br label %loop
 loop:
   %sum = phi i32 [ 0, %entry ], [ %more, %next ]
@@ -150,6 +105,42 @@ loop:
   %more = add i32 %sum, %i
   %goes = icmp ult i32 %i, %step
   br i1 %goes, label %next, label %other
+)" + end + "  ret void\n");
+}
+
+// What is computed anew in each turn is what each step's last turn made of it, also where no way
+// out asks for the step itself.
+TEST(Uniformity, StepsLeaveALoopByOneWayInOtherTurns) {
+  EXPECT_EQ(same_phis_of_loop(R"(
+other:
+  %done = icmp ult i32 %i, 100
+  br i1 %done, label %out, label %next
+next:
+  %j = add i32 %i, 1
+  br label %loop
+out:
+  %last = phi i32 [ %more, %other ]
+)"),
+            "sum i");
+}
+
+TEST(Uniformity, OneValueThatComesByTwoWaysOutOfALoop) {
+  EXPECT_EQ(same_phis_of_loop(R"(
+other:
+  %done = icmp ult i32 %i, 100
+  br i1 %done, label %out, label %next
+next:
+  %j = add i32 %i, 1
+  %on = icmp ult i32 %j, 200
+  br i1 %on, label %loop, label %out
+out:
+  %last = phi i32 [ %more, %other ], [ %more, %next ]
+)"),
+            "sum i");
+}
+
+TEST(Uniformity, StepsThatMeetInTheTurnLeaveTogether) {
+  EXPECT_EQ(same_phis_of_loop(R"(
 other:
   br label %next
 next:
@@ -158,7 +149,6 @@ next:
   br i1 %on, label %loop, label %out
 out:
   %last = phi i32 [ %more, %next ]
-  ret void
 )"),
             "sum i last");
 }

@@ -24,6 +24,7 @@
 #include "simt/analysis/control_flow.h"
 #include "simt/analysis/guards.h"
 #include "simt/analysis/uniformity.h"
+#include "simt/analysis/ways.h"
 #include "simt/threadgroup_frame.h"
 #include "simt/transform/order_steps.h"
 #include "simt/transform/repair_dominance.h"
@@ -199,19 +200,10 @@ class RegionSplitter {
 
   /// Whether a way between the two leaves the region, as round a loop: who takes it comes to the
   /// other block later.
-  [[nodiscard]] bool passes_head(llvm::BasicBlock& from, const llvm::BasicBlock& to) const {
-    std::vector<llvm::BasicBlock*> work{&from};
-    std::set<const llvm::BasicBlock*> seen;
-    while (!work.empty()) {
-      llvm::BasicBlock* block = work.back();
-      work.pop_back();
-      for (llvm::BasicBlock* next : llvm::successors(block)) {
-        if (next == &to || !seen.insert(next).second) continue;
-        if (heads_.contains(next)) return true;
-        work.push_back(next);
-      }
-    }
-    return false;
+  [[nodiscard]] bool passes_head(const llvm::BasicBlock& from, const llvm::BasicBlock& to) const {
+    return !find_before(from, &to, [this](const llvm::BasicBlock& block) {
+              return heads_.contains(const_cast<llvm::BasicBlock*>(&block));
+            }).empty();
   }
 
   /// All steps must go from a region to the same next one: a block where they don't. If they come
