@@ -395,15 +395,17 @@ unsigned choose_together(llvm::Function& entry, const Options& options) {
   constexpr unsigned kFewOperations = 16;
   const Geometry two = make_geometry(options, 2);
   const ControlFlow flow_of_two(entry, two);
-  if (part_before_barriers(flow, flow_of_two) ||
-      count_simdgroup_operations(entry, flow, shapes, flow_of_two, two) > kFewOperations)
-    return 1;
+  if (count_simdgroup_operations(entry, flow, shapes, flow_of_two, two) > kFewOperations) return 1;
   const unsigned instructions = count_chunk_instructions(entry, shapes);
   unsigned together = 1;
   while (together * 2 * carried <= kRegistersForSums &&
          geometry.simdgroups() % (together * 2) == 0 &&
          instructions * together * 2 <= kMostInstructions)
     together *= 2;
+  if (!flow.has_barriers()) return together;
+  while (together > 1 &&
+         part_before_barriers(flow, ControlFlow(entry, make_geometry(options, together))))
+    together /= 2;
   return together;
 }
 
@@ -553,7 +555,8 @@ Result<Report> vectorize(llvm::Function& entry, const Options& asked) {
   ANYMETAL_RETURN_IF_ERROR(verify(*function, "vectorize"));
   promote_slots(*function);
   passes.run(*function, llvm::SROAPass(llvm::SROAOptions::ModifyCFG), llvm::EarlyCSEPass(true),
-             llvm::InstCombinePass(), llvm::SimplifyCFGPass(), llvm::LoopSimplifyPass());
+             llvm::InstCombinePass(), llvm::SimplifyCFGPass(), llvm::LowerSwitchPass(),
+             llvm::LoopSimplifyPass());
   ANYMETAL_ASSIGN_OR_RETURN(report.regions, split_regions(function, geometry));
   ANYMETAL_RETURN_IF_ERROR(verify(*function, "split-regions"));
   passes.run(*function, llvm::SROAPass(llvm::SROAOptions::ModifyCFG));

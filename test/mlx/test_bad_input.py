@@ -216,13 +216,19 @@ def test_timeout_stops_a_kernel_that_never_ends():
     assert "endless" in out and "ANYMETAL_TIMEOUT" in out and "[2.0, 2.0]" in out
 
 
-def test_a_timeout_stops_a_loop_that_would_count_for_years():
-    process = child("""
+@pytest.mark.parametrize("loops", [
+    "for (ulong j = 0; j < ulong(n[0]) - 1; ++j) s += x[(i + j) & 63];",
+    "for (int a = 0; a < 1000; ++a) for (int b = 0; b < 1000; ++b) for (int c = 0; c < 1000; ++c) for (int d = 0; d < 1000; ++d) "
+    "s = s * 0.5f + x[(i + a * b + c * d) & 63];",
+    "for (int a = 0; a < 1000; ++a) for (uint b = 0; b < (uint(n[0]) - 2) >> 8; ++b) s = s * 0.5f + x[(i + a * b) & 63];",
+], ids=["one", "four", "two"])
+def test_a_timeout_stops_loops_that_would_count_for_long(loops):
+    process = child(f"""
     import mlx.core as mx
     kernel = mx.fast.metal_kernel(name="counts", input_names=["n", "x"], output_names=["y"], source='''
         uint i = thread_position_in_grid.x;
         float s = 0;
-        for (ulong j = 0; j < ulong(n[0]) - 1; ++j) s += x[(i + j) & 63];
+        {loops}
         y[i] = s;''')
     try:
         mx.eval(kernel(inputs=[mx.zeros((1,), dtype=mx.int32), mx.ones((64,))], output_shapes=[(64,)], output_dtypes=[mx.float32],

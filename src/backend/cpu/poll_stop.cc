@@ -7,6 +7,7 @@
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/MDBuilder.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <set>
 
@@ -15,11 +16,16 @@
 namespace anymetal::backend::cpu {
 namespace {
 
-bool is_short(llvm::ScalarEvolution& evolution, const llvm::Loop& loop) {
-  constexpr uint64_t kFewTurns = 1024;
-  const auto* turns =
+/// Of the loop and all within it, at most; kMany if there may be more than that.
+constexpr uint64_t kMany = uint64_t{1} << 20;
+uint64_t count_turns(llvm::ScalarEvolution& evolution, const llvm::Loop& loop) {
+  const auto* again =
       llvm::dyn_cast<llvm::SCEVConstant>(evolution.getConstantMaxBackedgeTakenCount(&loop));
-  return turns && turns->getAPInt().ule(kFewTurns);
+  if (!again || again->getAPInt().uge(kMany)) return kMany;
+  uint64_t within = 1;
+  for (const llvm::Loop* inner : loop.getSubLoops())
+    within = std::min(within + count_turns(evolution, *inner), kMany);
+  return std::min((again->getAPInt().getZExtValue() + 1) * within, kMany);
 }
 
 /// Whether the loop's own end can be waited for: with a counter of 64 bits it may take for ever.
@@ -37,7 +43,8 @@ std::set<llvm::BasicBlock*> find_latches(llvm::Function& function, LlvmPasses& p
   std::set<llvm::BasicBlock*> latches;
   for (llvm::Loop* loop : loops.getLoopsInPreorder()) {
     // Counted loops within counted loops can take hours; asking in the outer one is enough.
-    if (ends_by_itself(evolution, *loop) && (loop->isInnermost() || is_short(evolution, *loop)))
+    if (ends_by_itself(evolution, *loop) &&
+        (loop->isInnermost() || count_turns(evolution, *loop) < kMany))
       continue;
     llvm::SmallVector<llvm::BasicBlock*, 4> found;
     loop->getLoopLatches(found);

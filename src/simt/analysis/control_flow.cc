@@ -54,7 +54,31 @@ bool differs_between_lanes(const llvm::Value* value, const Geometry& geometry) {
   }
 }
 
+/// `t / 32` and the like: the quotient of a position, which a step has one of.
+bool is_position_of_step(const llvm::Value* value, const Geometry& geometry) {
+  const auto* quotient = llvm::dyn_cast<llvm::BinaryOperator>(value);
+  if (!quotient) return false;
+  const auto* number = llvm::dyn_cast<llvm::ConstantInt>(quotient->getOperand(1));
+  const bool shifts = quotient->getOpcode() == llvm::Instruction::LShr;
+  if (!number || number->getValue().uge(shifts ? 31 : 1u << 31) ||
+      (!shifts && quotient->getOpcode() != llvm::Instruction::UDiv))
+    return false;
+  const uint64_t by = shifts ? uint64_t{1} << number->getZExtValue() : number->getZExtValue();
+  const llvm::Value* dividend = quotient->getOperand(0);
+  if (const auto* wide = llvm::dyn_cast<llvm::ZExtInst>(dividend)) dividend = wide->getOperand(0);
+  const llvm::StringRef name = callee_name(dividend);
+  if (!name.starts_with("am.")) return false;
+  auto rule = find_position_rule(name.drop_front(3), geometry);
+  if (!rule || rule->grid_axis >= 0 || (rule->modulus != 0 && rule->modulus % by != 0) ||
+      rule->divisor * by > UINT32_MAX)
+    return false;
+  rule->divisor *= uint32_t(by);
+  rule->modulus /= uint32_t(by);
+  return position_shape(*rule, geometry).is_uniform();
+}
+
 bool is_same_in_lanes(const llvm::Value* value, const Geometry& geometry) {
+  if (is_position_of_step(value, geometry)) return true;
   const llvm::StringRef name = callee_name(value);
   if (name == kAllLanes) return true;
   if (!name.starts_with("am.")) return false;

@@ -25,6 +25,10 @@ inline constexpr const char* kMemoryBytes = "simt.memory_bytes";
 inline constexpr const char* kAllLanes = "simt.all_lanes";
 llvm::CallInst* ask_all_lanes(llvm::IRBuilder<>& builder, llvm::Value* condition);
 
+/// `void simt.ends_step(i1)`: if the bool holds, all lanes of the step have returned, and no
+/// barrier waits for it (transform/split_regions.cc).
+inline constexpr const char* kEndsStep = "simt.ends_step";
+
 /// `void simt.assumes_whole()`: stands where divisions are asked whether they are whole; behind it
 /// they are (find_divisions). Without one, nothing is assumed.
 inline constexpr const char* kAssumesWhole = "simt.assumes_whole";

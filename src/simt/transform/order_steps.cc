@@ -7,7 +7,8 @@
 // None where the two have one address that differs from step to step: that memory is the step's
 // own. A barrier can only stand where all steps come, so for an access under a condition that
 // differs between steps it stands before the condition; if both accesses are under it, there is
-// none, and one step alone may be meant (`if (simdgroup == 0) ...`).
+// none, and one step alone may be meant (`if (simdgroup == 0) ...`). Nor is there one behind
+// barriers that steps meet each its own number of times: it would count as one of those.
 #include "simt/transform/order_steps.h"
 
 #include <llvm/ADT/BitVector.h>
@@ -93,6 +94,7 @@ class Orderer {
     const Uniformity uniformity(function_);
     find_conflicts(uniformity);
     find_divided(uniformity);
+    find_counted();
     dominators_.recalculate(function_);
     unsigned made = 0;
     while (insert_one()) ++made;
@@ -139,6 +141,22 @@ class Orderer {
         divided_.insert(next);
         work.insert(work.end(), llvm::succ_begin(next), llvm::succ_end(next));
       }
+    }
+  }
+
+  /// The blocks that steps may come to with different numbers of barriers behind them.
+  void find_counted() {
+    std::vector<llvm::BasicBlock*> work;
+    for (llvm::BasicBlock* block : divided_) {
+      if (llvm::any_of(*block,
+                       [](llvm::Instruction& one) { return callee_name(&one) == kBarrier; }))
+        work.push_back(block);
+    }
+    while (!work.empty()) {
+      llvm::BasicBlock* block = work.back();
+      work.pop_back();
+      for (llvm::BasicBlock* next : llvm::successors(block))
+        if (counted_.insert(next).second) work.push_back(next);
     }
   }
 
@@ -202,6 +220,7 @@ class Orderer {
     } else if (!since.anyCommon(conflicts_[access])) {
       return false;
     }
+    if (counted_.contains(place->getParent())) return false;
     llvm::IRBuilder<> builder(place);
     builder.SetCurrentDebugLocation(accesses_[access].instruction->getDebugLoc());
     auto* type = llvm::FunctionType::get(builder.getVoidTy(), {builder.getInt32Ty()}, false);
@@ -214,7 +233,7 @@ class Orderer {
   std::vector<Access> accesses_;
   llvm::DenseMap<const llvm::Instruction*, unsigned> number_;
   std::vector<Set> conflicts_;
-  std::set<llvm::BasicBlock*> divided_;
+  std::set<llvm::BasicBlock*> divided_, counted_;
   llvm::DominatorTree dominators_;
   llvm::DenseMap<llvm::BasicBlock*, Set> at_end_;
 };

@@ -37,6 +37,110 @@ bool is_barrier(const llvm::Instruction& instruction) {
   return callee_name(&instruction) == "am.threadgroup_barrier";
 }
 
+/// Where steps end that have no lanes any more. Each of these calls comes to stand at its block's
+/// end.
+std::vector<llvm::CallInst*> split_at_ends(llvm::Function& function) {
+  std::vector<llvm::CallInst*> ends;
+  for (llvm::Instruction& instruction : llvm::instructions(function)) {
+    if (callee_name(&instruction) == kEndsStep)
+      ends.push_back(llvm::cast<llvm::CallInst>(&instruction));
+  }
+  for (llvm::CallInst* end : ends) end->getParent()->splitBasicBlock(end->getNextNode(), "goes.on");
+  return ends;
+}
+
+/// Makes a branch of such a call.
+void branch_to_end(llvm::CallInst& call, llvm::BasicBlock* end) {
+  llvm::Instruction* jump = call.getParent()->getTerminator();
+  llvm::BranchInst::Create(end, jump->getSuccessor(0), call.getArgOperand(0), jump->getIterator());
+  jump->eraseFromParent();
+  call.eraseFromParent();
+}
+
+/// Steps that have ended are left out in all regions behind: which region comes next is what those
+/// say that are there still. Where none is, the threadgroup has ended.
+class Ended {
+ public:
+  Ended(llvm::IRBuilder<>& prologue, const Geometry& geometry, llvm::AllocaInst* counter,
+        llvm::Value* steps)
+      : context_(prologue.getContext()),
+        function_(*prologue.GetInsertBlock()->getParent()),
+        counter_(counter) {
+    flags_type_ = llvm::ArrayType::get(prologue.getInt8Ty(), geometry.steps());
+    flags_ = prologue.CreateAlloca(flags_type_, nullptr, "ended");
+    flags_->setMetadata(kSlot, llvm::MDNode::get(context_, {}));
+    alive_ = prologue.CreateAlloca(prologue.getInt32Ty(), nullptr, "alive");
+    way_ = prologue.CreateAlloca(prologue.getInt32Ty(), nullptr, "way");
+    prologue.CreateStore(llvm::Constant::getNullValue(flags_type_), flags_);
+    prologue.CreateStore(steps, alive_);
+    prologue.CreateStore(prologue.getInt32(0), way_);
+  }
+
+  /// A block that a step leaves its region by.
+  llvm::BasicBlock* make_way(llvm::BasicBlock* head, llvm::BasicBlock* target) {
+    llvm::BasicBlock* block = llvm::BasicBlock::Create(context_, "way", &function_);
+    ways_[head].push_back({block, target});
+    return block;
+  }
+
+  /// The block that a step ends at.
+  llvm::BasicBlock* make_end(llvm::BasicBlock* head) {
+    llvm::BasicBlock* block = llvm::BasicBlock::Create(context_, "ended", &function_);
+    llvm::IRBuilder<> builder(block);
+    builder.CreateStore(builder.getInt8(1), flag(builder));
+    llvm::Value* alive = builder.CreateLoad(builder.getInt32Ty(), alive_);
+    builder.CreateStore(builder.CreateSub(alive, builder.getInt32(1)), alive_);
+    builder.CreateBr(latches_[head]);
+    return block;
+  }
+
+  /// `step` begins each step, `latch` ends it, `decision` comes behind the last.
+  void emit_region(llvm::BasicBlock* head, llvm::BasicBlock& start, llvm::BasicBlock& step,
+                   llvm::BasicBlock& latch, llvm::BasicBlock& decision, llvm::BasicBlock& end) {
+    latches_[head] = &latch;
+    start.getTerminator()->eraseFromParent();
+    llvm::IRBuilder<> builder(&start);
+    builder.CreateCondBr(builder.CreateIsNull(builder.CreateLoad(builder.getInt32Ty(), alive_)),
+                         &end, &step);
+    builder.SetInsertPoint(&step);
+    builder.CreateCondBr(
+        builder.CreateIsNull(builder.CreateLoad(builder.getInt8Ty(), flag(builder))), head, &latch);
+    builder.SetInsertPoint(&decision);
+    const auto& ways = ways_[head];
+    llvm::SwitchInst* decide = nullptr;
+    if (ways.size() == 1)
+      builder.CreateBr(ways.front().target);
+    else
+      decide = builder.CreateSwitch(builder.CreateLoad(builder.getInt32Ty(), way_), &end);
+    for (unsigned i = 0; i < ways.size(); ++i) {
+      builder.SetInsertPoint(ways[i].block);
+      if (decide) {
+        builder.CreateStore(builder.getInt32(i), way_);
+        decide->addCase(builder.getInt32(i), ways[i].target);
+      }
+      builder.CreateBr(&latch);
+    }
+  }
+
+ private:
+  struct Way {
+    llvm::BasicBlock *block, *target;
+  };
+
+  llvm::Value* flag(llvm::IRBuilder<>& builder) const {
+    llvm::Value* step = builder.CreateLoad(builder.getInt32Ty(), counter_, "step");
+    return builder.CreateInBoundsGEP(
+        flags_type_, flags_, {builder.getInt32(0), builder.CreateZExt(step, builder.getInt64Ty())});
+  }
+
+  llvm::LLVMContext& context_;
+  llvm::Function& function_;
+  llvm::AllocaInst *counter_, *flags_, *alive_, *way_;
+  llvm::Type* flags_type_;
+  std::map<llvm::BasicBlock*, std::vector<Way>> ways_;
+  std::map<llvm::BasicBlock*, llvm::BasicBlock*> latches_;
+};
+
 class RegionSplitter {
  public:
   RegionSplitter(llvm::Function& function, const Geometry& geometry)
@@ -44,6 +148,7 @@ class RegionSplitter {
 
   Result<uint32_t> run() {
     split_entry();
+    ends_ = split_at_ends(function_);
     split_at_barriers();
     find_heads();
     isolate_heads();
@@ -55,6 +160,11 @@ class RegionSplitter {
       if (!parting) break;
       if (join_ways(*parting)) continue;
       parts_ = true;
+      // Who waits at a barrier waits there itself: a gate is none.
+      heads_.insert(joined_.begin(), joined_.end());
+      close_heads();
+      isolate_heads();
+      find_regions();
       break;
     }
     place_slots(find_kept());
@@ -130,7 +240,11 @@ class RegionSplitter {
       heads_.insert(exits.begin(), exits.end());
     }
     heads_.insert(body_);
-    // What two regions lead to is a region of its own.
+    close_heads();
+  }
+
+  /// What two regions lead to is a region of its own.
+  void close_heads() {
     for (bool changed = true; changed;) {
       changed = false;
       find_regions();
@@ -264,7 +378,7 @@ class RegionSplitter {
     builder.CreateCondBr(enters, first, second);
     heads_.remove(first);
     heads_.insert(gate);
-    if (meetings_.erase(first) != 0) meetings_.insert(gate);
+    joined_.insert(first);
     repair_dominance(function_);
     isolate_heads();
     return true;
@@ -673,6 +787,7 @@ class RegionSplitter {
         if (meetings_.contains(target)) jump->setSuccessor(i, leave_for(target));
       }
     }
+    for (llvm::CallInst* call : ends_) branch_to_end(*call, leave_for(nullptr));
     entry_->getTerminator()->setSuccessor(0, round);
   }
 
@@ -681,18 +796,23 @@ class RegionSplitter {
     llvm::AllocaInst* counter = prologue.CreateAlloca(prologue.getInt32Ty(), nullptr, "step");
     llvm::Value* steps = count_steps(prologue);
     count_in(counter);
+    const auto make_block = [&](const char* name, llvm::BasicBlock* before = nullptr) {
+      return llvm::BasicBlock::Create(context_, name, &function_, before);
+    };
+    llvm::BasicBlock* end = make_block("end");
+    llvm::IRBuilder<>(end).CreateRetVoid();
     llvm::DenseMap<llvm::BasicBlock*, llvm::BasicBlock*> starts;
     for (llvm::BasicBlock* head : heads_) {
-      starts[head] = llvm::BasicBlock::Create(context_, "region", &function_, head);
+      starts[head] = make_block("region", head);
       llvm::IRBuilder<> builder(starts[head]);
       builder.CreateStore(builder.getInt32(0), counter);
       builder.CreateBr(head);
     }
     for (auto& [load, head] : read_once_) load->moveBefore(starts[head]->getTerminator());
-    llvm::BasicBlock* end = llvm::BasicBlock::Create(context_, "end", &function_);
-    llvm::IRBuilder<>(end).CreateRetVoid();
+    std::optional<Ended> ended;
+    if (!ends_.empty()) ended.emplace(prologue, geometry_, counter, steps);
     const auto make_latch = [&](llvm::BasicBlock* head, llvm::BasicBlock* next) {
-      auto* latch = llvm::BasicBlock::Create(context_, "next.step", &function_);
+      auto* latch = make_block("next.step");
       llvm::IRBuilder<> builder(latch);
       llvm::Value* following = builder.CreateAdd(builder.CreateLoad(builder.getInt32Ty(), counter),
                                                  builder.getInt32(1), "", true, true);
@@ -704,21 +824,36 @@ class RegionSplitter {
     for (llvm::BasicBlock& block : function_) {
       if (region_.count(&block)) blocks.push_back(&block);
     }
+    std::map<std::pair<llvm::BasicBlock*, llvm::BasicBlock*>, llvm::BasicBlock*> latches;
     for (llvm::BasicBlock* block : blocks) {
       llvm::Instruction* jump = block->getTerminator();
+      const auto latch_to = [&](llvm::BasicBlock* next) {
+        llvm::BasicBlock*& latch = latches[{ended ? region_of(block) : block, next}];
+        if (!latch && ended)
+          latch = ended->make_way(region_of(block), next ? starts[next] : end);
+        else if (!latch)
+          latch = make_latch(region_of(block), next ? starts[next] : end);
+        return latch;
+      };
       if (llvm::isa<llvm::ReturnInst>(jump)) {
-        llvm::BranchInst::Create(make_latch(region_of(block), end), jump->getIterator());
+        llvm::BranchInst::Create(latch_to(nullptr), jump->getIterator());
         jump->eraseFromParent();
         continue;
       }
-      llvm::DenseMap<llvm::BasicBlock*, llvm::BasicBlock*> latches;
       for (unsigned i = 0; i < jump->getNumSuccessors(); ++i) {
         llvm::BasicBlock* next = jump->getSuccessor(i);
-        if (!heads_.contains(next)) continue;
-        llvm::BasicBlock*& latch = latches[next];
-        if (!latch) latch = make_latch(region_of(block), starts[next]);
-        jump->setSuccessor(i, latch);
+        if (heads_.contains(next)) jump->setSuccessor(i, latch_to(next));
       }
+    }
+    if (ended) {
+      for (llvm::BasicBlock* head : heads_) {
+        llvm::BasicBlock* step = make_block("step", head);
+        llvm::BasicBlock* decision = make_block("decision");
+        llvm::BasicBlock* latch = make_latch(step, decision);
+        ended->emit_region(head, *starts[head], *step, *latch, *decision, *end);
+      }
+      for (llvm::CallInst* call : ends_)
+        branch_to_end(*call, ended->make_end(region_of(call->getParent())));
     }
     entry_->getTerminator()->setSuccessor(0, starts[body_]);
   }
@@ -731,6 +866,8 @@ class RegionSplitter {
   llvm::SetVector<llvm::BasicBlock*> heads_;
   std::set<llvm::BasicBlock*> with_barrier_, shared_;
   std::set<llvm::BasicBlock*> meetings_;  ///< the heads that stand behind barriers
+  std::set<llvm::BasicBlock*> joined_;    ///< heads that gates stand for
+  std::vector<llvm::CallInst*> ends_;     ///< of steps without lanes
   bool parts_ = false;                    ///< steps come to barriers by different ways
   llvm::DenseMap<llvm::BasicBlock*, llvm::BasicBlock*> region_;
   std::optional<Uniformity> uniformity_, kept_;
@@ -775,6 +912,11 @@ Result<uint32_t> split_regions(llvm::Function*& function, const Geometry& geomet
       if (is_barrier(instruction)) barriers.push_back(&instruction);
     }
     for (llvm::Instruction* barrier : barriers) barrier->eraseFromParent();
+    for (llvm::CallInst* call : split_at_ends(*function)) {
+      auto* end = llvm::BasicBlock::Create(function->getContext(), "ended", function);
+      llvm::ReturnInst::Create(function->getContext(), end);
+      branch_to_end(*call, end);
+    }
     function->getArg(1)->replaceAllUsesWith(
         llvm::ConstantInt::get(function->getArg(1)->getType(), 0));
   } else {

@@ -275,8 +275,18 @@ bool Vectorizer::can_skip(unsigned block, const Pending& others) const {
   return true;
 }
 
+bool Vectorizer::ends(unsigned block) const {
+  return llvm::isa<llvm::ReturnInst>(flow_.order()[block]->front());
+}
+
 bool Vectorizer::may_be_empty(const llvm::BasicBlock& block) const {
-  return flow_.is_masked(&block) && (!is_costly(block) || flow_.has_barriers());
+  if (!flow_.is_masked(&block)) return false;
+  if (!flow_.has_barriers()) return !is_costly(block);
+  // Steps all lanes of which have returned don't come here (go_on_or_end).
+  const Pending pending = pending_.lookup(&block);
+  const bool others_ended =
+      !pending.empty() && llvm::all_of(pending, [this](unsigned index) { return ends(index); });
+  return !others_ended || can_skip(flow_.index(&block), pending);
 }
 
 /// And those where lanes may wait that have left the loops around `block` before: whoever goes on
@@ -300,9 +310,9 @@ llvm::BasicBlock* Vectorizer::go_to(Pending pending, std::optional<unsigned> cer
   pending.erase(pending.begin());
   llvm::BasicBlock* block = flow_.order()[first];
   pending_[block].insert(pending.begin(), pending.end());
-  if (pending.empty() || certain == first || !flow_.is_masked(block) ||
-      !is_costly(first, *pending.begin()) || !can_skip(first, pending))
-    return blocks_[block];
+  if (pending.empty() || certain == first || !flow_.is_masked(block)) return blocks_[block];
+  if (!can_skip(first, pending)) return go_on_or_end(*block, pending);
+  if (!is_costly(first, *pending.begin())) return blocks_[block];
   llvm::BasicBlock* ask = llvm::BasicBlock::Create(context_, "ask", target_);
   llvm::BasicBlock* otherwise = go_to(pending, certain);
   llvm::IRBuilder<>::InsertPointGuard guard(builder_);
@@ -311,6 +321,35 @@ llvm::BasicBlock* Vectorizer::go_to(Pending pending, std::optional<unsigned> cer
   for (llvm::AllocaInst* slot : mask_slots_[block])
     masks.push_back(builder_.CreateLoad(slot->getAllocatedType(), slot));
   builder_.CreateCondBr(any_lane(masks), blocks_[block], otherwise);
+  return ask;
+}
+
+/// Code that goes on with `block`, before a barrier, whether a lane waits for it or not: a step
+/// goes the way of all others, and must not come to other barriers. Only if all of its lanes have
+/// returned, there is no way that it has to go; by its own values it might never leave a loop.
+llvm::BasicBlock* Vectorizer::go_on_or_end(llvm::BasicBlock& block, const Pending& others) {
+  if (llvm::none_of(others, [this](unsigned index) { return ends(index); })) return blocks_[&block];
+  llvm::SmallVector<const llvm::BasicBlock*, 4> alive{&block};
+  for (unsigned index : others) {
+    if (!ends(index)) alive.push_back(flow_.order()[index]);
+  }
+  if (!llvm::all_of(alive, [this](const llvm::BasicBlock* one) { return flow_.is_masked(one); }))
+    return blocks_[&block];
+  llvm::BasicBlock* ask = llvm::BasicBlock::Create(context_, "ask.end", target_);
+  llvm::IRBuilder<>::InsertPointGuard guard(builder_);
+  builder_.SetInsertPoint(ask);
+  Values masks;
+  for (const llvm::BasicBlock* one : alive) {
+    for (llvm::AllocaInst* slot : mask_slots_[one])
+      masks.push_back(builder_.CreateLoad(slot->getAllocatedType(), slot));
+  }
+  auto* type = llvm::FunctionType::get(builder_.getVoidTy(), {builder_.getInt1Ty()}, false);
+  llvm::FunctionCallee end = module_.getOrInsertFunction(kEndsStep, type);
+  auto* callee = llvm::cast<llvm::Function>(end.getCallee());
+  callee->setDoesNotThrow();
+  callee->setOnlyAccessesInaccessibleMemory();
+  builder_.CreateCall(end, {builder_.CreateNot(any_lane(masks))});
+  builder_.CreateBr(blocks_[&block]);
   return ask;
 }
 

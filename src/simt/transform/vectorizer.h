@@ -68,6 +68,8 @@ class Vectorizer {
   void find_cleared_phis();
   void clear_phis(llvm::BasicBlock& block);
   [[nodiscard]] bool can_skip(unsigned block, const Pending& others) const;
+  [[nodiscard]] bool ends(unsigned block) const;
+  llvm::BasicBlock* go_on_or_end(llvm::BasicBlock& block, const Pending& others);
   [[nodiscard]] bool may_be_empty(const llvm::BasicBlock& block) const;
 
   // Values: vectorizer_values.cc.
