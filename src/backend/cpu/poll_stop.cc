@@ -1,5 +1,7 @@
 #include "backend/cpu/poll_stop.h"
 
+#include <llvm/ADT/DepthFirstIterator.h>
+#include <llvm/Analysis/CycleAnalysis.h>
 #include <llvm/Analysis/LoopInfo.h>
 #include <llvm/Analysis/ScalarEvolution.h>
 #include <llvm/Analysis/ScalarEvolutionExpressions.h>
@@ -36,6 +38,15 @@ bool ends_by_itself(llvm::ScalarEvolution& evolution, const llvm::Loop& loop) {
          evolution.getUnsignedRangeMax(turns).ule(kMostTurns);
 }
 
+/// Blocks that cycles go through which are no loops, as they have several entries: steps that each
+/// wait at a barrier of its own go on in the midst of the kernel's loops (simt/split_regions.cc).
+void find_heads_of_others(const llvm::CycleInfo& cycles, std::set<llvm::BasicBlock*>& heads) {
+  for (const llvm::Cycle* outermost : cycles.toplevel_cycles()) {
+    for (const llvm::Cycle* cycle : llvm::depth_first(outermost))
+      if (!cycle->isReducible()) heads.insert(cycle->getHeader());
+  }
+}
+
 /// Blocks from which all other loops go round again.
 std::set<llvm::BasicBlock*> find_latches(llvm::Function& function, LlvmPasses& passes) {
   auto& loops = passes.functions().getResult<llvm::LoopAnalysis>(function);
@@ -50,6 +61,7 @@ std::set<llvm::BasicBlock*> find_latches(llvm::Function& function, LlvmPasses& p
     loop->getLoopLatches(found);
     latches.insert(found.begin(), found.end());
   }
+  find_heads_of_others(passes.functions().getResult<llvm::CycleAnalysis>(function), latches);
   return latches;
 }
 

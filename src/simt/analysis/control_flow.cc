@@ -2,6 +2,8 @@
 
 #include <llvm/IR/InstIterator.h>
 
+#include <algorithm>
+
 #include "builtins/builtins.h"
 #include "simt/analysis/guards.h"
 #include "simt/analysis/matrices.h"
@@ -100,9 +102,9 @@ ControlFlow::ControlFlow(llvm::Function& function, const Geometry& geometry)
           function,
           [this](const llvm::Value* value) { return differs_between_lanes(value, geometry_); },
           [this](const llvm::Value* value) { return is_same_in_lanes(value, geometry_); })) {
+  find_barriers(function);
   lay_out(nullptr, &function.getEntryBlock(), order_);
   for (unsigned i = 0; i < order_.size(); ++i) index_[order_[i]] = i;
-  find_barriers(function);
   find_full_blocks();
   find_divergence();
   find_leaders();
@@ -112,7 +114,8 @@ bool ControlFlow::is_uniform(const llvm::Instruction* instruction) const {
   return uniformity_->is_uniform(instruction);
 }
 
-/// Reverse postorder of the blocks of `loop`, each loop in it as if it were one block.
+/// Reverse postorder of the blocks of `loop`, each loop in it as if it were one block. Ways that no
+/// barrier stands on come first: lanes that end by one wait for nobody then.
 void ControlFlow::lay_out(llvm::Loop* loop, llvm::BasicBlock* entry,
                           std::vector<llvm::BasicBlock*>& out) {
   const auto inner_loop = [&](llvm::BasicBlock* block) -> llvm::Loop* {
@@ -122,14 +125,16 @@ void ControlFlow::lay_out(llvm::Loop* loop, llvm::BasicBlock* entry,
     return found;
   };
   const auto targets = [&](llvm::BasicBlock* block) {
-    llvm::SmallVector<llvm::BasicBlock*, 4> found;
+    llvm::SmallVector<llvm::BasicBlock*, 4> all, found, behind;
     if (llvm::Loop* inner = inner_loop(block))
-      inner->getUniqueExitBlocks(found);
+      inner->getUniqueExitBlocks(all);
     else
-      found.append(llvm::succ_begin(block), llvm::succ_end(block));
-    llvm::erase_if(found, [&](llvm::BasicBlock* target) {
-      return loop && (target == loop->getHeader() || !loop->contains(target));
-    });
+      all.append(llvm::succ_begin(block), llvm::succ_end(block));
+    for (llvm::BasicBlock* target : all) {
+      if (!loop || (target != loop->getHeader() && loop->contains(target)))
+        (to_barrier_.contains(target) ? behind : found).push_back(target);
+    }
+    found.append(behind);
     return found;
   };
   // Without recursion over blocks: kernels may have tens of thousands.
@@ -279,16 +284,16 @@ void ControlFlow::find_leaders() {
 }
 
 void ControlFlow::find_barriers(llvm::Function& function) {
-  llvm::SmallVector<llvm::BasicBlock*, 8> blocks;
+  llvm::SmallVector<llvm::BasicBlock*, 8> work;
   for (llvm::Instruction& instruction : llvm::instructions(function)) {
     if (callee_name(&instruction) == "am.threadgroup_barrier" &&
         with_barrier_.insert(instruction.getParent()).second)
-      blocks.push_back(instruction.getParent());
+      work.push_back(instruction.getParent());
   }
-  for (llvm::BasicBlock* block : order_) {
-    for (llvm::BasicBlock* barrier : blocks) {
-      if (dominators_.dominates(block, barrier)) aligned_.insert(block);
-    }
+  to_barrier_.insert(work.begin(), work.end());
+  while (!work.empty()) {
+    for (llvm::BasicBlock* before : llvm::predecessors(work.pop_back_val()))
+      if (to_barrier_.insert(before).second) work.push_back(before);
   }
 }
 

@@ -41,11 +41,6 @@ class ControlFlow {
   [[nodiscard]] const llvm::BasicBlock* leader(const llvm::BasicBlock* block) const {
     return leader_.lookup(block);
   }
-  /// Whether a barrier is certain to follow, or the block is passed on every way to one: all steps
-  /// come here, even with no lane.
-  [[nodiscard]] bool is_aligned(const llvm::BasicBlock* block) const {
-    return aligned_.contains(block);
-  }
   /// Whether the lanes that come to the block at one time all come from the same one before it.
   [[nodiscard]] bool comes_one_way(const llvm::BasicBlock* block) const;
   [[nodiscard]] bool has_barrier(const llvm::BasicBlock* block) const {
@@ -78,7 +73,7 @@ class ControlFlow {
   std::unique_ptr<Uniformity> uniformity_;
   std::vector<llvm::BasicBlock*> order_;
   llvm::DenseMap<const llvm::BasicBlock*, unsigned> index_;
-  llvm::DenseSet<const llvm::BasicBlock*> divergent_, masked_, with_barrier_, aligned_;
+  llvm::DenseSet<const llvm::BasicBlock*> divergent_, masked_, with_barrier_, to_barrier_;
   llvm::SmallVector<const llvm::BasicBlock*, 4> full_;
   llvm::DenseMap<const llvm::BasicBlock*, const llvm::BasicBlock*> leader_;
 };

@@ -264,15 +264,13 @@ unsigned Vectorizer::cost_of(const llvm::BasicBlock& block) const {
   return cost;
 }
 
-/// Whether the code may jump from before `block` to the next of `others`: not if there could be a
-/// barrier in between, to which all steps must come.
-bool Vectorizer::can_skip(unsigned block, const Pending& others) const {
-  if (!flow_.has_barriers()) return true;
-  const unsigned next = *others.begin();
-  for (unsigned index = block; index < next; ++index) {
-    if (flow_.has_barrier(flow_.order()[index])) return false;
+/// Whether there may be a barrier between `block` and the next of `others`.
+bool Vectorizer::before_barrier(unsigned block, const Pending& others) const {
+  if (!flow_.has_barriers() || others.empty()) return false;
+  for (unsigned index = block; index < *others.begin(); ++index) {
+    if (flow_.has_barrier(flow_.order()[index])) return true;
   }
-  return true;
+  return false;
 }
 
 bool Vectorizer::ends(unsigned block) const {
@@ -282,11 +280,7 @@ bool Vectorizer::ends(unsigned block) const {
 bool Vectorizer::may_be_empty(const llvm::BasicBlock& block) const {
   if (!flow_.is_masked(&block)) return false;
   if (!flow_.has_barriers()) return !is_costly(block);
-  // Steps all lanes of which have returned don't come here (go_on_or_end).
-  const Pending pending = pending_.lookup(&block);
-  const bool others_ended =
-      !pending.empty() && llvm::all_of(pending, [this](unsigned index) { return ends(index); });
-  return !others_ended || can_skip(flow_.index(&block), pending);
+  return !before_barrier(flow_.index(&block), pending_.lookup(&block));
 }
 
 /// And those where lanes may wait that have left the loops around `block` before: whoever goes on
@@ -311,8 +305,13 @@ llvm::BasicBlock* Vectorizer::go_to(Pending pending, std::optional<unsigned> cer
   llvm::BasicBlock* block = flow_.order()[first];
   pending_[block].insert(pending.begin(), pending.end());
   if (pending.empty() || certain == first || !flow_.is_masked(block)) return blocks_[block];
-  if (!can_skip(first, pending)) return go_on_or_end(*block, pending);
-  if (!is_costly(first, *pending.begin())) return blocks_[block];
+  if (before_barrier(first, pending)) {
+    // No step comes to a barrier without lanes; whoever has returned needs no way around it.
+    if (llvm::all_of(pending, [this](unsigned other) { return ends(other); }))
+      return go_on_or_end(*block);
+  } else if (!is_costly(first, *pending.begin())) {
+    return blocks_[block];
+  }
   llvm::BasicBlock* ask = llvm::BasicBlock::Create(context_, "ask", target_);
   llvm::BasicBlock* otherwise = go_to(pending, certain);
   llvm::IRBuilder<>::InsertPointGuard guard(builder_);
@@ -324,25 +323,15 @@ llvm::BasicBlock* Vectorizer::go_to(Pending pending, std::optional<unsigned> cer
   return ask;
 }
 
-/// Code that goes on with `block`, before a barrier, whether a lane waits for it or not: a step
-/// goes the way of all others, and must not come to other barriers. Only if all of its lanes have
-/// returned, there is no way that it has to go; by its own values it might never leave a loop.
-llvm::BasicBlock* Vectorizer::go_on_or_end(llvm::BasicBlock& block, const Pending& others) {
-  if (llvm::none_of(others, [this](unsigned index) { return ends(index); })) return blocks_[&block];
-  llvm::SmallVector<const llvm::BasicBlock*, 4> alive{&block};
-  for (unsigned index : others) {
-    if (!ends(index)) alive.push_back(flow_.order()[index]);
-  }
-  if (!llvm::all_of(alive, [this](const llvm::BasicBlock* one) { return flow_.is_masked(one); }))
-    return blocks_[&block];
+/// Code that goes on with `block` unless all lanes of the step have returned. Not a way to the
+/// kernel's end, for then steps would part: most kernels that lanes leave early are such.
+llvm::BasicBlock* Vectorizer::go_on_or_end(llvm::BasicBlock& block) {
   llvm::BasicBlock* ask = llvm::BasicBlock::Create(context_, "ask.end", target_);
   llvm::IRBuilder<>::InsertPointGuard guard(builder_);
   builder_.SetInsertPoint(ask);
   Values masks;
-  for (const llvm::BasicBlock* one : alive) {
-    for (llvm::AllocaInst* slot : mask_slots_[one])
-      masks.push_back(builder_.CreateLoad(slot->getAllocatedType(), slot));
-  }
+  for (llvm::AllocaInst* slot : mask_slots_[&block])
+    masks.push_back(builder_.CreateLoad(slot->getAllocatedType(), slot));
   auto* type = llvm::FunctionType::get(builder_.getVoidTy(), {builder_.getInt1Ty()}, false);
   llvm::FunctionCallee end = module_.getOrInsertFunction(kEndsStep, type);
   auto* callee = llvm::cast<llvm::Function>(end.getCallee());
@@ -393,8 +382,7 @@ void Vectorizer::emit_edge(llvm::BasicBlock& from, llvm::BasicBlock& to, const V
         continue;
       }
       llvm::Value* value = scalar(incoming, index);
-      // Where barriers are, steps without lanes go the way of all others, and need its values.
-      if (blends && (splits_lanes || (maybe_empty_ && !flow_.is_aligned(&from)))) {
+      if (blends && (splits_lanes || maybe_empty_)) {
         if (!any) any = any_lane(mask);
         llvm::Value* others = builder_.CreateLoad(slot->getAllocatedType(), slot);
         value = builder_.CreateSelect(any, value, others);

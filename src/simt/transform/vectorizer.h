@@ -67,9 +67,9 @@ class Vectorizer {
   [[nodiscard]] bool is_costly(unsigned block, unsigned next) const;
   void find_cleared_phis();
   void clear_phis(llvm::BasicBlock& block);
-  [[nodiscard]] bool can_skip(unsigned block, const Pending& others) const;
+  [[nodiscard]] bool before_barrier(unsigned block, const Pending& others) const;
   [[nodiscard]] bool ends(unsigned block) const;
-  llvm::BasicBlock* go_on_or_end(llvm::BasicBlock& block, const Pending& others);
+  llvm::BasicBlock* go_on_or_end(llvm::BasicBlock& block);
   [[nodiscard]] bool may_be_empty(const llvm::BasicBlock& block) const;
 
   // Values: vectorizer_values.cc.

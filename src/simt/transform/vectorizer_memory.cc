@@ -196,12 +196,7 @@ void Vectorizer::emit_load(llvm::LoadInst& load) {
   };
   Values values;
   if (shape.is_uniform()) {
-    llvm::Value* from = scalar(pointer, 0);
-    // Steps without lanes need what all steps decide by.
-    if (!flow_.is_aligned(load.getParent()))
-      from = safe_pointer(from, access_any(inside), false);
-    else if (inside)
-      from = safe_pointer(from, scalar(inside, 0), false);
+    llvm::Value* from = safe_pointer(scalar(pointer, 0), access_any(inside), false);
     values.push_back(
         note(builder_.CreateAlignedLoad(load.getType(), from, load.getAlign(), load.isVolatile())));
   } else if (shape.has_base()) {
