@@ -55,6 +55,42 @@ RETURN_KERNEL(turns, device const int* x) {
     if (t / 32 == k || s > 100000) { o[t] = s; return; }
   }
 }
+RETURN_KERNEL(in_a_loop, device const int* x) {
+  int u = x[0];
+  for (int k = 0; k < 3; ++k) {
+    if ((u & 1) == 0) {
+      if (t >= n) { o[t] = 99; return; }
+      MEET;
+      u = x[0] + k;
+    }
+  }
+  o[t] = u;
+}
+RETURN_KERNEL(stores_first, device const int* x) {
+  threadgroup uint shared[1024];
+  uint s = t, k = 0;
+  if (t < 3) s += 5;
+  else if (t >= n) { o[t] = 99; return; }
+  while (k < 13) {
+    if (x[k & 7] > 4) { k += 3; continue; }
+    s += k;
+    k += 1;
+  }
+  shared[t] = s;
+  MEET;
+  o[t] = s + shared[0];
+}
+KERNEL(skipped, constant uint& n, device const uint* x) {
+  threadgroup uint shared[1024];
+  uint s = t;
+  if (t < n) {
+    for (uint k = 0; k < 9; k += x[sg]) s += k;
+    shared[t] = s;
+    MEET;
+    s += shared[0];
+  }
+  o[t] = s;
+}
 KERNEL(one_of_two_ways, device const uint* x, constant uint& m, device const uint* turns) {
   threadgroup uint shared[1024];
   uint s = x[t], i = 0;
@@ -183,6 +219,31 @@ def test_simdgroups_that_return_in_turns_of_their_own(launch, threads):
     x = np.arange(40, dtype=np.int32)
     o = launch("turns", x, np.uint32(0), threads=threads)
     np.testing.assert_array_equal(o, [t + int(x[:t // 32 + 1].sum()) if t < threads else 0 for t in range(2048)])
+
+
+@pytest.mark.parametrize(("n", "threads"), SIZES)
+def test_a_return_on_one_of_two_ways_through_a_loop(launch, n, threads):
+    o = launch("in_a_loop", np.array([2], np.int32), np.uint32(n), threads=threads)
+    np.testing.assert_array_equal(o[:threads], [3 if t < n else 99 for t in range(threads)])
+
+
+@pytest.mark.parametrize(("n", "threads"), SIZES)
+def test_a_return_behind_a_store(launch, n, threads):
+    o = launch("stores_first", np.array([0, 5, 2, 7, 1, 6, 3, 9], np.int32), np.uint32(n), threads=threads)
+    k = turns = 0
+    while k < 13:
+        far = (0, 5, 2, 7, 1, 6, 3, 9)[k & 7] > 4
+        turns, k = (turns, k + 3) if far else (turns + k, k + 1)
+    np.testing.assert_array_equal(o[:threads], [t + 5 * (t < 3) + 2 * turns + 5 if t < max(n, 3) else 99 for t in range(threads)])
+
+
+@pytest.mark.parametrize(("n", "threads"), [(n, threads) for n, threads in SIZES if n])
+def test_a_barrier_that_whole_simdgroups_skip(launch, n, threads):
+    """Undefined in Metal; whoever skips it must not go round in what is before it."""
+    x = np.zeros(32, np.uint32)
+    x[:-(-n // 32)] = 3
+    o = launch("skipped", np.uint32(n), x, threads=threads)
+    np.testing.assert_array_equal(o[:threads], [t + 18 if t < n else t for t in range(threads)])
 
 
 # ---- Barriers by count

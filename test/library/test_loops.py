@@ -84,6 +84,16 @@ kernel void shared_value_at_one_exit(device const int* x, device const int* y, c
   }
   o[i] = s;
 }
+kernel void entered_in_the_middle(device int* o, device int* p, constant int& n, constant int& m, uint i [[thread_position_in_grid]]) {
+  int x = 0, j = m;
+  switch (i & 1) {
+    do {
+      case 0: x = x * 3 + j; p[i] += x;
+      default: x += p[i] + j; ++j;
+    } while (j < n);
+  }
+  o[i] = x;
+}
 kernel void first_zero(device const int* x, device int* o, uint i [[thread_position_in_grid]],
                        uint simdgroup [[simdgroup_index_in_threadgroup]]) {
   uint at = 0;
@@ -361,6 +371,20 @@ def test_quadgroups_of_threadgroups_side_by_side(library, threadgroup):
     # Rows of a threadgroup write the same place: any of them may be the last.
     rest = (o - lowest) / (1000 * width / 4)
     assert np.all(rest == np.round(rest)) and np.all((rest >= 0) & (rest < height)), o
+
+
+@pytest.mark.parametrize("threads", [1, 31, 32, 96, 256])
+def test_a_loop_that_lanes_enter_in_its_middle(library, threads):
+    o, p = np.zeros((2, threads), np.int32)
+    library.kernel("entered_in_the_middle")(o, p, np.int32(9), np.int32(2), grid=threads, threadgroup=threads)
+    for i in range(threads):
+        x = kept = 0
+        for j in range(2, 9):
+            if j > 2 or i % 2 == 0:
+                x = x * 3 + j
+                kept += x
+            x += kept + j
+        assert (o[i], p[i]) == (x, kept), i
 
 
 def test_lanes_that_leave_a_loop_by_a_shared_exit_in_other_turns(library):

@@ -26,6 +26,8 @@
 #include "simt/analysis/uniformity.h"
 #include "simt/analysis/ways.h"
 #include "simt/threadgroup_frame.h"
+#include "simt/transform/ended_steps.h"
+#include "simt/transform/made_again.h"
 #include "simt/transform/order_steps.h"
 #include "simt/transform/repair_dominance.h"
 #include "simt/transform/scratch.h"
@@ -36,110 +38,6 @@ namespace {
 bool is_barrier(const llvm::Instruction& instruction) {
   return callee_name(&instruction) == "am.threadgroup_barrier";
 }
-
-/// Where steps end that have no lanes any more. Each of these calls comes to stand at its block's
-/// end.
-std::vector<llvm::CallInst*> split_at_ends(llvm::Function& function) {
-  std::vector<llvm::CallInst*> ends;
-  for (llvm::Instruction& instruction : llvm::instructions(function)) {
-    if (callee_name(&instruction) == kEndsStep)
-      ends.push_back(llvm::cast<llvm::CallInst>(&instruction));
-  }
-  for (llvm::CallInst* end : ends) end->getParent()->splitBasicBlock(end->getNextNode(), "goes.on");
-  return ends;
-}
-
-/// Makes a branch of such a call.
-void branch_to_end(llvm::CallInst& call, llvm::BasicBlock* end) {
-  llvm::Instruction* jump = call.getParent()->getTerminator();
-  llvm::BranchInst::Create(end, jump->getSuccessor(0), call.getArgOperand(0), jump->getIterator());
-  jump->eraseFromParent();
-  call.eraseFromParent();
-}
-
-/// Steps that have ended are left out in all regions behind: which region comes next is what those
-/// say that are there still. Where none is, the threadgroup has ended.
-class Ended {
- public:
-  Ended(llvm::IRBuilder<>& prologue, const Geometry& geometry, llvm::AllocaInst* counter,
-        llvm::Value* steps)
-      : context_(prologue.getContext()),
-        function_(*prologue.GetInsertBlock()->getParent()),
-        counter_(counter) {
-    flags_type_ = llvm::ArrayType::get(prologue.getInt8Ty(), geometry.steps());
-    flags_ = prologue.CreateAlloca(flags_type_, nullptr, "ended");
-    flags_->setMetadata(kSlot, llvm::MDNode::get(context_, {}));
-    alive_ = prologue.CreateAlloca(prologue.getInt32Ty(), nullptr, "alive");
-    way_ = prologue.CreateAlloca(prologue.getInt32Ty(), nullptr, "way");
-    prologue.CreateStore(llvm::Constant::getNullValue(flags_type_), flags_);
-    prologue.CreateStore(steps, alive_);
-    prologue.CreateStore(prologue.getInt32(0), way_);
-  }
-
-  /// A block that a step leaves its region by.
-  llvm::BasicBlock* make_way(llvm::BasicBlock* head, llvm::BasicBlock* target) {
-    llvm::BasicBlock* block = llvm::BasicBlock::Create(context_, "way", &function_);
-    ways_[head].push_back({block, target});
-    return block;
-  }
-
-  /// The block that a step ends at.
-  llvm::BasicBlock* make_end(llvm::BasicBlock* head) {
-    llvm::BasicBlock* block = llvm::BasicBlock::Create(context_, "ended", &function_);
-    llvm::IRBuilder<> builder(block);
-    builder.CreateStore(builder.getInt8(1), flag(builder));
-    llvm::Value* alive = builder.CreateLoad(builder.getInt32Ty(), alive_);
-    builder.CreateStore(builder.CreateSub(alive, builder.getInt32(1)), alive_);
-    builder.CreateBr(latches_[head]);
-    return block;
-  }
-
-  /// `step` begins each step, `latch` ends it, `decision` comes behind the last.
-  void emit_region(llvm::BasicBlock* head, llvm::BasicBlock& start, llvm::BasicBlock& step,
-                   llvm::BasicBlock& latch, llvm::BasicBlock& decision, llvm::BasicBlock& end) {
-    latches_[head] = &latch;
-    start.getTerminator()->eraseFromParent();
-    llvm::IRBuilder<> builder(&start);
-    builder.CreateCondBr(builder.CreateIsNull(builder.CreateLoad(builder.getInt32Ty(), alive_)),
-                         &end, &step);
-    builder.SetInsertPoint(&step);
-    builder.CreateCondBr(
-        builder.CreateIsNull(builder.CreateLoad(builder.getInt8Ty(), flag(builder))), head, &latch);
-    builder.SetInsertPoint(&decision);
-    const auto& ways = ways_[head];
-    llvm::SwitchInst* decide = nullptr;
-    if (ways.size() == 1)
-      builder.CreateBr(ways.front().target);
-    else
-      decide = builder.CreateSwitch(builder.CreateLoad(builder.getInt32Ty(), way_), &end);
-    for (unsigned i = 0; i < ways.size(); ++i) {
-      builder.SetInsertPoint(ways[i].block);
-      if (decide) {
-        builder.CreateStore(builder.getInt32(i), way_);
-        decide->addCase(builder.getInt32(i), ways[i].target);
-      }
-      builder.CreateBr(&latch);
-    }
-  }
-
- private:
-  struct Way {
-    llvm::BasicBlock *block, *target;
-  };
-
-  llvm::Value* flag(llvm::IRBuilder<>& builder) const {
-    llvm::Value* step = builder.CreateLoad(builder.getInt32Ty(), counter_, "step");
-    return builder.CreateInBoundsGEP(
-        flags_type_, flags_, {builder.getInt32(0), builder.CreateZExt(step, builder.getInt64Ty())});
-  }
-
-  llvm::LLVMContext& context_;
-  llvm::Function& function_;
-  llvm::AllocaInst *counter_, *flags_, *alive_, *way_;
-  llvm::Type* flags_type_;
-  std::map<llvm::BasicBlock*, std::vector<Way>> ways_;
-  std::map<llvm::BasicBlock*, llvm::BasicBlock*> latches_;
-};
 
 class RegionSplitter {
  public:
@@ -549,7 +447,7 @@ class RegionSplitter {
     const bool is_shared = shared_with_.count(value) != 0;
     if (elsewhere.empty() && !is_shared) return;
     if (!is_shared && !is_phi_load_.contains(value) &&
-        (is_cheap(value, 0) || is_better_made_again(*value))) {
+        (made_again_.is_cheap(*value) || made_again_.is_better(*value))) {
       for (auto& [head, uses] : elsewhere) {
         llvm::Value* again = compute_again(value, *head);
         for (llvm::Use* use : uses) use->set(again);
@@ -587,64 +485,11 @@ class RegionSplitter {
     return load;
   }
 
-  /// Whether computing it again takes less than keeping it: addresses and positions, which follow
-  /// from the step.
-  [[nodiscard]] bool is_cheap(const llvm::Value* value, int depth, bool asks = false) const {
-    const auto* made = llvm::dyn_cast<llvm::Instruction>(value);
-    if (!made) return true;
-    if (made->getParent() == entry_) return !made->hasMetadata(kPrivateVariable);
-    if (asks && depth > 0 && is_shared_by_steps(made)) return true;
-    if (depth > 6) return false;
-    if (!llvm::isa<llvm::BinaryOperator, llvm::CastInst, llvm::GetElementPtrInst,
-                   llvm::InsertElementInst, llvm::ShuffleVectorInst, llvm::ICmpInst,
-                   llvm::FreezeInst>(made))
-      return false;
-    const auto* operation = llvm::dyn_cast<llvm::BinaryOperator>(made);
-    if (operation && operation->isIntDivRem() &&
-        !llvm::isa<llvm::Constant>(operation->getOperand(1)))
-      return false;
-    return llvm::all_of(made->operands(), [&](const llvm::Use& operand) {
-      return is_cheap(operand, depth + 1, asks);
-    });
-  }
-
-  /// Whether it is better made again than kept, though what all steps share is among its operands:
-  /// masks are costly to store and to load, and mostly wanted where lanes part alone; lanes'
-  /// positions are an addition or two, and a whole register in each step's slots.
-  [[nodiscard]] bool is_better_made_again(const llvm::Instruction& value) const {
-    constexpr unsigned kFewOperations = 4;
-    const llvm::Type* type = value.getType();
-    if (!type->isIntOrIntVectorTy(1) &&
-        !(type->isVectorTy() && type->isIntOrIntVectorTy() &&
-          count_operations(&value, kFewOperations) <= kFewOperations))
-      return false;
-    return is_cheap(&value, 0, /*asks=*/true);
-  }
-
-  /// Of what is_cheap follows, without what becomes part of other instructions; any number beyond
-  /// `most` if there are more.
-  [[nodiscard]] unsigned count_operations(const llvm::Value* value, unsigned most) const {
-    const auto* made = llvm::dyn_cast<llvm::Instruction>(value);
-    if (!made || made->getParent() == entry_ || is_shared_by_steps(made)) return 0;
-    if (llvm::isa<llvm::PHINode, llvm::LoadInst, llvm::CallInst>(made)) return most + 1;
-    unsigned count = llvm::isa<llvm::InsertElementInst, llvm::ShuffleVectorInst>(made) ? 0 : 1;
-    for (const llvm::Use& operand : made->operands()) {
-      if (count > most) break;
-      count += count_operations(operand, most - count);
-    }
-    return count;
-  }
-
-  /// One slot for all steps, if any.
-  [[nodiscard]] bool is_shared_by_steps(const llvm::Instruction* value) const {
-    return same_.lookup(value) && !value->getType()->isVectorTy();
-  }
-
   llvm::Value* compute_again(llvm::Value* value, llvm::BasicBlock& head) {
     auto* made = llvm::dyn_cast<llvm::Instruction>(value);
     if (!made || made->getParent() == entry_) return value;
     if (const auto found = again_.find({value, &head}); found != again_.end()) return found->second;
-    if (is_shared_by_steps(made) && !is_cheap(made, 0)) {
+    if (made_again_.is_shared_by_steps(*made) && !made_again_.is_cheap(*made)) {
       return again_[{value, &head}] = read_slot(&head, made->getType(), keep(made));
     }
     llvm::Instruction* copy = made->clone();
@@ -809,7 +654,7 @@ class RegionSplitter {
       builder.CreateBr(head);
     }
     for (auto& [load, head] : read_once_) load->moveBefore(starts[head]->getTerminator());
-    std::optional<Ended> ended;
+    std::optional<EndedSteps> ended;
     if (!ends_.empty()) ended.emplace(prologue, geometry_, counter, steps);
     const auto make_latch = [&](llvm::BasicBlock* head, llvm::BasicBlock* next) {
       auto* latch = make_block("next.step");
@@ -878,6 +723,7 @@ class RegionSplitter {
   std::vector<std::pair<llvm::LoadInst*, llvm::BasicBlock*>> read_once_;
   std::map<std::pair<llvm::Value*, llvm::BasicBlock*>, llvm::Value*> again_;
   llvm::DenseMap<const llvm::Instruction*, bool> same_;  ///< for all steps
+  MadeAgain made_again_{entry_, same_};
   std::set<llvm::Instruction*> is_kept_;
   std::map<llvm::BasicBlock*, llvm::Instruction*> last_copy_;
 };

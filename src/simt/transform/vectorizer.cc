@@ -381,6 +381,8 @@ void Vectorizer::emit_edge(llvm::BasicBlock& from, llvm::BasicBlock& to, const V
         builder_.CreateStore(value, slot);
         continue;
       }
+      // Whoever comes this way doesn't want it; others, who came by another way, may.
+      if (llvm::isa<llvm::UndefValue>(incoming)) continue;
       llvm::Value* value = scalar(incoming, index);
       if (blends && (splits_lanes || maybe_empty_)) {
         if (!any) any = any_lane(mask);
