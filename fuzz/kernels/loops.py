@@ -25,11 +25,13 @@ class Place:
     level: int  # who are here together
     depth: int = 0
     loops: tuple = ()
+    breaks: int | None = None  # in a switch, which `break` leaves instead of the loop: who may do so for themselves
 
 
 class LoopGenerator(Generator):
     def kernel(self):
         self.together = self.chance(0.45)  # threads meet at barriers; otherwise they may go home at any time
+        self.usual = [ALL] * (3 * self.together) + [ALL, ALL, SIMDGROUPS, THREADS]
         self.statements_left = self.random.randrange(4, 12)
         first = Place(ALL if self.together else THREADS)
         body = Node("block", [self.guarded_start()] if not self.together and self.chance(0.4) else [])
@@ -100,14 +102,18 @@ class LoopGenerator(Generator):
     def statement_at(self, place):
         loops = len(place.loops)
         makers = [self.compute] * 3 + [self.keep] * 2 + [self.put, self.fork]
+        if place.depth < 5:
+            makers += [self.choose] * 2
         if loops < 3 and place.depth < 5:
-            makers += [self.one_loop] * (4, 3, 1)[loops]
+            makers += [self.one_loop] * (4, 3, 1)[loops] + [self.loop_entered_anywhere] * (loops < 2)
+        if place.breaks is not None and place.level <= place.breaks:
+            makers += [self.break_switch] * 3
         if loops and place.level <= place.loops[-1].leaves:
             makers += [self.leave] * 5
         if not self.together or place.level == ALL:
             makers += [self.go_home] * (1 + 2 * (not self.together and loops > 0))
         if self.together and place.level == ALL:
-            makers += [self.meet] * 2 + [self.one_of_two] * 2
+            makers += [self.meet] * 6 + [self.one_of_two] * 3
         if self.together and place.level <= SIMDGROUPS:
             makers += [self.join_lanes] * 2
         return self.random.choice(makers)(place)
@@ -136,12 +142,40 @@ class LoopGenerator(Generator):
                                             f"out_floats[{at}] = s;", f"out_floats[{at}] += s;")])
 
     def fork(self, place):
-        level = max(place.level, self.random.choice([ALL, SIMDGROUPS, THREADS]) if self.together else THREADS)
+        level = max(place.level, self.random.choice(self.usual) if self.together else THREADS)
         inside = replace(place, level=level, depth=place.depth + 1)
         parts = ["if (", self.condition(place, level), ") ", self.block_at(inside, self.random.randrange(1, 3))]
         if self.chance(0.3):
             parts += [" else ", self.block_at(inside, 1)]
         return Node("statement", parts)
+
+    def number_at(self, place, level):
+        """A small number that is the same for whom the level says."""
+        loop = self.random.choice(place.loops[-2:]) if place.loops and self.chance(0.6) else None
+        a, b = self.random.randrange(1, 8), self.random.randrange(INPUTS)
+        kinds = ["uint(number)", "uint(ints[{n}])"]
+        if level >= SIMDGROUPS:
+            kinds += ["simdgroup + uint(number)", "uint(ints[{g}])"]
+        if level == THREADS:
+            kinds += ["lid", "lid / 8u", "q >> 3", "uint(ints[{l}])"]
+        if loop and loop.starts <= level:
+            kinds += ["uint({c})", "uint(ints[{c1}])", *self.by_level(level, "uint({c}) + simdgroup", "uint({c}) + lid")] * 2
+        c = loop.counter if loop else None
+        return self.random.choice(kinds).format(c=c, n=self.at(f"uint(number) * {a}u + {b}u"), g=self.at(f"simdgroup * {a}u + {b}u"),
+                                                l=self.at(f"lid * {a}u + {b}u"), c1=self.at(f"uint({c}) * {a}u + {b}u"))
+
+    def choose(self, place):
+        """A switch whose cases fall through, or break where they like."""
+        level = max(place.level, self.random.choice(self.usual) if self.together else THREADS)
+        breaks = level if self.chance(0.6) else max(level, self.random.choice([SIMDGROUPS, THREADS]))
+        inside = replace(place, level=breaks, depth=place.depth + 1, breaks=breaks)
+        cases = self.random.randrange(2, 5)
+        parts = [f"switch (({self.number_at(place, level)}) % {self.random.randrange(2, 7)}u) {{\n"]
+        default = self.random.randrange(-1, cases)
+        for case in range(cases):
+            labels = [f"case {case}u:", *["default:"] * (case == default), *[f"case {case + cases}u:"] * self.chance(0.2)]
+            parts += [" ".join(labels), " ", self.block_at(inside, self.random.randrange(1, 3)), " break;\n" if self.chance(0.6) else "\n"]
+        return Node("statement", [*parts, "}"])
 
     def way(self, place, level, word):
         first = [self.pick("q += 7u;", "s += 1.0f;", "kept ^= q;"), " "] if self.chance(0.3) else []
@@ -150,7 +184,10 @@ class LoopGenerator(Generator):
     def leave(self, place):
         leaves = place.loops[-1].leaves
         level = self.random.choice([level for level in (ALL, SIMDGROUPS, THREADS) if level <= leaves] + [leaves] * 2)
-        return self.way(place, level, self.pick("break", "break", "continue"))
+        return self.way(place, level, self.pick("break", "break", "continue") if place.breaks is None else "continue")
+
+    def break_switch(self, place):
+        return self.way(place, self.random.choice([ALL, SIMDGROUPS, THREADS][:place.breaks + 1]), "break")
 
     def go_home(self, place):
         return self.way(place, ALL if self.together else THREADS, "return")
@@ -180,8 +217,8 @@ class LoopGenerator(Generator):
     # ---- loops ----
 
     def one_loop(self, place):
-        starts = self.random.choice([ALL, ALL, SIMDGROUPS, THREADS])
-        leaves = max(starts, place.level, self.random.choice([ALL, SIMDGROUPS, THREADS]))
+        starts = self.random.choice(self.usual)
+        leaves = max(starts, place.level, self.random.choice(self.usual))
         i, type = self.name("i"), self.pick("int", "int", "uint", "uint", "short", "ushort", "long", "ulong")
         loop = Loop(i, starts, leaves, True)
         if starts == THREADS and self.chance(0.4):
@@ -202,9 +239,25 @@ class LoopGenerator(Generator):
         head = self.shared_loop(self.pick("int", "uint"), loop.counter)
         return Node("statement", [head, self.body(place, loop)])
 
+    def loop_entered_anywhere(self, place):
+        """Duff's device: a switch jumps into the middle of a loop."""
+        starts = self.random.choice(self.usual)
+        level = max(place.level, starts)
+        loop = Loop(self.name("i"), starts, level, True)
+        turns = self.pick("3", "5", "number + 3", *self.by_level(starts, "int(simdgroup & 3u) * 3 + 2", f"(ints[{self.at('lid * 3u')}] & 15)"))
+        labels = self.random.sample(range(4), self.random.randrange(2, 5))
+        parts = [f"{{\nint {loop.counter} = 0;\nswitch (({self.number_at(place, level)}) % 4u) {{\n{self.pick('default:', 'case 0u:')} do {{\n"]
+        if "default" not in parts[0]:
+            labels = [label or 4 for label in labels]
+        for label in labels:
+            parts += [f"case {label}u: ", self.block_at(self.inside(place, loop), self.random.randrange(1, 3)), "\n"]
+        return Node("statement", [*parts, f"}} while (++{loop.counter} < {turns});\n}}\n}}"])
+
+    def inside(self, place, loop):
+        return Place(max(place.level, loop.starts, loop.leaves), place.depth + 1, (*place.loops, loop))
+
     def body(self, place, loop):
-        inside = Place(max(place.level, loop.starts, loop.leaves), place.depth + 1, (*place.loops, loop))
-        return self.block_at(inside, self.random.randrange(1, 4))
+        return self.block_at(self.inside(place, loop), self.random.randrange(1, 4))
 
     def written(self, place, loop, type, first, end, step):
         """In one of the forms that people write."""
