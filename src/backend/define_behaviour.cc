@@ -165,6 +165,23 @@ void replace(llvm::Instruction& instruction, llvm::Value* value) {
   instruction.eraseFromParent();
 }
 
+/// The same address, of which nothing is said: that an index leads from one place of an object to
+/// another would say where null can't lead. Null: nothing was said.
+llvm::Constant* define_address(llvm::Constant* constant) {
+  auto* expression = dyn_cast<llvm::ConstantExpr>(constant);
+  if (!expression || !isa<llvm::GEPOperator, llvm::AddrSpaceCastOperator>(expression))
+    return nullptr;
+  llvm::Constant* from = define_address(expression->getOperand(0));
+  const auto* address = dyn_cast<llvm::GEPOperator>(expression);
+  if (!from && !(address && address->hasPoisonGeneratingFlags())) return nullptr;
+  if (!from) from = expression->getOperand(0);
+  if (!address) return llvm::ConstantExpr::getAddrSpaceCast(from, expression->getType());
+  llvm::SmallVector<llvm::Constant*, 4> indices;
+  for (llvm::Value* index : llvm::drop_begin(expression->operands()))
+    indices.push_back(llvm::cast<llvm::Constant>(index));
+  return llvm::ConstantExpr::getGetElementPtr(address->getSourceElementType(), from, indices);
+}
+
 /// What Clang's own folding of constants left undefined (`int(NAN)`, `1 / 0`, `1 << 40`) is zero.
 void define_constants(llvm::Instruction& instruction) {
   for (llvm::Use& operand : instruction.operands()) {
@@ -176,6 +193,8 @@ void define_constants(llvm::Instruction& instruction) {
     } else if (constant->containsUndefOrPoisonElement()) {
       operand.set(llvm::Constant::replaceUndefsWith(
           constant, llvm::Constant::getNullValue(type->getScalarType())));
+    } else if (llvm::Constant* address = define_address(constant)) {
+      operand.set(address);
     }
   }
 }
@@ -249,6 +268,8 @@ void define_instruction(llvm::Instruction& instruction) {
 }  // namespace
 
 void define_callee(llvm::Function& function) {
+  // Where it leads, nothing is, as outside of any object; whoever goes there goes on.
+  function.addFnAttr(llvm::Attribute::NullPointerIsValid);
   std::vector<llvm::Instruction*> all;
   for (llvm::Instruction& instruction : llvm::instructions(function)) {
     instruction.dropDbgRecords();

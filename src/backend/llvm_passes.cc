@@ -3,7 +3,6 @@
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/Target/TargetMachine.h>
-#include <llvm/Transforms/Scalar/SROA.h>
 
 #include <cstdlib>
 #include <string>
@@ -34,10 +33,6 @@ void LlvmPasses::run(llvm::Function& function, llvm::FunctionPassManager manager
   clear();
   manager.run(function, functions_);
   clear();
-}
-
-void make_values(LlvmPasses& passes, llvm::Function& function) {
-  passes.run(function, llvm::SROAPass(llvm::SROAOptions::PreserveCFG));
 }
 
 Result<void> verify(const llvm::Module& module, std::string_view after) {

@@ -41,9 +41,6 @@ class LlvmPasses {
   llvm::ModuleAnalysisManager modules_;
 };
 
-/// Makes values of variables (SROA), and leaves blocks and calls as they are.
-void make_values(LlvmPasses& passes, llvm::Function& function);
-
 /// `after`: the pass that is to blame.
 [[nodiscard]] Result<void> verify(const llvm::Module& module, std::string_view after);
 

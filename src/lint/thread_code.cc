@@ -15,6 +15,7 @@
 #include <llvm/Transforms/Utils/UnifyFunctionExitNodes.h>
 
 #include "backend/llvm_passes.h"
+#include "backend/make_values.h"
 #include "backend/thread_function.h"
 #include "builtins/builtins.h"
 

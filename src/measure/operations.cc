@@ -17,6 +17,7 @@
 #include <set>
 
 #include "backend/llvm_passes.h"
+#include "backend/make_values.h"
 #include "backend/thread_function.h"
 #include "builtins/builtins.h"
 

@@ -136,7 +136,12 @@ Settings Settings::from_environment(const Lookup& get) {
   settings.compile_timeout = read_timeout(in, "ANYMETAL_COMPILE_TIMEOUT");
   settings.trace = in.flag("ANYMETAL_TRACE");
   static_cast<void>(in.flag("ANYMETAL_TUNED"));  // tuned.cc asks for it; here it is checked
-  static_cast<void>(in.choice("ANYMETAL_GATES", {"on", "off"}));  // likewise
+  // Likewise, of others.
+  static_cast<void>(in.choice("ANYMETAL_GATES", {"on", "off"}));
+  static_cast<void>(in.choice("ANYMETAL_CPU", {"avx2", "sse4.2"}));
+  static_cast<void>(in.choice("ANYMETAL_VERIFY", {"each"}));
+  if (in.text("ANYMETAL_STREAM_BYTES") != "off")
+    check_whole(in, "ANYMETAL_STREAM_BYTES", 0, UINT64_MAX);
   check_whole(in, "ANYMETAL_THREADS", 1, backend::kMostThreads);
   std::string warn = in.text("ANYMETAL_WARN");
   settings.warn_coverage = warn == "coverage";

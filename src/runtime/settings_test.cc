@@ -87,6 +87,14 @@ TEST(Settings, WrongValuesAreNamedWithWhatIsRight) {
       "ANYMETAL_THREADS=0 is not valid: set it to a whole number from 1 to 1024, or unset it");
   EXPECT_EQ(message("ANYMETAL_GATES", "maybe"),
             "ANYMETAL_GATES=maybe is not valid: set it to one of on, off, or unset it");
+  EXPECT_EQ(message("ANYMETAL_CPU", "avx512"),
+            "ANYMETAL_CPU=avx512 is not valid: set it to one of avx2, sse4.2, or unset it");
+  EXPECT_EQ(message("ANYMETAL_VERIFY", "all"),
+            "ANYMETAL_VERIFY=all is not valid: set it to each, or unset it");
+  EXPECT_EQ(message("ANYMETAL_STREAM_BYTES", "64K"),
+            "ANYMETAL_STREAM_BYTES=64K is not valid: set it to a whole number from 0 to "
+            "18446744073709551615, or unset it");
+  EXPECT_EQ(message("ANYMETAL_STREAM_BYTES", "off"), "none");
   EXPECT_EQ(message("ANYMETAL_SCHEDULE_SEED", "abc"),
             "ANYMETAL_SCHEDULE_SEED=abc is not valid: set it to a whole number from 0 to "
             "18446744073709551615, or unset it");

@@ -13,8 +13,8 @@
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
 #include <llvm/Transforms/Utils/BasicBlockUtils.h>
 #include <llvm/Transforms/Utils/Cloning.h>
-#include <llvm/Transforms/Utils/FixIrreducible.h>
 #include <llvm/Transforms/Utils/LCSSA.h>
+#include <llvm/Transforms/Utils/Local.h>
 #include <llvm/Transforms/Utils/LoopSimplify.h>
 #include <llvm/Transforms/Utils/LowerMemIntrinsics.h>
 #include <llvm/Transforms/Utils/LowerSwitch.h>
@@ -35,6 +35,7 @@
 #include "simt/transform/flatten_branches.h"
 #include "simt/transform/form_copies.h"
 #include "simt/transform/form_matrices.h"
+#include "simt/transform/give_one_entry.h"
 #include "simt/transform/guard_accesses.h"
 #include "simt/transform/hoist_checks.h"
 #include "simt/transform/join_neighbours.h"
@@ -192,8 +193,10 @@ void split_odd_integers(llvm::Function& function) {
 /// Loops with one entry and one latch, closed; branches with two targets; one exit. Nothing here
 /// may merge calls: a guard belongs to the access behind it.
 void shape_control_flow(llvm::Function& function, Passes& passes) {
-  passes.run(function, llvm::LowerSwitchPass(), llvm::UnifyFunctionExitNodesPass(),
-             llvm::FixIrreduciblePass(), llvm::LoopSimplifyPass(), llvm::LCSSAPass());
+  passes.run(function, llvm::LowerSwitchPass(), llvm::UnifyFunctionExitNodesPass());
+  llvm::removeUnreachableBlocks(function);  // the default of a switch with all cases
+  give_one_entry(function);
+  passes.run(function, llvm::LoopSimplifyPass(), llvm::LCSSAPass());
 }
 
 /// Branches whose targets are one, and others that are constant, are no branches.
@@ -358,11 +361,11 @@ unsigned count_row_simdgroups(const ControlFlow& flow, unsigned instructions,
   return fits && geometry.simdgroups() % count == 0 ? count : 1;
 }
 
-/// Whether simdgroups, each of which is of one mind, come to barriers in turns of their own, or by
-/// ways of their own: as one step they would pass one of them once.
+/// Whether simdgroups come to barriers in turns of their own, or by ways of their own, where the
+/// lanes of each are of one mind: as one step they would pass one of them once.
 bool part_before_barriers(const ControlFlow& alone, const ControlFlow& together) {
-  return llvm::any_of(alone.order(), [&](const llvm::BasicBlock* block) {
-    return alone.has_barrier(block) && together.is_masked(block) && !alone.is_masked(block);
+  return llvm::any_of(alone.order(), [&](llvm::BasicBlock* block) {
+    return together.parts_before_barrier(block) && !alone.parts_before_barrier(block);
   });
 }
 

@@ -127,6 +127,16 @@ kernel void rows(device uint* o, device const uint* x, uint t [[thread_index_in_
   for (uint j = 0; j < 8 - 2 * p.y; ++j) MEET;
   o[t] = s;
 }
+RETURN_KERNEL(counted_by_those_who_stay, device const int* turns) {
+  threadgroup atomic_int met;
+  if (t == 0) atomic_store_explicit(&met, 0, memory_order_relaxed);
+  MEET;
+  if (t >= n) return;
+  for (int k = 0; k < turns[sg]; ++k) { MEET; MEET; }
+  atomic_fetch_add_explicit(&met, 1, memory_order_relaxed);
+  MEET;
+  o[t] = atomic_load_explicit(&met, memory_order_relaxed);
+}
 #define EITHER(b, c) if (!chosen) { simdgroup_barrier(mem_flags::mem_none); chosen = b; } \\
   if (!chosen) { simdgroup_barrier(mem_flags::mem_none); chosen = c; }
 #define HORNER uint v = 0; for (uint i = 0; i < m; ++i) { v = v * 3 + x[v % 7 + i]; o[1024 + sg] = v; }
@@ -252,6 +262,13 @@ def test_a_barrier_that_whole_simdgroups_skip(launch, n, threads):
 def test_turns_without_a_barrier_count_as_none(launch, threads):
     o = launch("one_of_two_ways", X, np.uint32(2), np.array([1, 3, 2, 1, 3, 2, 1, 3], np.uint32), threads=threads)
     np.testing.assert_array_equal(o[:threads], X[(np.arange(threads) + 32) % threads])
+
+
+@pytest.mark.parametrize("n", [120, 128])
+def test_simdgroups_some_lanes_of_which_returned_count_for_themselves(launch, n):
+    """Those with one turn meet behind the loop where the others still are in it."""
+    o = launch("counted_by_those_who_stay", np.array([2, 1, 1, 2], np.int32), np.uint32(n), threads=128)
+    np.testing.assert_array_equal(o[:n:32], [n, 64, 64, n])
 
 
 def test_no_barrier_is_added_behind_some_that_are_counted(launch):

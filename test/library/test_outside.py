@@ -140,6 +140,59 @@ KERNEL(moving) {
   for (uint k = i; k < 40; k += uint(t[k % 7]) + 1) s = s * 2 + t[k % 9] * int(k);
   o[i] = s;
 }
+#define INDEXED(name) kernel void name(device int* o, device const int* c, uint i [[thread_position_in_grid]])
+#define TWO Six t[2]; for (int j = 0; j < 12; ++j) t[j / 6].a[j % 6] = 1000 + j;
+struct Six { int a[6]; };
+struct Thirty { int a[30]; };
+struct Far { int before[40000000]; int y; };
+int fifth() { int t[4] = {1, 2, 3, 4}; return t[4]; }
+KERNEL(constant_index) { int t[4] = {1, 2, 3, int(i)}; o[i] = t[4] + t[3] * 10; }
+KERNEL(constant_index_of_a_function) { o[i] = fifth() + 1; }
+KERNEL(constant_index_of_a_component) { int2 v = int(i); o[i] = ((thread int*)&v)[2] + v.x; }
+KERNEL(constant_pointer) { int t[2] = {1, int(i)}; thread int* p = i & 1 ? &t[2] : &t[1]; o[i] = *p + 1; }
+KERNEL(constant_write) { int t[2] = {1, int(i)}; t[2] = 9; t[-1] = 8; o[i] = t[0] + t[1]; }
+KERNEL(constant_copy) { TWO Six u = t[2]; o[i] = u.a[1] + t[1].a[i % 6]; }
+INDEXED(copied) { TWO Six u = t[c[i]]; o[i] = u.a[i % 6]; }
+INDEXED(copied_twice) { TWO Six u = t[c[i]]; u = t[2 + (i & 1)]; o[i] = u.a[i % 6]; }
+INDEXED(copied_in_a_loop) { TWO Six u; int s = 0; for (int j = 0; j < 4; ++j) { u = t[j]; s = s * 2 + u.a[i % 6]; } o[i] = s; }
+INDEXED(written_copy) {
+  Six one, u;
+  for (int j = 0; j < 6; ++j) { one.a[j] = j + 1; u.a[j] = 100 + j; }
+  (&one)[c[i]] = u;
+  o[i] = one.a[i % 6];
+}
+INDEXED(cleared) {
+  Thirty one;
+  for (int j = 0; j < 30; ++j) one.a[j] = j + 1;
+  (&one)[c[i]] = Thirty{};
+  o[i] = one.a[i % 30];
+}
+INDEXED(chosen_copy) { TWO Six one = {{7, 8, 9}}, u; thread Six* p = i & 1 ? t : &one; u = p[c[i]]; o[i] = u.a[i % 3]; }
+INDEXED(index_in_a_condition) { if (c[i] == 7) o[i] = table[c[i]] + 5; else o[i] = 9; }
+INDEXED(index_of_a_case) { switch (c[i]) { case 5: o[table[c[i]] + i] = 6; break; default: o[i] = table[c[i]]; } }
+INDEXED(index_with_known_bits) { o[i] = table[((c[i] & 3) >> 2) + 9] + 1; }
+INDEXED(index_from_shared_memory) {
+  threadgroup int shared[40];
+  shared[i % 40] = 7;
+  o[i] = table[shared[i % 40]] + 1;
+}
+INDEXED(chosen_and_compared) { int v = (i & 1) ? table[c[i]] : 3; o[i] = v > 5 ? 100 : 200; }
+INDEXED(stored_and_compared) {
+  int a[3] = {table[c[i]], 4, 90}, s = 0;
+  for (int j = 0; j < 3; ++j) if (a[j] > 5) s += 1 << j;
+  o[i] = s;
+}
+INDEXED(reversed_and_compared) { o[i] = reverse_bits(uint(table[c[i]])) != 0 ? 1 : 2; }
+INDEXED(through_null) { thread int* p = nullptr; if (c[i] == 7) *p = 3; o[i] = *p + 1; }
+INDEXED(before_null) { o[i] = ((thread int*)nullptr)[-1] + ((device int*)nullptr)[-1] + ((threadgroup int*)nullptr)[c[i]] + 1; }
+INDEXED(all_of_a_variable) { int x = int(i) + 1000; *(thread int*)((thread char*)&x + 4 * c[i]) = 5; o[i] = x; }
+INDEXED(field_far_behind) { int x = int(i); ((thread Far*)&x)[c[i]].y = 7; o[i] = x + ((thread Far*)&x)[c[i]].y; }
+INDEXED(shared_copies) {
+  threadgroup Six g[2];
+  if (i % 8 == 0) { TWO g[0] = t[0]; g[1] = t[1]; g[0] = g[c[i]]; g[c[i] - 2] = g[1]; }
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  o[i] = g[i & 1].a[i % 6];
+}
 """
 
 
@@ -180,6 +233,13 @@ def moving(i):
     return s
 
 
+C = [7, 0, 1, 5, -1, 4, 2, 3] * 5
+
+
+def pair(k, at):
+    return 1000 + 6 * k + at if k in (0, 1) else 0
+
+
 WANTED = {
     "sums": lambda i: 6 + i,
     "writes": lambda i: 6 + 4 * i,
@@ -208,6 +268,30 @@ WANTED = {
     "one_of_three": one_of_three,
     "table_or_buffer": lambda i: joined(2, [0, *TABLE, 0, 0] if i & 1 else [1, 2, 3, 4, 0, 0, 0, 0]),
     "moving": moving,
+    "constant_index": lambda i: i * 10,
+    "constant_index_of_a_function": lambda i: 1,
+    "constant_index_of_a_component": lambda i: i,
+    "constant_pointer": lambda i: 1 if i & 1 else i + 1,
+    "constant_write": lambda i: 1 + i,
+    "constant_copy": lambda i: 1006 + i % 6,
+    "copied": lambda i: pair(C[i], i % 6),
+    "copied_twice": lambda i: 0,
+    "copied_in_a_loop": lambda i: joined(2, (pair(j, i % 6) for j in range(4))),
+    "written_copy": lambda i: (100 if C[i] == 0 else 1) + i % 6,
+    "cleared": lambda i: 0 if C[i] == 0 else 1 + i % 30,
+    "chosen_copy": lambda i: pair(C[i], i % 3) if i & 1 else 7 + i % 3 if C[i] == 0 else 0,
+    "index_in_a_condition": lambda i: 5 if C[i] == 7 else 9,
+    "index_of_a_case": lambda i: 6 if C[i] == 5 else at(TABLE, C[i]),
+    "index_with_known_bits": lambda i: 1,
+    "index_from_shared_memory": lambda i: 1,
+    "chosen_and_compared": lambda i: 100 if i & 1 and at(TABLE, C[i]) else 200,
+    "stored_and_compared": lambda i: 4 + int(at(TABLE, C[i]) > 5),
+    "reversed_and_compared": lambda i: 1 if at(TABLE, C[i]) else 2,
+    "through_null": lambda i: 1,
+    "before_null": lambda i: 1,
+    "all_of_a_variable": lambda i: 5 if C[i] == 0 else 1000 + i,
+    "field_far_behind": lambda i: i,
+    "shared_copies": lambda i: 0 if i & 1 == 0 else 1006 + i % 6,
 }
 
 
@@ -224,5 +308,7 @@ def library():
 def test_outside_of_variables_and_tables(library, kernel, threads):
     o = np.full(40, -1, np.int32)
     others = [np.arange(1, 5, dtype=np.int32)] if kernel == "table_or_buffer" else []
+    if f"INDEXED({kernel})" in TEXT:
+        others = [np.array(C, np.int32)]
     library.kernel(kernel)(o, *others, grid=40, threadgroup=40 if kernel == "local" else threads)
     np.testing.assert_array_equal(o, [WANTED[kernel](i) for i in range(40)])

@@ -31,8 +31,38 @@ struct Place {
   llvm::Value* offset;  ///< from its beginning; i64
 };
 
+/// Begins the name of what stands for a table.
+constexpr const char* kHiddenTable = "am.table.";
+
 /// Of objects that are no variables and tables, whose ends others know.
 constexpr uint64_t kAnySize = UINT64_MAX;
+
+/// An operand that leads to what an instruction reads or writes.
+struct Access {
+  llvm::Instruction* instruction;
+  unsigned operand;
+  uint64_t bytes;
+  bool writes;
+  [[nodiscard]] llvm::Value* pointer() const { return instruction->getOperand(operand); }
+  void set_pointer(llvm::Value* pointer) const { instruction->setOperand(operand, pointer); }
+};
+
+void add_accesses(llvm::Instruction& instruction, std::vector<Access>& found) {
+  if (isa<llvm::LoadInst, llvm::StoreInst>(instruction)) {
+    const bool writes = isa<llvm::StoreInst>(instruction);
+    const unsigned operand = writes ? llvm::StoreInst::getPointerOperandIndex()
+                                    : llvm::LoadInst::getPointerOperandIndex();
+    const llvm::DataLayout& layout = instruction.getDataLayout();
+    const uint64_t bytes = layout.getTypeStoreSize(llvm::getLoadStoreType(&instruction));
+    found.push_back({&instruction, operand, bytes, writes});
+  } else if (auto* memory = dyn_cast<llvm::MemIntrinsic>(&instruction)) {
+    const auto* length = dyn_cast<llvm::ConstantInt>(memory->getLength());
+    if (!length || length->isZero()) return;  // Clang makes copies of structs, and of nothing else
+    found.push_back({memory, 0, length->getZExtValue(), true});
+    if (isa<llvm::MemTransferInst>(memory))
+      found.push_back({memory, 1, length->getZExtValue(), false});
+  }
+}
 
 class Guard {
  public:
@@ -40,14 +70,15 @@ class Guard {
       : layout_(function.getDataLayout()), function_(function), analyses_(function) {}
 
   void run() {
-    std::vector<llvm::Instruction*> accesses;
+    std::vector<Access> accesses;
     for (llvm::Instruction& instruction : llvm::instructions(function_))
-      if (isa<llvm::LoadInst, llvm::StoreInst>(instruction)) accesses.push_back(&instruction);
+      add_accesses(instruction, accesses);
     // All questions before all changes: the analyses are of the function as it is.
     std::vector<Doubtful> doubtful;
-    for (llvm::Instruction* access : accesses)
-      if (auto one = look_at(*access)) doubtful.push_back(*one);
+    for (const Access& access : accesses)
+      if (auto one = look_at(access)) doubtful.push_back(*one);
     for (const Doubtful& one : doubtful) guard(one);
+    for (llvm::Instruction* one : never_) one->eraseFromParent();
   }
 
  private:
@@ -63,10 +94,10 @@ class Guard {
     }
   };
   struct Doubtful {
-    llvm::Instruction* access;
+    Access access;
     Target target;
     Place place;
-    uint64_t bytes;  ///< of the access
+    bool is_of_table;  ///< of one, by an index that nothing is known of
   };
 
   /// Bytes of a variable or a table of the kernel.
@@ -89,43 +120,50 @@ class Guard {
       target.is_mixed |= !size;
       if (size) target.smallest = std::min(target.smallest, *size);
     }
-    const bool has_any =
-        llvm::any_of(target.objects, [&](const llvm::Value* object) { return size_of(object); });
+    const bool has_any = llvm::any_of(target.objects, [&](const llvm::Value* object) {
+      return size_of(object) || (is_nowhere(object) && is_of_thread(*object->getType()));
+    });
     return has_any ? std::optional(std::move(target)) : std::nullopt;
+  }
+
+  [[nodiscard]] bool is_of_thread(const llvm::Type& pointer) const {
+    return pointer.getPointerAddressSpace() == layout_.getAllocaAddrSpace();
   }
 
   static bool is_nowhere(const llvm::Value* object) {
     return isa<llvm::ConstantPointerNull, llvm::UndefValue>(object);
   }
 
-  std::optional<Doubtful> look_at(llvm::Instruction& access) {
-    llvm::Value* pointer = llvm::getLoadStorePointerOperand(&access);
+  std::optional<Doubtful> look_at(const Access& access) {
+    llvm::Value* pointer = access.pointer();
     auto target = find_target(pointer);
     if (!target) return std::nullopt;
-    const uint64_t bytes = layout_.getTypeStoreSize(llvm::getLoadStoreType(&access));
-    const bool may_fit = bytes <= target->smallest;
+    const bool may_fit = access.bytes <= target->smallest;
+    const bool is_direct = target->is_direct();
+    if (is_direct && !may_fit) return Doubtful{access, std::move(*target), {}, false};
     llvm::APInt constant(64, 0);
-    const bool is_constant = target->is_direct() &&
-                             pointer->stripAndAccumulateConstantOffsets(
-                                 layout_, constant, /*AllowNonInbounds=*/true) == target->path.root;
-    if (is_constant && may_fit && constant.ule(target->smallest - bytes)) return std::nullopt;
+    const bool is_constant =
+        is_direct && pointer->stripAndAccumulateConstantOffsets(
+                         layout_, constant, /*AllowNonInbounds=*/true) == target->path.root;
+    if (is_constant && constant.ule(target->smallest - access.bytes)) return std::nullopt;
     // What was never written to reads as anything, so each index counts that LLVM knows a range of.
-    const bool reads_variable =
-        isa<llvm::LoadInst>(access) &&
+    const bool has_variable =
         llvm::any_of(target->objects, [](auto* object) { return isa<llvm::AllocaInst>(object); });
-    if (!reads_variable && !has_index_beyond(*target, pointer) && !may_be_constant(pointer) &&
-        !is_compared(access))
+    if (access.writes && isa<llvm::StoreInst>(access.instruction) &&
+        !has_index_beyond(*target, pointer, access.bytes) && !may_be_constant(pointer))
       return std::nullopt;
-    llvm::IRBuilder<> builder(&access);
+    llvm::IRBuilder<> builder(access.instruction);
     const Place place = place_of(builder, pointer);
     const auto is_below_last = [&](const llvm::SCEV* offset) {
-      const llvm::APInt last(64, target->smallest - bytes);
+      const llvm::APInt last(64, target->smallest - access.bytes);
       return analyses_.evolution.isKnownPredicateAt(llvm::ICmpInst::ICMP_ULE, offset,
-                                                    analyses_.evolution.getConstant(last), &access);
+                                                    analyses_.evolution.getConstant(last),
+                                                    access.instruction);
     };
     if (may_fit && !target->is_mixed && is_below_last(analyses_.evolution.getSCEV(place.offset)))
       return std::nullopt;
-    return Doubtful{&access, std::move(*target), place, bytes};
+    const bool is_of_table = is_direct && !is_constant && !has_variable;
+    return Doubtful{access, std::move(*target), place, is_of_table};
   }
 
   /// Whether LLVM may know the value once it has counted out loops.
@@ -158,31 +196,20 @@ class Guard {
     return may_be_constant_[made] = may;
   }
 
-  /// Of a table, LLVM compares all elements, and of an index those that there are.
-  static bool is_compared(const llvm::Value& value, int depth = 0) {
-    constexpr int kDeepest = 4;
-    return depth < kDeepest &&
-           llvm::any_of(
-               value.users(),
-               [&](const llvm::User* user) {
-                 return isa<llvm::CmpInst, llvm::SwitchInst>(user) ||
-                        (isa<llvm::CastInst, llvm::BinaryOperator, llvm::FreezeInst>(user) &&
-                         is_compared(*user, depth + 1));
-               });
-  }
-
-  /// Whether an unknown index but 0 is outside: LLVM takes it for 0 then.
-  [[nodiscard]] bool has_index_beyond(const Target& target, llvm::Value* pointer) const {
+  /// Whether an unknown index but 0 leads, at least in part, outside: LLVM takes it for 0 then, or
+  /// the access for one of the whole object.
+  [[nodiscard]] bool has_index_beyond(const Target& target, llvm::Value* pointer,
+                                      uint64_t bytes) const {
     if (target.is_direct())
       return llvm::any_of(target.path.steps, [&](llvm::GEPOperator* step) {
-        return has_index_beyond(*step, target.smallest);
+        return has_index_beyond(*step, target.smallest, bytes);
       });
     llvm::SmallVector<llvm::Value*, 8> work{pointer};
     llvm::SmallPtrSet<llvm::Value*, 8> seen;
     while (!work.empty()) {
       const simt::Path path = simt::find_path(work.pop_back_val());
       for (llvm::GEPOperator* step : path.steps)
-        if (has_index_beyond(*step, target.smallest)) return true;
+        if (has_index_beyond(*step, target.smallest, bytes)) return true;
       if (!isa<llvm::PHINode, llvm::SelectInst>(path.root) || !seen.insert(path.root).second)
         continue;
       for (llvm::Value* operand : llvm::cast<llvm::Instruction>(path.root)->operands())
@@ -191,11 +218,14 @@ class Guard {
     return false;
   }
 
-  [[nodiscard]] bool has_index_beyond(const llvm::GEPOperator& step, uint64_t size) const {
+  [[nodiscard]] bool has_index_beyond(const llvm::GEPOperator& step, uint64_t size,
+                                      uint64_t bytes) const {
     llvm::MapVector<llvm::Value*, llvm::APInt> variables;
     llvm::APInt constant(64, 0);
     if (!step.collectOffset(layout_, 64, variables, constant)) return true;
-    return llvm::any_of(variables, [&](const auto& one) { return one.second.abs().uge(size); });
+    return bytes > size || llvm::any_of(variables, [&](const auto& one) {
+             return one.second.abs().ugt(size - bytes);
+           });
   }
 
   /// Computed where the builder stands.
@@ -251,19 +281,29 @@ class Guard {
                               chosen(yes.size, no.size), chosen(yes.offset, no.offset)};
     }
     llvm::Value* zero = builder.getInt64(0);
-    if (is_nowhere(root)) return places_[root] = {make_stand_in(*root->getType()), zero, zero};
+    if (is_nowhere(root)) {
+      constexpr uint64_t kLargestAccess = 128;  // 16 numbers of 64 bits
+      return places_[root] = {make_stand_in(*root->getType(), kLargestAccess, false), zero, zero};
+    }
     const uint64_t size = size_of(root).value_or(kAnySize);
     return places_[root] = {root, builder.getInt64(size), zero};
   }
 
-  /// What is accessed in place of nothing, and left as it is.
-  llvm::Value* make_stand_in(llvm::Type& pointer) {
-    constexpr unsigned kLargestAccess = 128;  // 16 numbers of 64 bits
-    auto* bytes = llvm::ArrayType::get(llvm::Type::getInt8Ty(pointer.getContext()), kLargestAccess);
-    const llvm::Align alignment(kLargestAccess);
-    if (pointer.getPointerAddressSpace() == layout_.getAllocaAddrSpace()) {
+  /// What is accessed in place of nothing, and left as it is, or reads as zeros.
+  llvm::Value* make_stand_in(llvm::Type& pointer, uint64_t count, bool is_zero) {
+    auto* bytes = llvm::ArrayType::get(llvm::Type::getInt8Ty(pointer.getContext()), count);
+    const llvm::Align alignment(128);
+    if (is_of_thread(pointer)) {
+      llvm::BasicBlock& entry = function_.getEntryBlock();
       auto* variable = new llvm::AllocaInst(bytes, layout_.getAllocaAddrSpace(), nullptr, alignment,
-                                            "nothing", function_.getEntryBlock().begin());
+                                            "nothing", entry.begin());
+      if (!is_zero) return variable;
+      // Behind all variables: it becomes a loop.
+      llvm::Instruction* last = variable;
+      for (llvm::Instruction& other : entry)
+        if (isa<llvm::AllocaInst>(other)) last = &other;
+      llvm::IRBuilder<> builder(last->getNextNode());
+      builder.CreateMemSet(variable, builder.getInt8(0), count, alignment);
       return variable;
     }
     auto* table = new llvm::GlobalVariable(
@@ -278,59 +318,120 @@ class Guard {
     return pointer->getType() == type ? pointer : builder.CreateAddrSpaceCast(pointer, type);
   }
 
-  /// The pointer with all indices of elements 0 where `inside` doesn't hold.
-  llvm::Value* kept_inside(llvm::IRBuilder<>& builder, llvm::Value* pointer, llvm::Value* inside) {
+  /// The same way from another root, with each index as this says.
+  template <typename Index>
+  llvm::Value* along(llvm::IRBuilder<>& builder, llvm::Value* pointer, llvm::Value* root,
+                     const Index& index_of) {
     if (auto* address = dyn_cast<llvm::GEPOperator>(pointer)) {
       llvm::SmallVector<llvm::Value*, 4> indices;
       for (auto at = llvm::gep_type_begin(*address), end = llvm::gep_type_end(*address); at != end;
-           ++at) {
-        llvm::Value* index = at.getOperand();
-        indices.push_back(at.isStruct()
-                              ? index
-                              : builder.CreateSelect(
-                                    inside, index, llvm::Constant::getNullValue(index->getType())));
-      }
+           ++at)
+        indices.push_back(at.isStruct() ? at.getOperand() : index_of(at.getOperand()));
       return builder.CreateGEP(address->getSourceElementType(),
-                               kept_inside(builder, address->getPointerOperand(), inside), indices);
+                               along(builder, address->getPointerOperand(), root, index_of),
+                               indices);
     }
     if (llvm::Operator::getOpcode(pointer) == llvm::Instruction::AddrSpaceCast) {
       auto* from = llvm::cast<llvm::Operator>(pointer)->getOperand(0);
-      return builder.CreateAddrSpaceCast(kept_inside(builder, from, inside), pointer->getType());
+      return builder.CreateAddrSpaceCast(along(builder, from, root, index_of), pointer->getType());
     }
     if (auto* freeze = dyn_cast<llvm::FreezeInst>(pointer))
-      return kept_inside(builder, freeze->getOperand(0), inside);
-    return pointer;
+      return along(builder, freeze->getOperand(0), root, index_of);
+    return root;
+  }
+
+  /// Bytes from the beginning to where the fields of a way lie, all indices of elements being 0.
+  [[nodiscard]] uint64_t offset_of_fields(const simt::Path& path) const {
+    uint64_t offset = 0;
+    for (llvm::GEPOperator* step : path.steps)
+      for (auto at = llvm::gep_type_begin(*step), end = llvm::gep_type_end(*step); at != end; ++at)
+        if (llvm::StructType* type = at.getStructTypeOrNull())
+          offset += layout_.getStructLayout(type)->getElementOffset(
+              unsigned(llvm::cast<llvm::ConstantInt>(at.getOperand())->getZExtValue()));
+    return offset;
   }
 
   llvm::Value* is_inside(llvm::IRBuilder<>& builder, const Doubtful& one) {
     llvm::Value* size = one.place.size;
-    llvm::Value* bytes = builder.getInt64(one.bytes);
+    llvm::Value* bytes = builder.getInt64(one.access.bytes);
     llvm::Value* inside = builder.CreateICmpULE(one.place.offset, builder.CreateSub(size, bytes));
-    if (one.bytes > one.target.smallest)
+    if (one.access.bytes > one.target.smallest)
       inside = builder.CreateAnd(builder.CreateICmpUGE(size, bytes), inside);
     if (one.target.is_mixed)
       inside = builder.CreateOr(builder.CreateICmpEQ(size, builder.getInt64(kAnySize)), inside);
     return inside;
   }
 
-  void guard(const Doubtful& one) {
-    llvm::IRBuilder<> builder(one.access);
-    llvm::Value* pointer = llvm::getLoadStorePointerOperand(one.access);
-    llvm::Value* inside = is_inside(builder, one);
-    if (one.target.is_direct()) {
-      pointer = kept_inside(builder, pointer, inside);
-    } else {
-      llvm::Value* offset = builder.CreateSelect(inside, one.place.offset, builder.getInt64(0));
-      pointer =
-          of_type(builder, builder.CreatePtrAdd(one.place.object, offset), pointer->getType());
+  /// Where the access is inside, its place; otherwise the beginning of its object, or of something
+  /// else that is large enough.
+  llvm::Value* kept_inside(llvm::IRBuilder<>& builder, const Doubtful& one, llvm::Value* inside) {
+    llvm::Value* pointer = one.access.pointer();
+    const uint64_t bytes = one.access.bytes;
+    if (one.target.is_direct() && offset_of_fields(one.target.path) + bytes <= one.target.smallest)
+      return along(builder, pointer, one.target.path.root, [&](llvm::Value* index) {
+        return builder.CreateSelect(inside, index, llvm::Constant::getNullValue(index->getType()));
+      });
+    llvm::Value* object = one.place.object;
+    if (bytes > one.target.smallest)
+      object = builder.CreateSelect(inside, object,
+                                    make_stand_in(*object->getType(), bytes, /*is_zero=*/false));
+    llvm::Value* offset = builder.CreateSelect(inside, one.place.offset, builder.getInt64(0));
+    return of_type(builder, builder.CreatePtrAdd(object, offset), pointer->getType());
+  }
+
+  /// Is never inside.
+  void drop(const Access& access) {
+    auto* set = dyn_cast<llvm::MemTransferInst>(access.instruction);
+    if (set && !access.writes) {
+      llvm::Type& type = *set->getRawSource()->getType();
+      set->setSource(make_stand_in(type, access.bytes, /*is_zero=*/true));
+      return;
     }
+    if (!access.writes)
+      access.instruction->replaceAllUsesWith(
+          llvm::Constant::getNullValue(access.instruction->getType()));
+    never_.insert(access.instruction);
+  }
+
+  /// LLVM folds what it reads from a table whose contents it knows by indices that it comes to
+  /// know, or compares what it reads with all that there is to read.
+  void hide_table(const Doubtful& one) {
+    auto* table = llvm::cast<llvm::GlobalVariable>(one.target.path.root);
+    if (!table->hasName()) table->setName("table");
+    const std::string name = kHiddenTable + table->getName().str();
+    llvm::GlobalVariable* hidden = function_.getParent()->getNamedGlobal(name);
+    if (!hidden) {
+      hidden = new llvm::GlobalVariable(*function_.getParent(), table->getValueType(),
+                                        /*isConstant=*/true, llvm::GlobalValue::ExternalLinkage,
+                                        nullptr, name, nullptr, llvm::GlobalValue::NotThreadLocal,
+                                        table->getAddressSpace());
+      hidden->setAlignment(table->getAlign());
+    }
+    llvm::IRBuilder<> builder(one.access.instruction);
+    one.access.set_pointer(
+        along(builder, one.access.pointer(), hidden, [](llvm::Value* index) { return index; }));
+  }
+
+  void guard(const Doubtful& one) {
+    if (one.is_of_table) return hide_table(one);
+    const Access& access = one.access;
+    if (one.target.is_direct() && access.bytes > one.target.smallest) return drop(access);
+    llvm::IRBuilder<> builder(access.instruction);
+    llvm::Value* inside = is_inside(builder, one);
+    if (isa<llvm::MemIntrinsic>(access.instruction)) {
+      llvm::Type& type = *access.pointer()->getType();
+      llvm::Value* nothing = make_stand_in(type, access.bytes, !access.writes);
+      access.set_pointer(builder.CreateSelect(inside, access.pointer(), nothing));
+      return;
+    }
+    llvm::Value* pointer = kept_inside(builder, one, inside);
     const auto mark = [&](llvm::Instruction& access) {
       if (!one.target.is_mixed)
         access.setMetadata(simt::kKeptInside, llvm::MDNode::get(function_.getContext(), {}));
     };
-    mark(*one.access);
-    if (auto* load = dyn_cast<llvm::LoadInst>(one.access)) {
-      load->setOperand(load->getPointerOperandIndex(), pointer);
+    mark(*access.instruction);
+    access.set_pointer(pointer);
+    if (auto* load = dyn_cast<llvm::LoadInst>(access.instruction)) {
       builder.SetInsertPoint(load->getNextNode());
       llvm::Value* zero = llvm::Constant::getNullValue(load->getType());
       auto* read = llvm::cast<llvm::Instruction>(
@@ -338,26 +439,35 @@ class Guard {
       load->replaceUsesWithIf(read, [&](const llvm::Use& use) { return use.getUser() != read; });
       return;
     }
-    auto* store = llvm::cast<llvm::StoreInst>(one.access);
+    auto* store = llvm::cast<llvm::StoreInst>(access.instruction);
     llvm::Value* value = store->getValueOperand();
     auto* before = builder.CreateAlignedLoad(value->getType(), pointer, store->getAlign(),
                                              store->isVolatile());
     mark(*before);
     store->setOperand(0, builder.CreateSelect(inside, value, before));
-    store->setOperand(store->getPointerOperandIndex(), pointer);
   }
 
   const llvm::DataLayout& layout_;
   llvm::Function& function_;
   simt::LoopAnalyses analyses_;
   llvm::DenseMap<llvm::Instruction*, bool> may_be_constant_;
-  llvm::DenseMap<llvm::Value*, Place> places_;  ///< of roots
+  llvm::DenseMap<llvm::Value*, Place> places_;         ///< of roots
+  llvm::SmallSetVector<llvm::Instruction*, 4> never_;  ///< happen
 };
 
 }  // namespace
 
 void guard_variables(llvm::Function& entry) {
   Guard(entry).run();
+}
+
+void show_tables(llvm::Module& module) {
+  for (llvm::GlobalVariable& hidden : llvm::make_early_inc_range(module.globals())) {
+    llvm::StringRef name = hidden.getName();
+    if (!name.consume_front(kHiddenTable)) continue;
+    hidden.replaceAllUsesWith(module.getNamedGlobal(name));
+    hidden.eraseFromParent();
+  }
 }
 
 }  // namespace anymetal::backend::cpu

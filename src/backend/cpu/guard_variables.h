@@ -7,11 +7,14 @@
 
 namespace anymetal::backend::cpu {
 
-/// Where such an access isn't provably inside, it is of the object's beginning if it is outside:
-/// reads then give 0, and writes write what was there. Of variables all reads; of both, what is
-/// compared and what may be at a known place once loops are counted out and ways told apart; of
-/// all, those of an object with a single element. Also through pointers that loops move or
-/// conditions choose. The others, of which LLVM knows nothing, are left to simt::guard_accesses.
+/// Keeps what may be outside of a variable or a table inside of it: reads then give 0, and writes
+/// are none. Of variables all reads and copies, and those writes that LLVM would take for possible
+/// inside alone; of both, what may be at a known place, also through pointers that loops move or
+/// conditions choose. Of tables, what is read by unknown indices is read from something in their
+/// place that LLVM knows nothing of; simt::guard_accesses keeps it inside.
 void guard_variables(llvm::Function& entry);
+
+/// Puts tables back where something stands for them.
+void show_tables(llvm::Module& module);
 
 }  // namespace anymetal::backend::cpu

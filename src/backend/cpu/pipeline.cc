@@ -34,6 +34,7 @@
 #include "backend/debug_places.h"
 #include "backend/define_behaviour.h"
 #include "backend/lower_threadgroup_memory.h"
+#include "backend/make_values.h"
 #include "backend/run_passes.h"
 #include "backend/thread_function.h"
 #include "simt/simt.h"
@@ -172,6 +173,9 @@ constexpr Pass<Compilation> kPasses[] = {
        return too_large(c, count * chunks);
      }},
     {"vectorize", "makes threads the lanes of vectors", vectorize},
+    // Behind what checks accesses.
+    {"show-tables", "puts tables back where others stood for them",
+     plain<[](Compilation& c) { show_tables(c.module); }>},
     // After vectorizing, which tells threadgroup memory from other memory by its variables.
     {"lower-threadgroup-memory", "gives threadgroup variables their places",
      plain<[](Compilation& c) {

@@ -8,7 +8,7 @@
 #include <llvm/Transforms/InstCombine/InstCombine.h>
 #include <llvm/Transforms/Scalar/EarlyCSE.h>
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
-#include <llvm/Transforms/Utils/FixIrreducible.h>
+#include <llvm/Transforms/Utils/Local.h>
 #include <llvm/Transforms/Utils/LoopSimplify.h>
 #include <llvm/Transforms/Utils/LowerSwitch.h>
 
@@ -23,10 +23,12 @@
 #include "backend/instrument_loops.h"
 #include "backend/lower_builtins.h"
 #include "backend/lower_threadgroup_memory.h"
+#include "backend/make_values.h"
 #include "backend/number_meeting_points.h"
 #include "backend/run_passes.h"
 #include "backend/thread_function.h"
 #include "backend/thread_state.h"
+#include "simt/transform/give_one_entry.h"
 #include "support/stop_flag.h"
 
 namespace anymetal::backend::reference {
@@ -59,7 +61,9 @@ void shape_loops(llvm::Function& function, bool meets, LlvmPasses& passes) {
   auto& loops = passes.functions().getResult<llvm::LoopAnalysis>(function);
   llvm::ReversePostOrderTraversal<const llvm::Function*> order(&function);
   if (llvm::containsIrreducibleCFG<const llvm::BasicBlock*>(order, loops)) {
-    passes.run(function, llvm::LowerSwitchPass(), llvm::FixIrreduciblePass());
+    passes.run(function, llvm::LowerSwitchPass());
+    llvm::removeUnreachableBlocks(function);  // the default of a switch with all cases
+    simt::give_one_entry(function);
   }
   if (meets) passes.run(function, llvm::LoopSimplifyPass());
 }

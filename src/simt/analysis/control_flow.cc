@@ -297,6 +297,12 @@ void ControlFlow::find_barriers(llvm::Function& function) {
   }
 }
 
+bool ControlFlow::parts_before_barrier(llvm::BasicBlock* block) const {
+  return uniformity_->has_divergent_end(*block) &&
+         llvm::any_of(influence(block, /*over_back_edges=*/true),
+                      [&](const llvm::BasicBlock* other) { return has_barrier(other); });
+}
+
 bool ControlFlow::comes_one_way(const llvm::BasicBlock* block) const {
   const auto* node = dominators_.getNode(block);
   if (!node || !node->getIDom()) return false;

@@ -46,6 +46,8 @@ class ControlFlow {
   [[nodiscard]] bool has_barrier(const llvm::BasicBlock* block) const {
     return with_barrier_.contains(block);
   }
+  /// Whether what the block's end asks for differs between lanes, and barriers stand on their ways.
+  [[nodiscard]] bool parts_before_barrier(llvm::BasicBlock* block) const;
   [[nodiscard]] bool has_barriers() const { return !with_barrier_.empty(); }
   [[nodiscard]] llvm::Loop* loop_of(const llvm::BasicBlock* block) const {
     return loops_.getLoopFor(block);

@@ -74,10 +74,13 @@ void Vectorizer::make_function() {
     blocks_[block] = llvm::BasicBlock::Create(context_, block->getName(), target_);
   builder_.SetInsertPoint(entry_end_);
   auto* word = llvm::ArrayType::get(builder_.getInt64Ty(), 16);
+  const llvm::Align alignment(128);  // an access may be aligned like any vector or row
   nowhere_ = builder_.CreateAlloca(word, nullptr, "nowhere");
+  nowhere_->setAlignment(alignment);
   zeros_ = new llvm::GlobalVariable(module_, word, /*isConstant=*/true,
                                     llvm::GlobalValue::InternalLinkage,
                                     llvm::Constant::getNullValue(word), "zeros");
+  zeros_->setAlignment(alignment);
   if (source_.arg_size() == 0) return;
   llvm::Value* arguments =
       load_frame(builder_.getPtrTy(), offsetof(ThreadgroupFrame, arguments), "arguments");

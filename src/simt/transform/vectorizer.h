@@ -99,6 +99,7 @@ class Vectorizer {
 
   // Instructions: vectorizer_instructions.cc.
   void emit(llvm::Instruction& instruction);
+  void keep_in_turn(llvm::Instruction& access);
   llvm::Value* clone_scalar(llvm::Instruction& instruction, unsigned chunk);
   void emit_vector(llvm::Instruction& instruction);
   llvm::Value* emit_lanewise(llvm::Instruction& instruction, unsigned chunk);

@@ -29,15 +29,24 @@ bool is_silent(const llvm::Instruction& instruction) {
 
 }  // namespace
 
+/// Who asks in a loop whether others have written, or writes for those who ask, does so in each of
+/// its turns: what is made of it is a vector's access like others, which LLVM would take out.
+void Vectorizer::keep_in_turn(llvm::Instruction& access) {
+  if (!access.isVolatile() && !(access.isAtomic() && flow_.loop_of(access.getParent()))) return;
+  builder_.CreateFence(llvm::AtomicOrdering::AcquireRelease, llvm::SyncScope::SingleThread);
+}
+
 void Vectorizer::emit(llvm::Instruction& instruction) {
   if (is_silent(instruction)) return;
   keep_packed(instruction);
   if (emit_neighbour(instruction)) return;
   if (auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction)) {
+    keep_in_turn(*load);
     if (!load->isAtomic()) return emit_load(*load);
     return is_relaxed(*load) ? as_relaxed(*load, [&] { emit_load(*load); }) : emit_atomic(*load);
   }
   if (auto* store = llvm::dyn_cast<llvm::StoreInst>(&instruction)) {
+    keep_in_turn(*store);
     if (!store->isAtomic()) return emit_store(*store);
     return is_relaxed(*store) ? as_relaxed(*store, [&] { emit_store(*store); })
                               : emit_atomic(*store);

@@ -1,0 +1,97 @@
+#include "backend/make_values.h"
+
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/InstIterator.h>
+#include <llvm/IR/IntrinsicInst.h>
+#include <llvm/IR/Module.h>
+#include <llvm/Transforms/Scalar/SROA.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace anymetal::backend {
+namespace {
+
+using llvm::dyn_cast;
+
+constexpr const char* kHidden = "am.hidden.";
+
+/// The bytes that this use of a pointer reads or writes; 0: none.
+uint64_t bytes_at(const llvm::Use& use, const llvm::DataLayout& layout) {
+  const llvm::User* user = use.getUser();
+  if (llvm::isa<llvm::LoadInst, llvm::StoreInst>(user)) {
+    if (use.get() != llvm::getLoadStorePointerOperand(user)) return 0;
+    return layout.getTypeStoreSize(llvm::getLoadStoreType(const_cast<llvm::User*>(user)));
+  }
+  if (const auto* memory = dyn_cast<llvm::MemIntrinsic>(user)) {
+    const auto* length = dyn_cast<llvm::ConstantInt>(memory->getLength());
+    return length ? length->getZExtValue() : 0;
+  }
+  if (!llvm::isa<llvm::PHINode, llvm::SelectInst>(user)) return 0;
+  uint64_t most = 1;
+  for (const llvm::Use& next : user->uses())
+    if (!llvm::isa<llvm::PHINode, llvm::SelectInst>(next.getUser()))
+      most = std::max(most, bytes_at(next, layout));
+  return most;
+}
+
+/// Where SROA sees that an access isn't inside of its variable, it takes it for one that can't
+/// happen.
+std::vector<llvm::Use*> find_outside(llvm::Function& function) {
+  const llvm::DataLayout& layout = function.getDataLayout();
+  std::vector<llvm::Use*> found;
+  for (llvm::Instruction& instruction : llvm::instructions(function)) {
+    for (llvm::Use& use : instruction.operands()) {
+      if (!use->getType()->isPointerTy()) continue;
+      llvm::APInt offset(layout.getIndexTypeSizeInBits(use->getType()), 0);
+      const auto* variable = dyn_cast<llvm::AllocaInst>(
+          use->stripAndAccumulateConstantOffsets(layout, offset, /*AllowNonInbounds=*/true));
+      const auto size = variable ? variable->getAllocationSize(layout) : std::nullopt;
+      const uint64_t bytes = size ? bytes_at(use, layout) : 0;
+      if (bytes == 0) continue;
+      const uint64_t all = size->getFixedValue();
+      if (bytes > all || offset.ugt(all - bytes)) found.push_back(&use);
+    }
+  }
+  return found;
+}
+
+/// The pointer as something that nobody knows.
+llvm::CallInst* hide(llvm::Use& use) {
+  llvm::Module& module = *llvm::cast<llvm::Instruction>(use.getUser())->getModule();
+  llvm::Type* type = use->getType();
+  const std::string name = kHidden + std::to_string(type->getPointerAddressSpace());
+  auto callee = module.getOrInsertFunction(name, type, type);
+  auto* user = llvm::cast<llvm::Instruction>(use.getUser());
+  const auto* phi = dyn_cast<llvm::PHINode>(user);
+  llvm::IRBuilder<> builder(phi ? phi->getIncomingBlock(use)->getTerminator() : user);
+  auto* call = builder.CreateCall(callee, {use.get()});
+  call->setDoesNotThrow();
+  return call;
+}
+
+}  // namespace
+
+void make_values(LlvmPasses& passes, llvm::Function& function) {
+  std::vector<llvm::CallInst*> hidden;
+  llvm::DenseMap<std::pair<const llvm::PHINode*, llvm::BasicBlock*>, llvm::CallInst*> of_edge;
+  for (llvm::Use* use : find_outside(function)) {
+    // A switch may come to a phi from one block twice, with the same value then.
+    const auto* phi = dyn_cast<llvm::PHINode>(use->getUser());
+    llvm::CallInst* before = phi ? of_edge[{phi, phi->getIncomingBlock(*use)}] : nullptr;
+    llvm::CallInst* call = before ? before : hide(*use);
+    if (phi) of_edge[{phi, phi->getIncomingBlock(*use)}] = call;
+    if (!before) hidden.push_back(call);
+    use->set(call);
+  }
+  passes.run(function, llvm::SROAPass(llvm::SROAOptions::PreserveCFG));
+  for (llvm::CallInst* call : hidden) {
+    llvm::Function* callee = call->getCalledFunction();
+    call->replaceAllUsesWith(call->getArgOperand(0));
+    call->eraseFromParent();
+    if (callee->use_empty()) callee->eraseFromParent();
+  }
+}
+
+}  // namespace anymetal::backend
