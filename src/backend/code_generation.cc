@@ -36,6 +36,10 @@ struct Processor {
 /// What asks for denormals itself may have the first (allow_bfloat_conversion).
 constexpr const char* kNotUsed = "-avx512bf16,-avxneconvert";
 
+/// Else LLVM makes a branch of each lane of a gather for most processors with AVX2: 4,000 blocks of
+/// a product of bytes, which took nine seconds to compile.
+constexpr const char* kGathers = "+fast-gather";
+
 Processor host_processor() {
   Processor host{.name = llvm::sys::getHostCPUName().str()};
   const auto features = llvm::sys::getHostCPUFeatures();
@@ -49,6 +53,7 @@ Processor host_processor() {
   const bool wide = features.lookup("avx512f") && features.lookup("avx512vl") &&
                     features.lookup("avx512bw") && features.lookup("avx512dq");
   host.vector_bytes = wide ? 64 : features.lookup("avx2") ? 32 : 16;
+  if (host.vector_bytes == 32) host.features += std::string(",") + kGathers;
   return host;
 }
 
@@ -59,7 +64,8 @@ const Processor& processor() {
     const char* value = std::getenv("ANYMETAL_CPU");
     const std::string_view wanted = value ? value : "";
     // Names of the levels that x86-64's ABI defines.
-    if (wanted == "avx2" && host.vector_bytes >= 32) return new Processor{"x86-64-v3", "", 32};
+    if (wanted == "avx2" && host.vector_bytes >= 32)
+      return new Processor{"x86-64-v3", kGathers, 32};
     if (wanted == "sse4.2") return new Processor{"x86-64-v2", "", 16};
     return new Processor(std::move(host));
   }();

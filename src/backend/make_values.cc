@@ -57,16 +57,28 @@ std::vector<llvm::Use*> find_outside(llvm::Function& function) {
   return found;
 }
 
+/// Whether SROA would make two addresses of it, one for each number that the index, or pointer that
+/// it begins at, may be.
+bool is_chosen(const llvm::GetElementPtrInst& address) {
+  const auto is_number = [](const llvm::Value* value) {
+    return llvm::isa<llvm::ConstantInt>(value);
+  };
+  return llvm::any_of(address.operands(), [&](const llvm::Value* operand) {
+    if (operand->getType()->isPointerTy())
+      return llvm::isa<llvm::PHINode, llvm::SelectInst>(operand);
+    if (const auto* phi = dyn_cast<llvm::PHINode>(operand))
+      return llvm::all_of(phi->incoming_values(), is_number);
+    const auto* select = dyn_cast<llvm::SelectInst>(operand);
+    return select && (is_number(select->getTrueValue()) || is_number(select->getFalseValue()));
+  });
+}
+
 /// The pointer as something that nobody knows.
-llvm::CallInst* hide(llvm::Use& use) {
-  llvm::Module& module = *llvm::cast<llvm::Instruction>(use.getUser())->getModule();
-  llvm::Type* type = use->getType();
+llvm::CallInst* hide(llvm::Value& pointer, llvm::Instruction* before) {
+  llvm::Type* type = pointer.getType();
   const std::string name = kHidden + std::to_string(type->getPointerAddressSpace());
-  auto callee = module.getOrInsertFunction(name, type, type);
-  auto* user = llvm::cast<llvm::Instruction>(use.getUser());
-  const auto* phi = dyn_cast<llvm::PHINode>(user);
-  llvm::IRBuilder<> builder(phi ? phi->getIncomingBlock(use)->getTerminator() : user);
-  auto* call = builder.CreateCall(callee, {use.get()});
+  auto callee = before->getModule()->getOrInsertFunction(name, type, type);
+  auto* call = llvm::IRBuilder<>(before).CreateCall(callee, {&pointer});
   call->setDoesNotThrow();
   return call;
 }
@@ -78,12 +90,21 @@ void make_values(LlvmPasses& passes, llvm::Function& function) {
   llvm::DenseMap<std::pair<const llvm::PHINode*, llvm::BasicBlock*>, llvm::CallInst*> of_edge;
   for (llvm::Use* use : find_outside(function)) {
     // A switch may come to a phi from one block twice, with the same value then.
-    const auto* phi = dyn_cast<llvm::PHINode>(use->getUser());
+    auto* user = llvm::cast<llvm::Instruction>(use->getUser());
+    const auto* phi = dyn_cast<llvm::PHINode>(user);
     llvm::CallInst* before = phi ? of_edge[{phi, phi->getIncomingBlock(*use)}] : nullptr;
-    llvm::CallInst* call = before ? before : hide(*use);
+    llvm::Instruction* at = phi ? phi->getIncomingBlock(*use)->getTerminator() : user;
+    llvm::CallInst* call = before ? before : hide(**use, at);
     if (phi) of_edge[{phi, phi->getIncomingBlock(*use)}] = call;
     if (!before) hidden.push_back(call);
     use->set(call);
+  }
+  for (llvm::Instruction& instruction : llvm::make_early_inc_range(llvm::instructions(function))) {
+    auto* address = dyn_cast<llvm::GetElementPtrInst>(&instruction);
+    if (!address || !is_chosen(*address) || address->use_empty()) continue;
+    llvm::CallInst* call = hide(*address, address->getNextNode());
+    address->replaceUsesWithIf(call, [&](const llvm::Use& use) { return use.getUser() != call; });
+    hidden.push_back(call);
   }
   passes.run(function, llvm::SROAPass(llvm::SROAOptions::PreserveCFG));
   for (llvm::CallInst* call : hidden) {

@@ -2,6 +2,7 @@
 
 #include <llvm/ADT/SmallPtrSet.h>
 #include <llvm/ADT/SmallVector.h>
+#include <llvm/Demangle/Demangle.h>
 #include <llvm/IR/GlobalVariable.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/IntrinsicInst.h>
@@ -49,10 +50,11 @@ ObjectInfo describe_variable(ObjectKind kind, llvm::StringRef name, llvm::Type* 
   return object;
 }
 
-/// The name that the user gave it: clang's names may have ".addr" or a number behind them.
-llvm::StringRef user_name(llvm::StringRef name) {
-  if (name.consume_front("am.threadgroup.")) return name;
-  return name.take_until([](char letter) { return letter == '.'; });
+/// The name that the user gave it: clang's names may have ".addr" or a number behind them, and are
+/// mangled if the whole text sees them.
+std::string user_name(llvm::StringRef name) {
+  if (name.consume_front("am.threadgroup.")) return name.str();
+  return llvm::demangle(name.take_until([](char letter) { return letter == '.'; }).str());
 }
 
 }  // namespace

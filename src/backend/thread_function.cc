@@ -1,11 +1,13 @@
 #include "backend/thread_function.h"
 
+#include <llvm/ADT/ScopeExit.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/Transforms/Utils/Cloning.h>
 
 #include <map>
 #include <string>
 
+#include "backend/hidden_tables.h"
 #include "backend/thread_state.h"
 #include "support/stop_flag.h"
 
@@ -81,6 +83,9 @@ Result<void> inline_calls(llvm::Function& entry, const std::function<void(llvm::
     for (llvm::CallBase* call : inner_calls(*function)) size += sizes[call->getCalledFunction()];
     if (size > kMaxInstructions) return too_large(size);
   }
+  // What comes in with a caller's numbers is folded on the way.
+  hide_tables(*entry.getParent());
+  const auto shown = llvm::make_scope_exit([&] { show_tables(*entry.getParent()); });
   for (llvm::Function* function : order) {
     for (llvm::CallBase* call : inner_calls(*function)) {
       if (stop_requested()) return compilation_stopped();

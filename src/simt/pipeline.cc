@@ -195,8 +195,7 @@ void split_odd_integers(llvm::Function& function) {
 void shape_control_flow(llvm::Function& function, Passes& passes) {
   passes.run(function, llvm::LowerSwitchPass(), llvm::UnifyFunctionExitNodesPass());
   llvm::removeUnreachableBlocks(function);  // the default of a switch with all cases
-  give_one_entry(function);
-  passes.run(function, llvm::LoopSimplifyPass(), llvm::LCSSAPass());
+  passes.run(function, GiveOneEntryPass(), llvm::LoopSimplifyPass(), llvm::LCSSAPass());
 }
 
 /// Branches whose targets are one, and others that are constant, are no branches.
@@ -361,11 +360,12 @@ unsigned count_row_simdgroups(const ControlFlow& flow, unsigned instructions,
   return fits && geometry.simdgroups() % count == 0 ? count : 1;
 }
 
-/// Whether simdgroups come to barriers in turns of their own, or by ways of their own, where the
-/// lanes of each are of one mind: as one step they would pass one of them once.
+/// Whether simdgroups come to barriers in turns of their own, or by ways of their own: as one step
+/// they would pass one of them once. Not where some lanes go home, and the others to barriers.
 bool part_before_barriers(const ControlFlow& alone, const ControlFlow& together) {
   return llvm::any_of(alone.order(), [&](llvm::BasicBlock* block) {
-    return together.parts_before_barrier(block) && !alone.parts_before_barrier(block);
+    return together.parts_before_barrier(block) &&
+           (!alone.parts_before_barrier(block) || alone.parts_to_barriers(block));
   });
 }
 

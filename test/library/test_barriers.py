@@ -271,6 +271,28 @@ def test_simdgroups_some_lanes_of_which_returned_count_for_themselves(launch, n)
     np.testing.assert_array_equal(o[:n:32], [n, 64, 64, n])
 
 
+@pytest.mark.parametrize("condition", ["sg < T / 64", "t < T / 2", "t / 32 < T / 64", "(t % T) * 2 < T"])
+@pytest.mark.parametrize("threads", [64, 128, 256])
+def test_halves_that_meet_each_by_a_way_of_its_own(condition, threads):
+    """However it is written which half a thread belongs to."""
+    import anymetal
+
+    text = TEXT + """
+KERNEL(halves, device const uint* x, constant uint& n) {
+  threadgroup uint shared[256];
+  const uint T = count;
+  uint s = 0;
+  if (CONDITION) { for (uint j = 0; j < n; ++j) { shared[t] = x[j * T + t]; MEET; s += shared[t + T / 2]; MEET; } }
+  else { for (uint j = 0; j < n; ++j) { shared[t] = 2 * x[j * T + t]; MEET; s += shared[t - T / 2]; MEET; } }
+  o[t] = s;
+}"""
+    o = np.zeros(threads, np.uint32)
+    anymetal.Library(text.replace("CONDITION", condition)).kernel("halves")(o, X, np.uint32(5), grid=threads, threadgroup=threads)
+    sums = X[:5 * threads].reshape(5, threads).sum(0)
+    half = threads // 2
+    np.testing.assert_array_equal(o, np.concatenate([2 * sums[half:], sums[:half]]))
+
+
 def test_no_barrier_is_added_behind_some_that_are_counted(launch):
     o = launch("behind_counts", X, threads=128)
     for t in range(128):

@@ -90,6 +90,39 @@ KERNEL(nested) {
   }
   o[i] = x;
 }
+KERNEL(continues) {
+  int x = a[i], n = 0;
+  switch (entry) {
+    case 0: while (n < turns) {
+      ++n;
+      x += simd_sum(x & 3);
+      if (a[i] & 1) continue;
+    case 1:
+      x += 3;
+    }
+  }
+  o[i] = x;
+}
+KERNEL(continues_and_meets) {
+  threadgroup int t[256];
+  int x = a[i], n = 0;
+  switch (entry) {
+    case 0: for (;;) {
+      if (n++ >= turns) break;
+      t[i] = x; MEET; x += t[(i + 1) % threads] & 7; MEET;
+      if (a[i] & 1) continue;
+    case 1:
+      x += 3;
+    }
+  }
+  o[i] = x;
+}
+int twice(int x, int a, int turns, int entry) {
+  int n = 0;
+  switch (entry) { case 0: while (n < turns) { ++n; x += simd_sum(x & 3); if (a & 1) continue; case 1: x += 3; } }
+  return x;
+}
+KERNEL(in_a_function) { o[i] = twice(twice(a[i], a[i], turns, entry), a[i], turns, entry); }
 KERNEL(lanes) {
   int x = a[i], left = turns;
   switch (a[i] % 3) {
@@ -118,6 +151,13 @@ def simdgroups(f, x):
 def wanted(kernel, turns, entry, threads):
     a = A[:threads]
     x, odd, lane = a.copy(), (a & 1) == 1, np.arange(threads) % 32
+    if kernel in ("continues", "continues_and_meets", "in_a_function"):
+        for _ in range(2 if kernel == "in_a_function" else 1):
+            x = x + 3 * entry
+            for _ in range(turns):
+                x = neighbours(x) if kernel == "continues_and_meets" else x + simdgroups(np.sum, x & 3)
+                x = np.where(odd, x, x + 3)
+        return x
     for turn in range(turns):
         enters = entry == 1 and turn == 0
         if kernel == "sums":
@@ -155,7 +195,7 @@ def library():
 
 @pytest.mark.parametrize("entry", [0, 1])
 @pytest.mark.parametrize("threads", [32, 64, 128, 256])
-@pytest.mark.parametrize("kernel", ["sums", "exchanges", "skips", "branches", "threaded", "nested", "lanes"])
+@pytest.mark.parametrize("kernel", ["sums", "exchanges", "skips", "branches", "threaded", "nested", "lanes", "continues", "continues_and_meets", "in_a_function"])
 def test_loops_entered_in_their_middle(library, kernel, threads, entry):
     for turns in (1, 3):
         o = np.zeros(threads, np.int32)

@@ -1,5 +1,10 @@
 """Accesses outside of variables and tables of a kernel: reads give 0, writes are dropped, and all else goes on."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 np = pytest.importorskip("numpy")
@@ -187,6 +192,25 @@ INDEXED(through_null) { thread int* p = nullptr; if (c[i] == 7) *p = 3; o[i] = *
 INDEXED(before_null) { o[i] = ((thread int*)nullptr)[-1] + ((device int*)nullptr)[-1] + ((threadgroup int*)nullptr)[c[i]] + 1; }
 INDEXED(all_of_a_variable) { int x = int(i) + 1000; *(thread int*)((thread char*)&x + 4 * c[i]) = 5; o[i] = x; }
 INDEXED(field_far_behind) { int x = int(i); ((thread Far*)&x)[c[i]].y = 7; o[i] = x + ((thread Far*)&x)[c[i]].y; }
+int element(constant int* p, int k) { return p[k] + 1; }
+bool is_zero(constant int* p, int k) { return p[k] == 0; }
+KERNEL(constant_of_a_table) { o[i] = table[5] + table[-1] + int(i); }
+KERNEL(constant_in_a_function) { o[i] = element(table, 5) + element(one, 1) * 10 + is_zero(table, int(i & 1) + 4) * 100; }
+KERNEL(constant_turns) { int s = 0; for (int k = 0; k < table[9] + 3; ++k) s += k; o[i] = s; }
+INDEXED(one_of_two_writes) { int a[2] = {}; int k = c[i] > 4; a[k + 1] = 7; o[i] = k + a[1] * 10; }
+INDEXED(write_by_its_own_store) { int a[2] = {}; o[i] = c[i] > 4 ? 2 : 1; a[o[i]] = 7; o[i] = a[1]; }
+KERNEL(write_by_a_quotient) { int a[2] = {}; a[i / 20 + 1] = 7; o[i] = a[1]; }
+INDEXED(one_of_two_reads) { int a[2] = {3, 4}; o[i] = a[c[i] > 3 ? 2L : 1L] + 5; }
+INDEXED(one_of_two_long_writes) { int a[2] = {3, 4}; a[c[i] > 3 ? 2L : 1L] = 7; o[i] = a[0] + a[1] * 10; }
+INDEXED(two_long_indices) { long k = 1; if (c[i] > 3) k = 2; int a[1] = {3}; o[i] = a[k] + 5; }
+INDEXED(four_long_indices) {
+  int a[2] = {3, 4};
+  long k = 1;
+  switch (c[i]) { case 1: k = 2; break; case 2: k = 3; break; case 3: k = 0; }
+  o[i] = a[k] + 5;
+  a[k] = 8;
+  o[i] += a[1] * 10;
+}
 INDEXED(shared_copies) {
   threadgroup Six g[2];
   if (i % 8 == 0) { TWO g[0] = t[0]; g[1] = t[1]; g[0] = g[c[i]]; g[c[i] - 2] = g[1]; }
@@ -291,6 +315,16 @@ WANTED = {
     "before_null": lambda i: 1,
     "all_of_a_variable": lambda i: 5 if C[i] == 0 else 1000 + i,
     "field_far_behind": lambda i: i,
+    "constant_of_a_table": lambda i: i,
+    "constant_in_a_function": lambda i: 11 + (i & 1) * 100,
+    "constant_turns": lambda i: 3,
+    "one_of_two_writes": lambda i: 1 if C[i] > 4 else 70,
+    "write_by_its_own_store": lambda i: 0 if C[i] > 4 else 7,
+    "write_by_a_quotient": lambda i: 7 if i < 20 else 0,
+    "one_of_two_reads": lambda i: 5 if C[i] > 3 else 9,
+    "one_of_two_long_writes": lambda i: 43 if C[i] > 3 else 73,
+    "two_long_indices": lambda i: 5,
+    "four_long_indices": lambda i: 45 if C[i] in (1, 2) else 48 if C[i] == 3 else 89,
     "shared_copies": lambda i: 0 if i & 1 == 0 else 1006 + i % 6,
 }
 
@@ -312,3 +346,35 @@ def test_outside_of_variables_and_tables(library, kernel, threads):
         others = [np.array(C, np.int32)]
     library.kernel(kernel)(o, *others, grid=40, threadgroup=40 if kernel == "local" else threads)
     np.testing.assert_array_equal(o, [WANTED[kernel](i) for i in range(40)])
+
+
+ERRORS = {
+    "constant_of_a_table": "read outside constant 'table'",
+    "constant_in_a_function": "read outside constant 'table'",
+    "constant_index": "read outside variable 't'",
+    "constant_write": "write outside variable 't'",
+    "constant_copy": "read outside variable 't'",
+    "one_of_two_reads": "read outside variable 'a'",
+    "two_long_indices": "read outside variable 'a'",
+    "through_null": "follows a pointer that leads nowhere",
+}
+
+
+def check_errors():
+    import anymetal
+
+    library = anymetal.Library(TEXT)
+    for kernel, message in ERRORS.items():
+        o, c = np.zeros(40, np.int32), [np.array(C, np.int32)]
+        with pytest.raises(anymetal.KernelError, match=message):
+            library.kernel(kernel)(o, *c[: f"INDEXED({kernel})" in TEXT], grid=40, threadgroup=8)
+
+
+def test_errors_name_what_was_left():
+    there = {**os.environ, "ANYMETAL_EXECUTOR": "reference", "ANYMETAL_BOUNDS": "error"}
+    done = subprocess.run([sys.executable, str(Path(__file__))], env=there, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+if __name__ == "__main__":
+    check_errors()

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/hidden_tables.h"
 #include "simt/analysis/guards.h"
 #include "simt/analysis/loop_analyses.h"
 #include "simt/analysis/objects.h"
@@ -30,9 +31,6 @@ struct Place {
   llvm::Value* size;    ///< of the object, in bytes; i64
   llvm::Value* offset;  ///< from its beginning; i64
 };
-
-/// Begins the name of what stands for a table.
-constexpr const char* kHiddenTable = "am.table.";
 
 /// Of objects that are no variables and tables, whose ends others know.
 constexpr uint64_t kAnySize = UINT64_MAX;
@@ -146,12 +144,8 @@ class Guard {
         is_direct && pointer->stripAndAccumulateConstantOffsets(
                          layout_, constant, /*AllowNonInbounds=*/true) == target->path.root;
     if (is_constant && constant.ule(target->smallest - access.bytes)) return std::nullopt;
-    // What was never written to reads as anything, so each index counts that LLVM knows a range of.
     const bool has_variable =
         llvm::any_of(target->objects, [](auto* object) { return isa<llvm::AllocaInst>(object); });
-    if (access.writes && isa<llvm::StoreInst>(access.instruction) &&
-        !has_index_beyond(*target, pointer, access.bytes) && !may_be_constant(pointer))
-      return std::nullopt;
     llvm::IRBuilder<> builder(access.instruction);
     const Place place = place_of(builder, pointer);
     const auto is_below_last = [&](const llvm::SCEV* offset) {
@@ -164,68 +158,6 @@ class Guard {
       return std::nullopt;
     const bool is_of_table = is_direct && !is_constant && !has_variable;
     return Doubtful{access, std::move(*target), place, is_of_table};
-  }
-
-  /// Whether LLVM may know the value once it has counted out loops.
-  [[nodiscard]] bool may_be_constant(llvm::Value* value) {
-    if (isa<llvm::Constant, llvm::AllocaInst>(value)) return true;
-    auto* made = dyn_cast<llvm::Instruction>(value);
-    if (!made) return false;
-    const auto [known, is_new] = may_be_constant_.try_emplace(made, true);  // of what goes round
-    if (!is_new) return known->second;
-    bool may = true;
-    if (auto* phi = dyn_cast<llvm::PHINode>(made)) {
-      const llvm::Loop* loop = analyses_.loops.getLoopFor(phi->getParent());
-      if (!loop || loop->getHeader() != phi->getParent())
-        return may_be_constant_[made] = llvm::any_of(
-                   phi->operands(), [&](llvm::Use& use) { return may_be_constant(use); });
-      may = analyses_.evolution.getSmallConstantMaxTripCount(loop) != 0;
-    } else if (const auto* load = dyn_cast<llvm::LoadInst>(made)) {
-      may = find_target(const_cast<llvm::Value*>(load->getPointerOperand())).has_value();
-    } else if (auto* select = dyn_cast<llvm::SelectInst>(made)) {
-      // Each for itself, as of ways that join: LLVM makes a branch of it, or loads both.
-      return may_be_constant_[made] = may_be_constant(select->getTrueValue()) ||
-                                      may_be_constant(select->getFalseValue());
-    } else if (isa<llvm::CallBase>(made)) {
-      may = isa<llvm::IntrinsicInst>(made);
-    }
-    for (llvm::Use& operand : made->operands()) {
-      if (!may) break;
-      may = isa<llvm::Function, llvm::BasicBlock>(operand) || may_be_constant(operand);
-    }
-    return may_be_constant_[made] = may;
-  }
-
-  /// Whether an unknown index but 0 leads, at least in part, outside: LLVM takes it for 0 then, or
-  /// the access for one of the whole object.
-  [[nodiscard]] bool has_index_beyond(const Target& target, llvm::Value* pointer,
-                                      uint64_t bytes) const {
-    if (target.is_direct())
-      return llvm::any_of(target.path.steps, [&](llvm::GEPOperator* step) {
-        return has_index_beyond(*step, target.smallest, bytes);
-      });
-    llvm::SmallVector<llvm::Value*, 8> work{pointer};
-    llvm::SmallPtrSet<llvm::Value*, 8> seen;
-    while (!work.empty()) {
-      const simt::Path path = simt::find_path(work.pop_back_val());
-      for (llvm::GEPOperator* step : path.steps)
-        if (has_index_beyond(*step, target.smallest, bytes)) return true;
-      if (!isa<llvm::PHINode, llvm::SelectInst>(path.root) || !seen.insert(path.root).second)
-        continue;
-      for (llvm::Value* operand : llvm::cast<llvm::Instruction>(path.root)->operands())
-        if (operand->getType()->isPointerTy()) work.push_back(operand);
-    }
-    return false;
-  }
-
-  [[nodiscard]] bool has_index_beyond(const llvm::GEPOperator& step, uint64_t size,
-                                      uint64_t bytes) const {
-    llvm::MapVector<llvm::Value*, llvm::APInt> variables;
-    llvm::APInt constant(64, 0);
-    if (!step.collectOffset(layout_, 64, variables, constant)) return true;
-    return bytes > size || llvm::any_of(variables, [&](const auto& one) {
-             return one.second.abs().ugt(size - bytes);
-           });
   }
 
   /// Computed where the builder stands.
@@ -396,17 +328,7 @@ class Guard {
   /// LLVM folds what it reads from a table whose contents it knows by indices that it comes to
   /// know, or compares what it reads with all that there is to read.
   void hide_table(const Doubtful& one) {
-    auto* table = llvm::cast<llvm::GlobalVariable>(one.target.path.root);
-    if (!table->hasName()) table->setName("table");
-    const std::string name = kHiddenTable + table->getName().str();
-    llvm::GlobalVariable* hidden = function_.getParent()->getNamedGlobal(name);
-    if (!hidden) {
-      hidden = new llvm::GlobalVariable(*function_.getParent(), table->getValueType(),
-                                        /*isConstant=*/true, llvm::GlobalValue::ExternalLinkage,
-                                        nullptr, name, nullptr, llvm::GlobalValue::NotThreadLocal,
-                                        table->getAddressSpace());
-      hidden->setAlignment(table->getAlign());
-    }
+    llvm::Value* hidden = &hidden_table(*llvm::cast<llvm::GlobalVariable>(one.target.path.root));
     llvm::IRBuilder<> builder(one.access.instruction);
     one.access.set_pointer(
         along(builder, one.access.pointer(), hidden, [](llvm::Value* index) { return index; }));
@@ -450,7 +372,6 @@ class Guard {
   const llvm::DataLayout& layout_;
   llvm::Function& function_;
   simt::LoopAnalyses analyses_;
-  llvm::DenseMap<llvm::Instruction*, bool> may_be_constant_;
   llvm::DenseMap<llvm::Value*, Place> places_;         ///< of roots
   llvm::SmallSetVector<llvm::Instruction*, 4> never_;  ///< happen
 };
@@ -459,15 +380,6 @@ class Guard {
 
 void guard_variables(llvm::Function& entry) {
   Guard(entry).run();
-}
-
-void show_tables(llvm::Module& module) {
-  for (llvm::GlobalVariable& hidden : llvm::make_early_inc_range(module.globals())) {
-    llvm::StringRef name = hidden.getName();
-    if (!name.consume_front(kHiddenTable)) continue;
-    hidden.replaceAllUsesWith(module.getNamedGlobal(name));
-    hidden.eraseFromParent();
-  }
 }
 
 }  // namespace anymetal::backend::cpu

@@ -8,13 +8,9 @@
 namespace anymetal::backend::cpu {
 
 /// Keeps what may be outside of a variable or a table inside of it: reads then give 0, and writes
-/// are none. Of variables all reads and copies, and those writes that LLVM would take for possible
-/// inside alone; of both, what may be at a known place, also through pointers that loops move or
-/// conditions choose. Of tables, what is read by unknown indices is read from something in their
-/// place that LLVM knows nothing of; simt::guard_accesses keeps it inside.
+/// are none, also through pointers that loops move or conditions choose. What is read from a table
+/// by an unknown index is read from what stands for it (hidden_tables.h), of which LLVM knows
+/// nothing; simt::guard_accesses keeps it inside.
 void guard_variables(llvm::Function& entry);
-
-/// Puts tables back where something stands for them.
-void show_tables(llvm::Module& module);
 
 }  // namespace anymetal::backend::cpu

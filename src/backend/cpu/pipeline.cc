@@ -33,6 +33,7 @@
 #include "backend/cpu/widen_narrow_floats.h"
 #include "backend/debug_places.h"
 #include "backend/define_behaviour.h"
+#include "backend/hidden_tables.h"
 #include "backend/lower_threadgroup_memory.h"
 #include "backend/make_values.h"
 #include "backend/run_passes.h"

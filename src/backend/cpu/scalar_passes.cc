@@ -27,6 +27,7 @@
 
 #include "backend/cpu/unroll_arrays.h"
 #include "ir/thread_ir.h"
+#include "simt/transform/give_one_entry.h"
 
 namespace anymetal::backend::cpu {
 namespace {
@@ -83,10 +84,13 @@ void optimise_thread(llvm::Function& entry, LlvmPasses& passes, Unrolling unroll
   all.addPass(llvm::JumpThreadingPass(kMostCopied));
   all.addPass(llvm::SimplifyCFGPass());
   all.addPass(llvm::InstCombinePass());
+  // Here, and each time before loops get LLVM's form: simplifying branches undoes it at times.
+  all.addPass(simt::GiveOneEntryPass());
   all.addPass(loop_passes(/*memory_ssa=*/true, llvm::LoopRotatePass(),
                           llvm::LICMPass(llvm::LICMOptions())));
   all.addPass(llvm::SimplifyCFGPass());
   all.addPass(llvm::InstCombinePass());
+  all.addPass(simt::GiveOneEntryPass());
   if (unrolling == Unrolling::as_asked) all.addPass(UnrollArrays());
   unroll(all, unrolling);
   // Arrays whose indices are constants now.
@@ -96,6 +100,7 @@ void optimise_thread(llvm::Function& entry, LlvmPasses& passes, Unrolling unroll
   all.addPass(llvm::BDCEPass());
   all.addPass(llvm::InstCombinePass());
   all.addPass(llvm::DSEPass());
+  all.addPass(simt::GiveOneEntryPass());
   all.addPass(loop_passes(/*memory_ssa=*/true, llvm::LICMPass(llvm::LICMOptions())));
   all.addPass(llvm::ADCEPass());
   all.addPass(llvm::SimplifyCFGPass());
@@ -113,10 +118,12 @@ void optimise_callee(llvm::Function& callee, LlvmPasses& passes, Unrolling unrol
   if (unrolling != Unrolling::as_asked) forget_hints(callee);
   FunctionPassManager all;
   clean(all);
+  all.addPass(simt::GiveOneEntryPass());
   all.addPass(loop_passes(/*memory_ssa=*/true, llvm::LoopRotatePass(),
                           llvm::LICMPass(llvm::LICMOptions())));
   all.addPass(llvm::SimplifyCFGPass());
   all.addPass(llvm::InstCombinePass());
+  all.addPass(simt::GiveOneEntryPass());
   unroll(all, unrolling);
   clean(all);
   passes.run(callee, std::move(all));

@@ -58,13 +58,7 @@ KernelImage start_image(const ThreadIr& ir, const CompileOptions& options) {
 
 /// Each cycle becomes a loop with one entry; for numbering, also one back edge.
 void shape_loops(llvm::Function& function, bool meets, LlvmPasses& passes) {
-  auto& loops = passes.functions().getResult<llvm::LoopAnalysis>(function);
-  llvm::ReversePostOrderTraversal<const llvm::Function*> order(&function);
-  if (llvm::containsIrreducibleCFG<const llvm::BasicBlock*>(order, loops)) {
-    passes.run(function, llvm::LowerSwitchPass());
-    llvm::removeUnreachableBlocks(function);  // the default of a switch with all cases
-    simt::give_one_entry(function);
-  }
+  passes.run(function, simt::GiveOneEntryPass());
   if (meets) passes.run(function, llvm::LoopSimplifyPass());
 }
 

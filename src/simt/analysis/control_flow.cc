@@ -303,6 +303,16 @@ bool ControlFlow::parts_before_barrier(llvm::BasicBlock* block) const {
                       [&](const llvm::BasicBlock* other) { return has_barrier(other); });
 }
 
+bool ControlFlow::parts_to_barriers(llvm::BasicBlock* block) const {
+  if (!uniformity_->has_divergent_end(*block)) return false;
+  const auto* node = post_dominators_.getNode(block);
+  const llvm::BasicBlock* join = node && node->getIDom() ? node->getIDom()->getBlock() : nullptr;
+  const auto counts = [&](const llvm::BasicBlock& other) { return has_barrier(&other); };
+  return llvm::all_of(llvm::successors(block), [&](const llvm::BasicBlock* way) {
+    return way != join && (has_barrier(way) || !find_before(*way, join, counts).empty());
+  });
+}
+
 bool ControlFlow::comes_one_way(const llvm::BasicBlock* block) const {
   const auto* node = dominators_.getNode(block);
   if (!node || !node->getIDom()) return false;

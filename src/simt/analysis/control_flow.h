@@ -48,6 +48,8 @@ class ControlFlow {
   }
   /// Whether what the block's end asks for differs between lanes, and barriers stand on their ways.
   [[nodiscard]] bool parts_before_barrier(llvm::BasicBlock* block) const;
+  /// Whether barriers stand on both ways that part there, before these are one again.
+  [[nodiscard]] bool parts_to_barriers(llvm::BasicBlock* block) const;
   [[nodiscard]] bool has_barriers() const { return !with_barrier_.empty(); }
   [[nodiscard]] llvm::Loop* loop_of(const llvm::BasicBlock* block) const {
     return loops_.getLoopFor(block);

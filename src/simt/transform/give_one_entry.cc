@@ -2,10 +2,15 @@
 
 #include <llvm/ADT/DenseMap.h>
 #include <llvm/ADT/DenseSet.h>
+#include <llvm/ADT/PostOrderIterator.h>
 #include <llvm/ADT/SmallVector.h>
+#include <llvm/Analysis/CFG.h>
+#include <llvm/Analysis/LoopInfo.h>
 #include <llvm/IR/CFG.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/Transforms/Utils/BasicBlockUtils.h>
+#include <llvm/Transforms/Utils/Local.h>
+#include <llvm/Transforms/Utils/LowerSwitch.h>
 
 #include <algorithm>
 #include <vector>
@@ -181,6 +186,18 @@ bool give_one_entry(llvm::Function& function) {
   Blocks blocks;
   for (llvm::BasicBlock& block : function) blocks.push_back(&block);
   return give_one_entry(blocks);
+}
+
+llvm::PreservedAnalyses GiveOneEntryPass::run(llvm::Function& function,
+                                              llvm::FunctionAnalysisManager& analyses) {
+  const llvm::LoopInfo& loops = analyses.getResult<llvm::LoopAnalysis>(function);
+  const llvm::ReversePostOrderTraversal<const llvm::Function*> order(&function);
+  if (!llvm::containsIrreducibleCFG<const llvm::BasicBlock*>(order, loops))
+    return llvm::PreservedAnalyses::all();
+  llvm::LowerSwitchPass().run(function, analyses);
+  llvm::removeUnreachableBlocks(function);  // the default of a switch with all cases
+  give_one_entry(function);
+  return llvm::PreservedAnalyses::none();
 }
 
 }  // namespace anymetal::simt

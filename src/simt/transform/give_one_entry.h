@@ -2,6 +2,7 @@
 #pragma once
 
 #include <llvm/IR/Function.h>
+#include <llvm/IR/PassManager.h>
 
 namespace anymetal::simt {
 
@@ -10,5 +11,12 @@ namespace anymetal::simt {
 /// to another are still in the turn of those that pass the other one by. Takes branches only, no
 /// switches. Whether anything was changed.
 bool give_one_entry(llvm::Function& function);
+
+/// The same for any function, which loses its switches where there are such cycles. Before whatever
+/// simplifies loops: it would take some of the ways round for a loop of their own.
+struct GiveOneEntryPass : llvm::PassInfoMixin<GiveOneEntryPass> {
+  static llvm::PreservedAnalyses run(llvm::Function& function,
+                                     llvm::FunctionAnalysisManager& analyses);
+};
 
 }  // namespace anymetal::simt
