@@ -28,6 +28,7 @@
 #include "simt/analysis/control_flow.h"
 #include "simt/analysis/geometry.h"
 #include "simt/analysis/guards.h"
+#include "simt/analysis/objects.h"
 #include "simt/analysis/questions.h"
 #include "simt/analysis/shape_analysis.h"
 #include "simt/simt.h"
@@ -233,12 +234,33 @@ Geometry make_geometry(const Options& options, unsigned together) {
   return geometry.joined(options.threadgroups_together, together);
 }
 
+/// A lane's variable begins where the one before ends, and not where the first alone may begin.
+void lower_alignments(llvm::Function& function) {
+  const llvm::DataLayout& layout = function.getDataLayout();
+  for (llvm::Instruction& instruction : llvm::instructions(function)) {
+    auto* load = llvm::dyn_cast<llvm::LoadInst>(&instruction);
+    auto* store = llvm::dyn_cast<llvm::StoreInst>(&instruction);
+    if (!load && !store) continue;
+    llvm::Align alignment = llvm::getLoadStoreAlignment(&instruction);
+    llvm::Value* pointer = llvm::getLoadStorePointerOperand(&instruction);
+    for (const llvm::Value* object : find_objects(find_path(pointer).root)) {
+      const auto* variable = llvm::dyn_cast<llvm::AllocaInst>(object);
+      const auto size = variable ? variable->getAllocationSize(layout) : std::nullopt;
+      if (size && !size->isZero())
+        alignment = llvm::commonAlignment(alignment, size->getFixedValue());
+    }
+    if (load) load->setAlignment(alignment);
+    if (store) store->setAlignment(alignment);
+  }
+}
+
 /// No operations on vectors of a thread's own, no copies of memory.
 void flatten(llvm::Function& function, Passes& passes) {
   expand_memory_intrinsics(function, passes);
   split_odd_integers(function);
   passes.run(function, llvm::ScalarizerPass(), llvm::SROAPass(llvm::SROAOptions::PreserveCFG),
              llvm::EarlyCSEPass());
+  lower_alignments(function);
 }
 
 /// Registers that the values a loop carries from turn to turn take in a simdgroup, of the loop that

@@ -1,7 +1,8 @@
 """Runs the fuzzers: ./dev fuzz [SECONDS] [NAME].
 
 Each fuzz/NAME_fuzz.cc is a libFuzzer program with sanitizers, and runs for 600 s unless said otherwise. `kernels` runs random kernels
-against the same text as host C++ (fuzz/kernels/): 10,000 of them, or as many as SECONDS allow.
+against the same text as host C++ (fuzz/kernels/): 10,000 of them, or as many as SECONDS allow. `outside` runs kernels that leave their
+variables and tables against a model in Python (fuzz/outside/): 1,000 of them.
 
 A libFuzzer program starts from fuzz/corpus/NAME and the tests' own texts (TEXTS), which are in the repository, and keeps what reaches new
 code in fuzz/corpus-new/NAME, which isn't: the next run goes on from there. It ends at its first finding. A finding is kept in
@@ -34,7 +35,7 @@ def libfuzzers():
 
 
 def read_arguments(arguments):
-    names = [*libfuzzers(), "kernels"]
+    names = [*libfuzzers(), "kernels", "outside"]
     seconds, chosen = None, []
     for argument in arguments:
         if argument.isdecimal() and int(argument) > 0:
@@ -100,4 +101,6 @@ def run(arguments):
         limit = ["--seconds", str(seconds)] if seconds else []
         folder = build()
         failed += ["kernels"] * subprocess.run([str(PYTHON), str(ROOT / "fuzz" / "kernels"), *limit], env=environment(folder)).returncode
+    if "outside" in names:
+        failed += ["outside"] * subprocess.run([str(PYTHON), str(ROOT / "fuzz" / "outside")], env=environment(build())).returncode
     return 1 if failed else 0

@@ -16,7 +16,7 @@ namespace anymetal::backend {
 namespace cpu {
 namespace {
 
-constexpr std::string_view kVersion = "cpu 88";
+constexpr std::string_view kVersion = "cpu 89";
 
 class CpuBackend final : public Backend {
  public:
