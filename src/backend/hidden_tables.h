@@ -1,5 +1,5 @@
-// Tables whose contents LLVM isn't to know: it folds what is read at a place that it sees, and what
-// is outside is nothing it would read. Each has something of its size in its place until then.
+// Tables whose contents LLVM isn't to know for a while: it folds what is read at a place that it
+// sees, and what is outside is nothing it would read.
 #pragma once
 
 #include <llvm/IR/GlobalVariable.h>
@@ -7,7 +7,7 @@
 
 namespace anymetal::backend {
 
-/// What stands for the table.
+/// Something of the table's size, which stands for it.
 [[nodiscard]] llvm::GlobalVariable& hidden_table(llvm::GlobalVariable& table);
 
 /// All tables of the module, everywhere.

@@ -1,5 +1,6 @@
 #include "backend/make_values.h"
 
+#include <llvm/Analysis/ValueTracking.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/IntrinsicInst.h>
@@ -7,15 +8,14 @@
 #include <llvm/Transforms/Scalar/SROA.h>
 
 #include <algorithm>
-#include <string>
 #include <vector>
+
+#include "ir/hidden_addresses.h"
 
 namespace anymetal::backend {
 namespace {
 
 using llvm::dyn_cast;
-
-constexpr const char* kHidden = "am.hidden.";
 
 /// The bytes that this use of a pointer reads or writes; 0: none.
 uint64_t bytes_at(const llvm::Use& use, const llvm::DataLayout& layout) {
@@ -73,19 +73,21 @@ bool is_chosen(const llvm::GetElementPtrInst& address) {
   });
 }
 
-/// The pointer as something that nobody knows.
-llvm::CallInst* hide(llvm::Value& pointer, llvm::Instruction* before) {
-  llvm::Type* type = pointer.getType();
-  const std::string name = kHidden + std::to_string(type->getPointerAddressSpace());
-  auto callee = before->getModule()->getOrInsertFunction(name, type, type);
-  auto* call = llvm::IRBuilder<>(before).CreateCall(callee, {&pointer});
-  call->setDoesNotThrow();
-  return call;
+/// Stores of a variable's address. Where the pointer becomes a value, so may what it leads to, in
+/// the same run, which then sees places that nobody looked at.
+std::vector<llvm::StoreInst*> find_stored_addresses(llvm::Function& function) {
+  std::vector<llvm::StoreInst*> found;
+  for (llvm::Instruction& instruction : llvm::instructions(function)) {
+    auto* store = dyn_cast<llvm::StoreInst>(&instruction);
+    if (store && store->getValueOperand()->getType()->isPointerTy() &&
+        llvm::isa<llvm::AllocaInst>(llvm::getUnderlyingObject(store->getValueOperand(), 0)))
+      found.push_back(store);
+  }
+  return found;
 }
 
-}  // namespace
-
-void make_values(LlvmPasses& passes, llvm::Function& function) {
+/// One run; whether pointers became values that variables' addresses had been stored in.
+bool make_values_once(LlvmPasses& passes, llvm::Function& function) {
   std::vector<llvm::CallInst*> hidden;
   llvm::DenseMap<std::pair<const llvm::PHINode*, llvm::BasicBlock*>, llvm::CallInst*> of_edge;
   for (llvm::Use* use : find_outside(function)) {
@@ -94,7 +96,7 @@ void make_values(LlvmPasses& passes, llvm::Function& function) {
     const auto* phi = dyn_cast<llvm::PHINode>(user);
     llvm::CallInst* before = phi ? of_edge[{phi, phi->getIncomingBlock(*use)}] : nullptr;
     llvm::Instruction* at = phi ? phi->getIncomingBlock(*use)->getTerminator() : user;
-    llvm::CallInst* call = before ? before : hide(**use, at);
+    llvm::CallInst* call = before ? before : hide_address(**use, at);
     if (phi) of_edge[{phi, phi->getIncomingBlock(*use)}] = call;
     if (!before) hidden.push_back(call);
     use->set(call);
@@ -102,16 +104,25 @@ void make_values(LlvmPasses& passes, llvm::Function& function) {
   for (llvm::Instruction& instruction : llvm::make_early_inc_range(llvm::instructions(function))) {
     auto* address = dyn_cast<llvm::GetElementPtrInst>(&instruction);
     if (!address || !is_chosen(*address) || address->use_empty()) continue;
-    llvm::CallInst* call = hide(*address, address->getNextNode());
+    llvm::CallInst* call = hide_address(*address, address->getNextNode());
     address->replaceUsesWithIf(call, [&](const llvm::Use& use) { return use.getUser() != call; });
     hidden.push_back(call);
   }
+  const auto stores = find_stored_addresses(function);
+  for (llvm::StoreInst* store : stores) {
+    llvm::CallInst* call = hide_address(*store->getValueOperand(), store);
+    store->setOperand(0, call);
+    hidden.push_back(call);
+  }
   passes.run(function, llvm::SROAPass(llvm::SROAOptions::PreserveCFG));
-  for (llvm::CallInst* call : hidden) {
-    llvm::Function* callee = call->getCalledFunction();
-    call->replaceAllUsesWith(call->getArgOperand(0));
-    call->eraseFromParent();
-    if (callee->use_empty()) callee->eraseFromParent();
+  for (llvm::CallInst* call : hidden) show_address(*call);
+  return find_stored_addresses(function).size() < stores.size();
+}
+
+}  // namespace
+
+void make_values(LlvmPasses& passes, llvm::Function& function) {
+  while (make_values_once(passes, function)) {
   }
 }
 

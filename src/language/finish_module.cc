@@ -24,6 +24,7 @@
 
 #include "builtins/builtins.h"
 #include "ir/thread_ir.h"
+#include "language/store_addresses.h"
 
 namespace anymetal::language {
 namespace {
@@ -115,6 +116,7 @@ class Finisher {
     ANYMETAL_RETURN_IF_ERROR(check_calls());
     ANYMETAL_RETURN_IF_ERROR(check_variables());
     threadgroup_bytes = declare_threadgroup_variables();
+    store_addresses(module_);
     strip_attributes();
     mark_builtins();
     mark_convergent();

@@ -24,6 +24,7 @@
 #include <memory>
 #include <utility>
 
+#include "ir/hidden_addresses.h"
 #include "ir/thread_ir.h"
 #include "simt/analysis/control_flow.h"
 #include "simt/analysis/geometry.h"
@@ -546,6 +547,7 @@ Result<Report> vectorize(llvm::Function& entry, const Options& asked) {
   flatten(entry, passes);
   mark_disjoint(entry);
   if (asked.checks_bounds) {
+    show_addresses(*entry.getParent());
     ANYMETAL_RETURN_IF_ERROR(guard_accesses(entry, asked.is_const));
     // What was computed to prove accesses would count as a use of their indices.
     passes.run(entry, llvm::DCEPass());

@@ -211,6 +211,41 @@ INDEXED(four_long_indices) {
   a[k] = 8;
   o[i] += a[1] * 10;
 }
+struct Node { int value; thread Node* next; };
+struct Rows { threadgroup int* p; int n; };
+KERNEL(behind_one) { int v = i; thread int* p = &v; o[i] = p[1] + 1 + 10 * p[0]; }
+KERNEL(captured) { int a[2] = {int(i), 7}; auto f = [&](int k) { return a[k]; }; o[i] = f(2) + 10 * f(0) + f(-1); }
+KERNEL(by_reference) { Six t = {{1, 2, 3, 4, 5, int(i)}}; thread Six& r = t; thread int* p = r.a; o[i] = p[6] + p[5]; }
+KERNEL(array_of_pointers) {
+  int a[2] = {int(i), 7}, b[2] = {3, 9}, s = 0;
+  thread int* rows[2] = {a, b};
+  for (int k = 0; k < 2; ++k) s = s * 3 + rows[k][k + 1];
+  o[i] = s + rows[1][1] * 100;
+}
+INDEXED(row_of_a_condition) {
+  int a[2] = {5, 7}, b[2] = {3, 9};
+  thread int* rows[2] = {a, b};
+  const int k = c[i];
+  if (k == 1) o[i] = rows[k][k + 1] + 1; else o[i] = rows[0][1];
+}
+KERNEL(array_of_tables) { constant int* rows[2] = {table, one}; int s = 0; for (int k = 0; k < 2; ++k) s = s * 3 + rows[k][k]; o[i] = s; }
+KERNEL(list) {
+  Node nodes[3] = {{1, nullptr}, {2, nullptr}, {3, nullptr}};
+  for (int k = 0; k < 3; ++k) nodes[k].next = nodes + k + 1;
+  int s = 0;
+  thread Node* p = nodes;
+  for (int k = 0; k < 4; ++k) { s = s * 5 + p->value; p = p->next; }
+  o[i] = s;
+}
+KERNEL(shared_rows) {
+  threadgroup int g[8], h[8];
+  g[i % 8] = int(i % 8);
+  h[i % 8] = int(i % 8) * 10;
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  threadgroup int* rows[2] = {g, h};
+  Rows all = {h, 2};
+  o[i] = rows[0][i % 8] + rows[i & 1][3] * 100 + all.p[i % 8 ^ 1] * 10000 + all.n;
+}
 INDEXED(shared_copies) {
   threadgroup Six g[2];
   if (i % 8 == 0) { TWO g[0] = t[0]; g[1] = t[1]; g[0] = g[c[i]]; g[c[i] - 2] = g[1]; }
@@ -325,6 +360,14 @@ WANTED = {
     "one_of_two_long_writes": lambda i: 43 if C[i] > 3 else 73,
     "two_long_indices": lambda i: 5,
     "four_long_indices": lambda i: 45 if C[i] in (1, 2) else 48 if C[i] == 3 else 89,
+    "behind_one": lambda i: 1 + 10 * i,
+    "captured": lambda i: 10 * i,
+    "by_reference": lambda i: i,
+    "array_of_pointers": lambda i: 921,
+    "row_of_a_condition": lambda i: 1 if C[i] == 1 else 7,
+    "array_of_tables": lambda i: 30,
+    "list": lambda i: 190,
+    "shared_rows": lambda i: i % 8 + (30 if i & 1 else 3) * 100 + (i % 8 ^ 1) * 100000 + 2,
     "shared_copies": lambda i: 0 if i & 1 == 0 else 1006 + i % 6,
 }
 

@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "backend/hidden_tables.h"
+#include "ir/hidden_addresses.h"
+#include "ir/thread_ir.h"
 #include "simt/analysis/guards.h"
 #include "simt/analysis/loop_analyses.h"
 #include "simt/analysis/objects.h"
@@ -86,6 +88,7 @@ class Guard {
     simt::Objects objects;
     uint64_t smallest = kAnySize;  ///< the size of the smallest object
     bool is_mixed = false;         ///< some objects' sizes aren't known
+    bool is_loaded = false;        ///< some objects are what a variable or a table says
     /// By indices alone: no phi and no select of pointers is between.
     [[nodiscard]] bool is_direct() const {
       return objects.size() == 1 && path.root == objects.front();
@@ -112,12 +115,14 @@ class Guard {
   std::optional<Target> find_target(llvm::Value* pointer) {
     Target target{simt::find_path(pointer), {}};
     target.objects = simt::find_objects(target.path.root);
-    for (const llvm::Value* object : target.objects) {
+    for (llvm::Value* object : target.objects) {
       // Where a null pointer leads nothing is, and who follows it doesn't go on to LLVM.
       const auto size = is_nowhere(object) ? std::optional<uint64_t>(0) : size_of(object);
       target.is_mixed |= !size;
       if (size) target.smallest = std::min(target.smallest, *size);
+      target.is_loaded |= is_loaded(object);
     }
+    if (target.is_loaded) return target;
     const bool has_any = llvm::any_of(target.objects, [&](const llvm::Value* object) {
       return size_of(object) || (is_nowhere(object) && is_of_thread(*object->getType()));
     });
@@ -128,6 +133,25 @@ class Guard {
     return pointer.getPointerAddressSpace() == layout_.getAllocaAddrSpace();
   }
 
+  /// A pointer out of a variable or a table, which may become known: then so does what it leads to.
+  [[nodiscard]] bool is_loaded(llvm::Value* object) const {
+    llvm::SmallVector<llvm::Value*, 4> work{object};
+    llvm::SmallPtrSet<llvm::Value*, 4> seen;
+    while (!work.empty()) {
+      auto* load = dyn_cast<llvm::LoadInst>(work.pop_back_val());
+      if (!load || !seen.insert(load).second) continue;
+      if (!is_of_thread(*load->getType()) &&
+          load->getType()->getPointerAddressSpace() != kConstantSpace)
+        continue;
+      for (llvm::Value* from :
+           simt::find_objects(simt::find_path(load->getPointerOperand()).root)) {
+        if (size_of(from)) return true;
+        work.push_back(from);  // of a list, say
+      }
+    }
+    return false;
+  }
+
   static bool is_nowhere(const llvm::Value* object) {
     return isa<llvm::ConstantPointerNull, llvm::UndefValue>(object);
   }
@@ -136,6 +160,7 @@ class Guard {
     llvm::Value* pointer = access.pointer();
     auto target = find_target(pointer);
     if (!target) return std::nullopt;
+    if (target->is_loaded) return Doubtful{access, std::move(*target), {}, false};
     const bool may_fit = access.bytes <= target->smallest;
     const bool is_direct = target->is_direct();
     if (is_direct && !may_fit) return Doubtful{access, std::move(*target), {}, false};
@@ -335,6 +360,9 @@ class Guard {
   }
 
   void guard(const Doubtful& one) {
+    if (one.target.is_loaded)
+      return one.access.set_pointer(
+          hide_address(*one.access.pointer(), one.access.instruction));
     if (one.is_of_table) return hide_table(one);
     const Access& access = one.access;
     if (one.target.is_direct() && access.bytes > one.target.smallest) return drop(access);

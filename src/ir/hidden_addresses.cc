@@ -1,0 +1,45 @@
+#include "ir/hidden_addresses.h"
+
+#include <llvm/IR/IRBuilder.h>
+
+#include <string>
+
+namespace anymetal {
+namespace {
+
+/// Begins the name of the function that gives back its pointer.
+constexpr const char* kAddress = "am.address.";
+
+}  // namespace
+
+llvm::CallInst* hide_address(llvm::Value& pointer, llvm::Instruction* before) {
+  llvm::Type* type = pointer.getType();
+  const std::string name = kAddress + std::to_string(type->getPointerAddressSpace());
+  auto callee = before->getModule()->getOrInsertFunction(name, type, type);
+  auto* function = llvm::cast<llvm::Function>(callee.getCallee());
+  function->setDoesNotAccessMemory();
+  function->setDoesNotThrow();
+  function->setWillReturn();
+  return llvm::IRBuilder<>(before).CreateCall(callee, {&pointer});
+}
+
+void show_address(llvm::CallInst& hidden) {
+  llvm::Function* callee = hidden.getCalledFunction();
+  hidden.replaceAllUsesWith(hidden.getArgOperand(0));
+  hidden.eraseFromParent();
+  if (callee->use_empty()) callee->eraseFromParent();
+}
+
+void show_addresses(llvm::Module& module) {
+  for (llvm::Function& function : llvm::make_early_inc_range(module)) {
+    if (!function.getName().starts_with(kAddress)) continue;
+    while (!function.use_empty()) {
+      auto& hidden = llvm::cast<llvm::CallInst>(*function.user_back());
+      hidden.replaceAllUsesWith(hidden.getArgOperand(0));
+      hidden.eraseFromParent();
+    }
+    function.eraseFromParent();
+  }
+}
+
+}  // namespace anymetal
