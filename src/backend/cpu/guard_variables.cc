@@ -361,8 +361,7 @@ class Guard {
 
   void guard(const Doubtful& one) {
     if (one.target.is_loaded)
-      return one.access.set_pointer(
-          hide_address(*one.access.pointer(), one.access.instruction));
+      return one.access.set_pointer(hide_address(*one.access.pointer(), one.access.instruction));
     if (one.is_of_table) return hide_table(one);
     const Access& access = one.access;
     if (one.target.is_direct() && access.bytes > one.target.smallest) return drop(access);

@@ -25,6 +25,7 @@
 #include <llvm/Transforms/Utils/LCSSA.h>
 #include <llvm/Transforms/Utils/LoopSimplify.h>
 
+#include "backend/cpu/keep_turns.h"
 #include "backend/cpu/unroll_arrays.h"
 #include "ir/thread_ir.h"
 #include "simt/transform/give_one_entry.h"
@@ -71,6 +72,7 @@ void unroll(FunctionPassManager& all, Unrolling unrolling) {
 void optimise_thread(llvm::Function& entry, LlvmPasses& passes, Unrolling unrolling) {
   if (unrolling != Unrolling::as_asked) forget_hints(entry);
   FunctionPassManager all;
+  all.addPass(KeepTurnsPass());
   clean(all);
   // Pointers that were passed on as plain ones: threadgroup memory is threadgroup memory again.
   all.addPass(llvm::InferAddressSpacesPass(kThreadSpace));
@@ -88,6 +90,7 @@ void optimise_thread(llvm::Function& entry, LlvmPasses& passes, Unrolling unroll
   all.addPass(simt::GiveOneEntryPass());
   all.addPass(loop_passes(/*memory_ssa=*/true, llvm::LoopRotatePass(),
                           llvm::LICMPass(llvm::LICMOptions())));
+  all.addPass(KeepTurnsPass());
   all.addPass(llvm::SimplifyCFGPass());
   all.addPass(llvm::InstCombinePass());
   all.addPass(simt::GiveOneEntryPass());
@@ -106,6 +109,7 @@ void optimise_thread(llvm::Function& entry, LlvmPasses& passes, Unrolling unroll
   all.addPass(llvm::SimplifyCFGPass());
   all.addPass(llvm::InstCombinePass());
   passes.run(entry, std::move(all));
+  drop_turns(*entry.getParent());
 }
 
 void optimise_callee(llvm::Function& callee, LlvmPasses& passes, Unrolling unrolling) {
@@ -117,6 +121,7 @@ void optimise_callee(llvm::Function& callee, LlvmPasses& passes, Unrolling unrol
   if (!defined || llvm::LoopInfo(dominators).empty()) return;
   if (unrolling != Unrolling::as_asked) forget_hints(callee);
   FunctionPassManager all;
+  all.addPass(KeepTurnsPass());
   clean(all);
   all.addPass(simt::GiveOneEntryPass());
   all.addPass(loop_passes(/*memory_ssa=*/true, llvm::LoopRotatePass(),
