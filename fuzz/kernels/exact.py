@@ -18,13 +18,13 @@ class ExactGenerator(Generator):
         self.math = self.pick("safe", "relaxed", "fast", "fast")
 
     def small(self, type, node):
-        """Cut to 0 to 15."""
+        """Cut to 0 to 15; what loops make of inputs may be infinite."""
         kind, n = element(type), width(type)
         if kind == "bfloat":
             whole = isinstance(node, Node) and not is_float(node.type)
-            return ["bfloat(float(int(", *([node] if whole else ["float(", node, ")"]), ") & 15))"]
+            return ["bfloat(float(turn<int>(", *([node] if whole else ["float(", node, ")"]), ") & 15))"]
         ints = f"int{n}" if n > 1 else "int"
-        return [f"{type}({ints}(", node, f") & {ints}(15))"]
+        return [f"{type}(turn<{ints}>(", node, f") & {ints}(15))"]
 
     def leaf(self, type, context):
         if not is_float(type):
