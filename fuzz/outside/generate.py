@@ -42,8 +42,11 @@ class Thing(NamedTuple):
     name: str
     element: str
     count: int
-    is_table: bool
     space: str
+
+    @property
+    def is_table(self):
+        return self.space == "constant"
 
 
 def same(text, *parts):
@@ -61,8 +64,8 @@ class Kernel:
         self.random = random.Random(seed)
         self.metal, self.python = [], []
         self.names, self.left, self.loops = 0, self.random.randrange(5, 14), []
-        self.tables = [self.thing("table", is_table=True) for _ in range(self.random.randrange(1, 4))]
-        self.variables = [self.thing("a", is_table=False) for _ in range(self.random.randrange(2, 4))]
+        self.tables = [self.thing("table", "constant") for _ in range(self.random.randrange(1, 4))]
+        self.variables = [self.thing("a", "thread") for _ in range(self.random.randrange(2, 4))]
         self.pointers = []
         self.contents = {table.name: self.content(table) for table in self.tables}
         self.text = self.written()
@@ -80,9 +83,9 @@ class Kernel:
         self.names += 1
         return f"{stem}{self.names}"
 
-    def thing(self, stem, is_table):
+    def thing(self, stem, space):
         element = self.pick("int", "int", "int", *ELEMENTS)
-        return Thing(self.name(stem), element, self.pick(1, 1, 2, 2, 3, 4, 5, 8, 40), is_table, "constant" if is_table else "thread")
+        return Thing(self.name(stem), element, self.pick(1, 1, 2, 2, 3, 4, 5, 8, 40), space)
 
     def content(self, table):
         """Values of a table's elements: alike, or not."""
@@ -228,7 +231,7 @@ class Kernel:
         begin = f"({first.name}[0], {first.name}[1] + {k.python} * {size}) if {c.python} else {other.name}"
         self.line(depth, "{", "if True:")
         self.line(depth + 1, f"{first.space} {first.element}* {p} = {c.metal} ? {first.name} + {k.metal} : {other.name};", f"{p} = {begin}")
-        pointer = Thing(p, first.element, 2, first.is_table, first.space)
+        pointer = Thing(p, first.element, 2, first.space)
         w = self.name("w")
         self.line(depth + 1, f"for (int {w} = 0; {w} < {turns}; ++{w}) {{", f"for {w} in range({turns}):")
         self.pointers.append(pointer)

@@ -3,6 +3,7 @@
 #include <llvm/IR/IRBuilder.h>
 
 #include <string>
+#include <vector>
 
 namespace anymetal {
 namespace {
@@ -33,12 +34,8 @@ void show_address(llvm::CallInst& hidden) {
 void show_addresses(llvm::Module& module) {
   for (llvm::Function& function : llvm::make_early_inc_range(module)) {
     if (!function.getName().starts_with(kAddress)) continue;
-    while (!function.use_empty()) {
-      auto& hidden = llvm::cast<llvm::CallInst>(*function.user_back());
-      hidden.replaceAllUsesWith(hidden.getArgOperand(0));
-      hidden.eraseFromParent();
-    }
-    function.eraseFromParent();
+    const std::vector<llvm::User*> calls(function.user_begin(), function.user_end());
+    for (llvm::User* call : calls) show_address(*llvm::cast<llvm::CallInst>(call));
   }
 }
 

@@ -97,10 +97,7 @@ def run(arguments):
     if programs:
         folder = build("build-fuzz", [f"{name}_fuzz" for name in programs])
         failed = [report for name in programs for report in fuzz(folder, name, seconds or SECONDS)]
-    if "kernels" in names:
-        limit = ["--seconds", str(seconds)] if seconds else []
-        folder = build()
-        failed += ["kernels"] * subprocess.run([str(PYTHON), str(ROOT / "fuzz" / "kernels"), *limit], env=environment(folder)).returncode
-    if "outside" in names:
-        failed += ["outside"] * subprocess.run([str(PYTHON), str(ROOT / "fuzz" / "outside")], env=environment(build())).returncode
+    scripts = {"kernels": ["--seconds", str(seconds)] if seconds else [], "outside": []}
+    for name in [name for name in scripts if name in names]:
+        failed += [name] * subprocess.run([str(PYTHON), str(ROOT / "fuzz" / name), *scripts[name]], env=environment(build())).returncode
     return 1 if failed else 0

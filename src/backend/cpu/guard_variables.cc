@@ -169,8 +169,6 @@ class Guard {
         is_direct && pointer->stripAndAccumulateConstantOffsets(
                          layout_, constant, /*AllowNonInbounds=*/true) == target->path.root;
     if (is_constant && constant.ule(target->smallest - access.bytes)) return std::nullopt;
-    const bool has_variable =
-        llvm::any_of(target->objects, [](auto* object) { return isa<llvm::AllocaInst>(object); });
     llvm::IRBuilder<> builder(access.instruction);
     const Place place = place_of(builder, pointer);
     const auto is_below_last = [&](const llvm::SCEV* offset) {
@@ -181,7 +179,8 @@ class Guard {
     };
     if (may_fit && !target->is_mixed && is_below_last(analyses_.evolution.getSCEV(place.offset)))
       return std::nullopt;
-    const bool is_of_table = is_direct && !is_constant && !has_variable;
+    const bool is_of_table =
+        is_direct && !is_constant && isa<llvm::GlobalVariable>(target->path.root);
     return Doubtful{access, std::move(*target), place, is_of_table};
   }
 
