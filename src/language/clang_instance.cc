@@ -66,6 +66,8 @@ bool make_invocation(clang::CompilerInvocation& invocation, const InstanceOption
   // Which functions are convergent is worked out from the builtins that they reach
   // (finish_module.cc).
   invocation.getLangOpts().ConvergentFunctions = false;
+  // Rule 8 of docs/design/ir.md.
+  invocation.getCodeGenOpts().DiscardValueNames = false;
   auto& preprocessor = invocation.getPreprocessorOpts();
   preprocessor.DisablePragmaDebugCrash = true;
   preprocessor.DisablePCHOrModuleValidation = clang::DisableValidationForModuleKind::All;

@@ -1,5 +1,7 @@
 """Loops whose lanes leave them one by one: what is done in a turn is done before the others go on."""
 
+import re
+
 import pytest
 
 np = pytest.importorskip("numpy")
@@ -59,7 +61,103 @@ KERNEL(lanes_in_turn) {
   simdgroup_barrier(mem_flags::mem_threadgroup);
   o[i] = t[lane];
 }
+KERNEL(keys_and_break) {
+  int key = a[i] & 3, r = 0;
+  for (;;) { if (key == simd_broadcast_first(key)) { r = simd_sum(1); break; } }
+  o[i] = r;
+}
+KERNEL(keys_and_break_last) {
+  int key = a[i] & 3, r = 0;
+  for (;;) { if (key != simd_broadcast_first(key)) continue; r = simd_sum(1); break; }
+  o[i] = r;
+}
+KERNEL(keys_and_return) {
+  int key = a[i] & 3;
+  while (true) { if (key == simd_broadcast_first(key)) { o[i] = simd_sum(1); return; } }
+}
+KERNEL(keys_and_return_last) {
+  int key = a[i] & 3;
+  while (true) { if (key != simd_broadcast_first(key)) continue; o[i] = simd_sum(1); return; }
+}
+KERNEL(keys_and_a_counter) {
+  int key = a[i] & 3, r = 0;
+  for (int turn = 0; turn < 4; ++turn) { if (key == turn) { int n = simd_sum(1); r = n; break; } }
+  o[i] = r;
+}
+KERNEL(keys_and_do) {
+  int key = a[i] & 3, r = 0, turn = 0;
+  do { if (key == turn) { r = simd_sum(1); break; } } while (++turn < 4);
+  o[i] = r;
+}
+KERNEL(keys_and_a_switch) {
+  int key = a[i] & 3, r = 0;
+  for (int turn = 0;; ++turn) {
+    switch (key - turn) { case 0: o[i] = simd_sum(1); return; case 1: r += simd_sum(1); break; default: continue; }
+  }
+}
+KERNEL(keys_and_two_ways_out) {
+  int key = a[i] & 3, r = 0;
+  for (;;) {
+    if (key != simd_broadcast_first(key)) continue;
+    if (key & 1) { r = simd_sum(1); break; }
+    o[i] = simd_sum(1);
+    return;
+  }
+  o[i] = r;
+}
+KERNEL(keys_and_loops_in_the_arm) {
+  int key = a[i] & 3, r = 0;
+  for (;;) {
+    if (key != simd_broadcast_first(key)) continue;
+    for (int k = 0; k < 3; ++k) { if (k == key) break; r += simd_sum(1); }
+    for (int k = key; k < 3; ++k) r += simd_sum(1);
+    r -= 2 * simd_sum(1);
+    break;
+  }
+  o[i] = r;
+}
+KERNEL(keys_in_a_loop) {
+  int key = a[i] & 3, r = 0;
+  for (int k = 0; k < 3; ++k) {
+    for (;;) { if (key != simd_broadcast_first(key)) continue; for (;;) { if (simd_sum(1) >= 0) { r += simd_sum(1); break; } } break; }
+    if (r < 0) return;
+  }
+  o[i] = r / 3;
+}
+int number_of(int key) {
+  for (int turn = 0;; ++turn) { int n = simd_max(key); if (n == key) { int of = simd_sum(1); return of; } }
+}
+KERNEL(keys_in_a_function) { o[i] = number_of(a[i] & 3); }
+KERNEL(lock_and_break) {
+  int r = 0;
+  for (;;) { if (SWAP(n[0], 1) == 0) { r = ADD(n[1], 1); STORE(n[0], 0); break; } }
+  o[i] = r;
+}
+KERNEL(lock_and_return) {
+  while (true) { if (SWAP(n[0], 1) == 0) { int r = ADD(n[1], 1); o[i] = r; STORE(n[0], 0); return; } }
+}
+KERNEL(lock_and_break_last) {
+  int r = 0;
+  while (true) { if (SWAP(n[0], 1) != 0) continue; r = ADD(n[1], 1); STORE(n[0], 0); break; }
+  o[i] = r;
+}
+bool take(device atomic_int* n) { return SWAP(n[0], 1) == 0; }
+int served(device atomic_int* n) {
+  for (int turn = 0;; ++turn) { if (take(n)) { int r = ADD(n[1], 1); STORE(n[0], 0); return r; } }
+}
+KERNEL(lock_and_return_of_a_function) { o[i] = served(n); }
+KERNEL(lanes_in_turn_and_break) {
+  threadgroup int t[32];
+  t[lane] = 0;
+  for (uint k = 0;; ++k) {
+    simdgroup_barrier(mem_flags::mem_threadgroup);
+    if (lane == k) { t[lane] = (lane ? t[lane - 1] : 0) + a[i]; break; }
+  }
+  simdgroup_barrier(mem_flags::mem_threadgroup);
+  o[i] = t[lane];
+}
 """
+NAMES = re.findall(r"^KERNEL\((\w+)\)", TEXT, re.MULTILINE)
 A = (np.arange(64) * 37 % 101).astype(np.int32)
 
 
@@ -72,18 +170,19 @@ def launch(kernel, threads):
 
 
 @pytest.mark.parametrize("threads", [32, 64])
-@pytest.mark.parametrize("kernel", ["keys", "keys_and_a_question", "keys_in_the_condition"])
+@pytest.mark.parametrize("kernel", [name for name in NAMES if name.startswith("keys")])
 def test_lanes_of_one_key_are_together(kernel, threads):
     keys = A[:threads].reshape(-1, 32) & 3
     np.testing.assert_array_equal(launch(kernel, threads), [(row == key).sum() for row in keys for key in row])
 
 
 @pytest.mark.parametrize("threads", [32, 64])
-@pytest.mark.parametrize("kernel", ["lock", "lock_and_a_question", "lock_in_a_function", "tickets"])
+@pytest.mark.parametrize("kernel", [*(name for name in NAMES if name.startswith("lock")), "tickets"])
 def test_a_lock_is_given_back_before_others_ask_again(kernel, threads):
     """Else all would wait for a lane that waits for them."""
     np.testing.assert_array_equal(sorted(launch(kernel, threads)), np.arange(threads))
 
 
-def test_each_lane_adds_to_what_the_one_before_wrote():
-    np.testing.assert_array_equal(launch("lanes_in_turn", 32), np.cumsum(A[:32]))
+@pytest.mark.parametrize("kernel", ["lanes_in_turn", "lanes_in_turn_and_break"])
+def test_each_lane_adds_to_what_the_one_before_wrote(kernel):
+    np.testing.assert_array_equal(launch(kernel, 32), np.cumsum(A[:32]))

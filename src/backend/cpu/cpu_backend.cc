@@ -16,7 +16,7 @@ namespace anymetal::backend {
 namespace cpu {
 namespace {
 
-constexpr std::string_view kVersion = "cpu 91";
+constexpr std::string_view kVersion = "cpu 92";
 
 class CpuBackend final : public Backend {
  public:

@@ -33,6 +33,7 @@
 #include "backend/cpu/widen_narrow_floats.h"
 #include "backend/debug_places.h"
 #include "backend/define_behaviour.h"
+#include "backend/finish_turns.h"
 #include "backend/hidden_tables.h"
 #include "backend/lower_threadgroup_memory.h"
 #include "backend/make_values.h"
@@ -121,6 +122,9 @@ void prepare_code_generation(llvm::Function& function) {
 
 // The order, and why. STYLE of a name: the function's, with dashes.
 constexpr Pass<Compilation> kPasses[] = {
+    // While blocks are in the order of the text, and as in the reference executor.
+    {"finish-turns", "keeps in a loop's turn what stands there before break and return",
+     plain<[](Compilation& c) { finish_turns(c.module); }>},
     // All calls go first: later passes then see one function. As in the reference executor, where
     // the reasons stand.
     {"inline-calls", "puts all functions that the kernel calls into it",

@@ -13,6 +13,7 @@
 #include "backend/code_generation.h"
 #include "backend/debug_places.h"
 #include "backend/define_behaviour.h"
+#include "backend/finish_turns.h"
 #include "backend/insert_lockstep_points.h"
 #include "backend/instrument_bounds.h"
 #include "backend/instrument_loops.h"
@@ -103,6 +104,9 @@ struct Compilation {
 
 // The order, and why. STYLE of a name: the function's, with dashes.
 constexpr Pass<Compilation> kPasses[] = {
+    // While blocks are in the order of the text.
+    {"finish-turns", "keeps in a loop's turn what stands there before break and return",
+     plain<[](Compilation& c) { finish_turns(c.module); }>},
     // All calls go first: later passes then see one function, and meeting points have one place
     // each. A callee's variables become values before, or there would be thousands at once, and
     // SROA takes time for each in each block.
