@@ -61,8 +61,8 @@ class Effects {
       if (callee->getName() == "am.threadgroup_barrier") return Seen::by_none;
       if (call.isConvergent()) return Seen::by_all;
       const bool accesses = call.mayReadOrWriteMemory() && llvm::any_of(call.args(), [](auto& use) {
-        return use->getType()->isPointerTy() && is_shared(*use);
-      });
+                              return use->getType()->isPointerTy() && is_shared(*use);
+                            });
       return accesses ? Seen::by_accesses : Seen::by_none;
     }
     return of(*callee);

@@ -15,10 +15,11 @@ class FinishTurns : public PassTest {
  protected:
   /// Runs the pass, and looks which blocks are in loops.
   void finish(const std::string& body) {
-    llvm::Function& k = read("declare i32 @am.simd_sum.i32(i32) convergent\n"
-                             "declare void @am.threadgroup_barrier(i32) convergent\n"
-                             "define void @k(ptr addrspace(1) %out, i1 %c, i1 %d) {\n" +
-                             body + "}\n!0 = distinct !{!0}\n");
+    llvm::Function& k = read(
+        "declare i32 @am.simd_sum.i32(i32) convergent\n"
+        "declare void @am.threadgroup_barrier(i32) convergent\n"
+        "define void @k(ptr addrspace(1) %out, i1 %c, i1 %d) {\n" +
+        body + "}\n!0 = distinct !{!0}\n");
     before_ = k.size();
     finish_turns(*k.getParent());
     text_ = written();
@@ -50,7 +51,8 @@ TEST_F(FinishTurns, AnArmWithASumIsInTheLoop) {
 
 TEST_F(FinishTurns, AnArmBehindTheLastWayBackIsInTheLoop) {
   finish(std::string("br label %while.body\nwhile.body:\nbr i1 %c, label %next, label %arm\n") +
-         "next:\nbr label %while.body\narm:\n" + kSum + "br i1 %d, label %more, label %while.end\n" +
+         "next:\nbr label %while.body\narm:\n" + kSum +
+         "br i1 %d, label %more, label %while.end\n" +
          "more:\nstore i32 %s, ptr addrspace(1) %out\nbr label %while.end\n" +
          "while.end:\n%t = call i32 @am.simd_sum.i32(i32 2)\nret void\n");
   EXPECT_TRUE(is_inside("arm"));
@@ -117,9 +119,10 @@ TEST_F(FinishTurns, MemoryMattersWhereThreadsMeet) {
 }
 
 TEST_F(FinishTurns, ABarrierAloneIsMetByAll) {
-  finish("br label %for.cond\nfor.cond:\nbr i1 %c, label %arm, label %for.inc\narm:\n"
-         "call void @am.threadgroup_barrier(i32 2)\nstore i32 1, ptr addrspace(1) %out\n"
-         "br label %for.end\nfor.inc:\nbr label %for.cond\nfor.end:\nret void\n");
+  finish(
+      "br label %for.cond\nfor.cond:\nbr i1 %c, label %arm, label %for.inc\narm:\n"
+      "call void @am.threadgroup_barrier(i32 2)\nstore i32 1, ptr addrspace(1) %out\n"
+      "br label %for.end\nfor.inc:\nbr label %for.cond\nfor.end:\nret void\n");
   EXPECT_FALSE(is_inside("arm"));
   EXPECT_EQ(after_, before_);
 }
