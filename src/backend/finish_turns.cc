@@ -35,9 +35,11 @@ class Effects {
     return pointer && is_shared(*pointer) ? Seen::by_accesses : Seen::by_none;
   }
   Seen of(const BasicBlock& block) {
+    const auto [known, is_new] = blocks_.try_emplace(&block, Seen::by_none);
+    if (!is_new) return known->second;
     Seen most = Seen::by_none;
     for (const llvm::Instruction& instruction : block) most = std::max(most, of(instruction));
-    return most;
+    return blocks_[&block] = most;
   }
 
   Seen of(const llvm::Function& function) {
@@ -69,6 +71,7 @@ class Effects {
   }
 
   llvm::DenseMap<const llvm::Function*, Seen> functions_;
+  llvm::DenseMap<const BasicBlock*, Seen> blocks_;
 };
 
 /// A function's loops, as they stand in the text.
@@ -90,85 +93,182 @@ class Text {
     return found;
   }
 
-  /// What stands in a loop's text and leads out of it, in order.
-  [[nodiscard]] Blocks arms(const llvm::Loop& loop) const {
+  /// The blocks of a loop's text, in order; those that it goes round by are among them.
+  [[nodiscard]] Blocks blocks(const llvm::Loop& loop) {
     Blocks found;
-    const size_t behind = end(loop);
+    const size_t behind = end(place_.lookup(loop.getHeader()));
     for (size_t at = place_.lookup(loop.getHeader()); at < behind; ++at)
-      if (!loop.contains(blocks_[at]) && is_behind_head(loop, *blocks_[at]))
-        found.push_back(blocks_[at]);
+      if (is_behind(*loop.getHeader(), *blocks_[at])) found.push_back(blocks_[at]);
     return found;
   }
 
   /// The first block behind a loop's text; null if there is none.
-  [[nodiscard]] BasicBlock* behind(const llvm::Loop& loop) const {
-    const size_t at = end(loop);
+  [[nodiscard]] BasicBlock* behind(const llvm::Loop& loop) {
+    const size_t at = end(place_.lookup(loop.getHeader()));
     return at < blocks_.size() ? blocks_[at] : nullptr;
+  }
+
+  /// Whether it is reached, and only by way of the other.
+  [[nodiscard]] bool is_behind(const BasicBlock& other, const BasicBlock& block) const {
+    return dominators_.isReachableFromEntry(&block) && dominators_.dominates(&other, &block);
+  }
+  [[nodiscard]] const llvm::Loop* innermost(const BasicBlock& block) const {
+    return loops_.getLoopFor(&block);
   }
 
  private:
   // Clang's names for where a loop begins, and for what comes behind it.
   static bool is_head(const BasicBlock& block) {
     const llvm::StringRef name = block.getName();
-    return name.starts_with("for.cond") || name.starts_with("while.cond") ||
-           name.starts_with("while.body") || name.starts_with("do.body");
+    return (name.starts_with("for.cond") && !name.starts_with("for.cond.cleanup")) ||
+           name.starts_with("while.cond") || name.starts_with("while.body") ||
+           name.starts_with("do.body");
   }
-  static bool ends_loop(const BasicBlock& block) {
+  static bool is_end(const BasicBlock& block) {
     const llvm::StringRef name = block.getName();
     return name.starts_with("for.end") || name.starts_with("while.end") ||
            name.starts_with("do.end");
   }
-  [[nodiscard]] bool is_behind_head(const llvm::Loop& loop, const BasicBlock& block) const {
-    return dominators_.isReachableFromEntry(&block) &&
-           dominators_.dominates(loop.getHeader(), &block);
+  /// Whether the end that follows a head is its own.
+  [[nodiscard]] bool is_end_of(const BasicBlock& head, const BasicBlock& end) const {
+    if (!dominators_.isReachableFromEntry(&head)) return !dominators_.isReachableFromEntry(&end);
+    return is_behind(head, end);
   }
-  /// The place of the first loop's end that stands behind all that leads back to this loop's head,
-  /// but for the ends of loops that begin there. It is the end of this one, or of one around it: a
-  /// loop that is left by `return` alone has none.
-  [[nodiscard]] size_t end(const llvm::Loop& loop) const {
-    size_t at = 0;
-    for (const BasicBlock* block : loop.blocks()) at = std::max(at, place_.lookup(block));
-    for (++at; at < blocks_.size();) {
-      const llvm::Loop* next = loops_.getLoopFor(blocks_[at]);
-      if (next && next->getHeader() == blocks_[at] && is_head(*blocks_[at])) {
-        at = end(*next);
-        if (at < blocks_.size() && is_left_to(*next, *blocks_[at])) ++at;
-      } else if (ends_loop(*blocks_[at])) {
-        break;
+  /// The place of the first end of a loop behind this head that isn't the end of a loop in between.
+  /// It is its own end, or the one of a loop around it: what only `return` leaves has none. (Loops
+  /// that never go round have heads and ends too.)
+  size_t end(size_t head) {
+    if (const auto known = ends_.find(head); known != ends_.end()) return known->second;
+    bool awaits_body = blocks_[head]->getName().starts_with("while.cond");
+    size_t at = head + 1;
+    while (at < blocks_.size() && !is_end(*blocks_[at])) {
+      const bool is_body = awaits_body && blocks_[at]->getName().starts_with("while.body");
+      if (is_head(*blocks_[at]) && !is_body) {
+        const size_t inner = at;
+        at = end(inner);
+        if (at < blocks_.size() && is_end_of(*blocks_[inner], *blocks_[at])) ++at;
       } else {
+        awaits_body &= !is_body;
         ++at;
       }
     }
-    return at;
-  }
-  /// Whether this end is the loop's own.
-  [[nodiscard]] bool is_left_to(const llvm::Loop& loop, BasicBlock& block) const {
-    return dominators_.isReachableFromEntry(&block) && is_behind_head(loop, block);
+    return ends_[head] = at;
   }
 
   llvm::DominatorTree dominators_;
   llvm::LoopInfo loops_;
   Blocks blocks_;
   llvm::DenseMap<const BasicBlock*, size_t> place_;
+  llvm::DenseMap<size_t, size_t> ends_;
 };
 
-/// Of a loop's arms those blocks in which, or behind which, there is something that others see.
-BlockSet seen_parts(const llvm::Loop& loop, const Blocks& arms, Effects& effects) {
-  const auto meets = [&](const BasicBlock* block) { return effects.of(*block) == Seen::by_all; };
-  BlockSet seen;
-  if (llvm::none_of(loop.blocks(), meets) && llvm::none_of(arms, meets)) return seen;
-  for (const BasicBlock* block : arms)
-    if (effects.of(*block) != Seen::by_none) seen.insert(block);
-  for (bool grows = true; grows;) {
-    grows = false;
-    for (const BasicBlock* block : llvm::reverse(arms)) {
-      const auto is_seen = [&](const BasicBlock* next) { return seen.contains(next); };
-      if (!is_seen(block) && llvm::any_of(llvm::successors(block), is_seen))
-        grows = seen.insert(block).second;
+/// The ends of a loop's turns that are to be: `from` go on at `join` in the loop, or leave it.
+struct Parting {
+  BasicBlock* join;
+  Blocks befores;  ///< those that lead to the join in the same turn
+  Blocks from;
+  bool goes_round = false;  ///< the join is the head
+};
+
+/// What stands in one loop's text, and what leaves it without having come to the end of the turn.
+class Turns {
+ public:
+  Turns(Text& text, const llvm::Loop& loop, Effects& effects)
+      : text_(text), loop_(loop), effects_(effects), blocks_(text.blocks(loop)) {
+    const auto meets = [&](const BasicBlock* block) { return effects.of(*block) == Seen::by_all; };
+    if (llvm::none_of(blocks_, meets)) return;
+    loop.getLoopLatches(latches_);
+    find_arms();
+    find_conditional_exits();
+  }
+
+  /// The loop, and what of its arms is to be in it.
+  [[nodiscard]] const BlockSet& inside() const { return inside_; }
+
+  [[nodiscard]] std::vector<Parting> partings() const {
+    std::vector<Parting> found;
+    for (BasicBlock* from : leaving_) {
+      BasicBlock* join = find_join(*from);
+      auto same = llvm::find_if(found, [&](const Parting& one) { return one.join == join; });
+      if (same == found.end()) same = found.insert(same, {join, befores(*join), {}, join == loop_.getHeader()});
+      same->from.push_back(from);
+    }
+    return found;
+  }
+
+ private:
+  /// Blocks that don't lead back to the head, up to the last one that others see.
+  void find_arms() {
+    inside_.insert(loop_.block_begin(), loop_.block_end());
+    const auto is_arm = [&](const BasicBlock* block) { return inside_.contains(block); };
+    Blocks arms;
+    llvm::copy_if(blocks_, std::back_inserter(arms),
+                  [&](const BasicBlock* block) { return !loop_.contains(block); });
+    for (bool grows = true; grows;) {
+      grows = false;
+      for (BasicBlock* block : llvm::reverse(arms)) {
+        if (inside_.contains(block)) continue;
+        if (effects_.of(*block) != Seen::by_none || llvm::any_of(llvm::successors(block), is_arm))
+          grows = inside_.insert(block).second;
+      }
+    }
+    llvm::copy_if(arms, std::back_inserter(leaving_), is_arm);
+  }
+
+  /// Blocks behind something that others see and that not all do in a turn: they are in the loop
+  /// for the sake of a condition, which may turn out to be none.
+  void find_conditional_exits() {
+    BlockSet behind;
+    Blocks open;
+    llvm::copy_if(blocks_, std::back_inserter(open), [&](const BasicBlock* block) {
+      return is_conditional(*block) && effects_.of(*block) != Seen::by_none;
+    });
+    while (!open.empty()) {
+      BasicBlock* block = open.back();
+      open.pop_back();
+      if (!is_conditional(*block) || !behind.insert(block).second) continue;
+      for (BasicBlock* next : llvm::successors(block))
+        if (next != loop_.getHeader()) open.push_back(next);
+    }
+    for (BasicBlock* block : blocks_) {
+      if (behind.contains(block) && text_.innermost(*block) == &loop_) leaving_.push_back(block);
     }
   }
-  return seen;
-}
+
+  [[nodiscard]] bool is_conditional(const BasicBlock& block) const {
+    return loop_.contains(&block) && !llvm::all_of(latches_, [&](const BasicBlock* latch) {
+      return text_.is_behind(block, *latch);
+    });
+  }
+
+  /// What comes next in the text and in each turn: who goes on comes there whatever becomes of
+  /// conditions, so that it stays in the loop with what leads to it. If nothing does, the head, for
+  /// the next turn.
+  [[nodiscard]] BasicBlock* find_join(const BasicBlock& from) const {
+    const auto after = std::find(blocks_.begin(), blocks_.end(), &from);
+    const auto join = std::find_if(after + 1, blocks_.end(), [&](const BasicBlock* block) {
+      return loop_.contains(block) && !is_conditional(*block);
+    });
+    return join != blocks_.end() ? *join : loop_.getHeader();
+  }
+
+  [[nodiscard]] Blocks befores(BasicBlock& join) const {
+    if (&join == loop_.getHeader()) return {latches_.begin(), latches_.end()};
+    Blocks found;
+    for (BasicBlock* before : llvm::predecessors(&join))
+      if (!text_.is_behind(join, *before) && !llvm::is_contained(found, before))
+        found.push_back(before);
+    return found;
+  }
+
+  Text& text_;
+  const llvm::Loop& loop_;
+  Effects& effects_;
+  Blocks blocks_;
+  llvm::SmallVector<BasicBlock*> latches_;
+  BlockSet inside_;
+  Blocks leaving_;
+};
 
 /// Makes variables of what is computed in these blocks and used elsewhere, and of what ways bring
 /// along that meet in these joins.
@@ -186,71 +286,78 @@ void make_variables(llvm::Function& function, const BlockSet& inside, const Bloc
   for (llvm::Instruction* instruction : leaving) llvm::DemoteRegToStack(*instruction);
 }
 
-/// Leads what leaves these parts of a loop's arms through a block at the end of the turn, which the
-/// ways back to the head take too. Whether there was any.
-bool lead_through_end(const llvm::Loop& loop, const BlockSet& parts, const Blocks& arms,
-                      BasicBlock* behind) {
-  BasicBlock* head = loop.getHeader();
-  llvm::Function& function = *head->getParent();
-  BlockSet inside = parts;
-  inside.insert(loop.block_begin(), loop.block_end());
+/// Where these blocks leave the loop to.
+Blocks find_targets(const Parting& parting, const BlockSet& inside) {
   Blocks targets;
-  for (BasicBlock* arm : arms) {
-    if (!parts.contains(arm)) continue;
-    if (llvm::isa<llvm::ReturnInst>(arm->getTerminator())) {
-      BasicBlock* rest = arm->splitBasicBlock(arm->getTerminator(), "return");
-      if (behind) rest->moveBefore(behind);
-    }
-    for (BasicBlock* next : llvm::successors(arm))
+  for (BasicBlock* from : parting.from) {
+    for (BasicBlock* next : llvm::successors(from))
       if (!inside.contains(next) && !llvm::is_contained(targets, next)) targets.push_back(next);
   }
-  if (targets.empty()) return false;
-  Blocks joins = targets;
-  joins.push_back(head);
-  make_variables(function, inside, joins);
+  return targets;
+}
 
+/// Leads what leaves the loop to these targets by a block in front of the join, which parts it from
+/// what goes on. `place`: before which the block stands in the text. What is made is inside then.
+void lead_to_join(const Parting& parting, const Blocks& targets, BasicBlock* place,
+                  BlockSet& inside) {
+  llvm::Function& function = *parting.join->getParent();
   llvm::IRBuilder<> builder(&function.getEntryBlock(), function.getEntryBlock().begin());
   llvm::Value* way = builder.CreateAlloca(builder.getInt32Ty(), nullptr, "way");
-  auto* end = BasicBlock::Create(function.getContext(), "turn.end", &function, behind);
+  auto* end = BasicBlock::Create(function.getContext(), "turn.end", &function, place);
+  inside.insert(end);
   const auto make_way = [&](const char* name, unsigned number) {
     auto* block = BasicBlock::Create(function.getContext(), name, &function, end);
     builder.SetInsertPoint(block);
     builder.CreateStore(builder.getInt32(number), way);
     builder.CreateBr(end);
+    inside.insert(block);
     return block;
   };
-  llvm::SmallVector<BasicBlock*> latches;
-  loop.getLoopLatches(latches);
-  BasicBlock* again = make_way("turn.again", 0);
+  BasicBlock* on = make_way("turn.on", 0);
   builder.SetInsertPoint(end);
-  builder.SetCurrentDebugLocation(latches.back()->getTerminator()->getDebugLoc());
-  llvm::SwitchInst* parting =
-      builder.CreateSwitch(builder.CreateLoad(builder.getInt32Ty(), way), head, targets.size());
-  for (BasicBlock* latch : latches) {
-    llvm::Instruction* back = latch->getTerminator();
-    if (llvm::MDNode* hints = back->getMetadata(llvm::LLVMContext::MD_loop)) {
-      parting->setMetadata(llvm::LLVMContext::MD_loop, hints);
-      back->setMetadata(llvm::LLVMContext::MD_loop, nullptr);
-    }
-    back->replaceSuccessorWith(head, again);
-  }
+  builder.SetCurrentDebugLocation(parting.from.front()->getTerminator()->getDebugLoc());
+  llvm::SwitchInst* parts = builder.CreateSwitch(
+      builder.CreateLoad(builder.getInt32Ty(), way), parting.join, unsigned(targets.size()));
   builder.SetCurrentDebugLocation({});
-  for (BasicBlock* target : targets) {
-    const unsigned number = parting->getNumCases() + 1;
-    BasicBlock* out = make_way("turn.out", number);
-    for (BasicBlock* arm : arms)
-      if (parts.contains(arm)) arm->getTerminator()->replaceSuccessorWith(target, out);
-    parting->addCase(builder.getInt32(number), target);
+  for (BasicBlock* before : parting.befores) {
+    llvm::Instruction* branch = before->getTerminator();
+    if (parting.goes_round) {
+      if (llvm::MDNode* hints = branch->getMetadata(llvm::LLVMContext::MD_loop))
+        parts->setMetadata(llvm::LLVMContext::MD_loop, hints);
+      branch->setMetadata(llvm::LLVMContext::MD_loop, nullptr);
+    }
+    branch->replaceSuccessorWith(parting.join, on);
   }
-  return true;
+  for (BasicBlock* target : targets) {
+    const unsigned number = parts->getNumCases() + 1;
+    BasicBlock* out = make_way("turn.out", number);
+    for (BasicBlock* from : parting.from) from->getTerminator()->replaceSuccessorWith(target, out);
+    parts->addCase(builder.getInt32(number), target);
+  }
 }
 
 bool finish_one(llvm::Function& function, Effects& effects) {
-  const Text text(function);
+  Text text(function);
   for (const llvm::Loop* loop : text.loops()) {
-    const Blocks arms = text.arms(*loop);
-    const BlockSet parts = seen_parts(*loop, arms, effects);
-    if (!parts.empty() && lead_through_end(*loop, parts, arms, text.behind(*loop))) return true;
+    const Turns turns(text, *loop, effects);
+    BlockSet inside = turns.inside();
+    bool has_changed = false;
+    BasicBlock* behind = text.behind(*loop);
+    for (const Parting& parting : turns.partings()) {
+      for (BasicBlock* from : parting.from) {
+        if (!llvm::isa<llvm::ReturnInst>(from->getTerminator())) continue;
+        BasicBlock* rest = from->splitBasicBlock(from->getTerminator(), "return");
+        if (behind) rest->moveBefore(behind);
+      }
+      const Blocks targets = find_targets(parting, inside);
+      if (targets.empty()) continue;
+      Blocks joins = targets;
+      joins.push_back(parting.join);
+      make_variables(function, inside, joins);
+      lead_to_join(parting, targets, parting.goes_round ? behind : parting.join, inside);
+      has_changed = true;
+    }
+    if (has_changed) return true;
   }
   return false;
 }

@@ -97,6 +97,43 @@ TEST_F(FinishTurns, ALoopThatOnlyReturnEndsTakesNothingFromTheOneAroundIt) {
   EXPECT_EQ(after_, before_);
 }
 
+TEST_F(FinishTurns, ALoopThatNeverGoesRoundHasAnEndToo) {
+  finish(std::string("br label %while.body\nwhile.body:\nbr i1 %c, label %next, label %arm\n") +
+         "next:\nbr label %while.body\narm:\nbr label %do.body\ndo.body:\nbr label %do.end\n" +
+         "do.end:\n" + kSum + "br label %while.end\nwhile.end:\nret void\n");
+  EXPECT_TRUE(is_inside("do.end"));
+  EXPECT_FALSE(is_inside("while.end"));
+}
+
+TEST_F(FinishTurns, ABlockAtTheFunctionsEndIsNoText) {
+  // As Clang places wide ranges of cases.
+  finish(std::string("br label %do.body\ndo.body:\nbr i1 %c, label %arm, label %sw.caserange\n") +
+         "arm:\n" + kSum + "br label %do.end\n" +
+         "do.cond:\nbr i1 %d, label %do.body, label %do.end\ndo.end:\n" +
+         "%t = call i32 @am.simd_sum.i32(i32 2)\nret void\nsw.caserange:\nbr label %do.cond\n");
+  EXPECT_TRUE(is_inside("arm"));
+  EXPECT_FALSE(is_inside("do.end"));
+}
+
+TEST_F(FinishTurns, AConditionThatHoldsAlwaysDoesNotTakeAnArmOut) {
+  // %d may turn out to be true; then %arm leads back no more.
+  finish(std::string("br label %for.cond\nfor.cond:\nbr i1 %c, label %arm, label %for.inc\n") +
+         "arm:\n" + kSum + "br i1 %d, label %for.end, label %for.inc\n" +
+         "for.inc:\nbr label %for.cond\nfor.end:\nret void\n");
+  EXPECT_GT(after_, before_);
+  for (llvm::BasicBlock& block : *module_->getFunction("k"))
+    if (block.getName() == "for.end")
+      EXPECT_EQ(block.getSinglePredecessor()->getName(), "turn.end");
+}
+
+TEST_F(FinishTurns, CountersGoOnBehindTheJoin) {
+  // So that lanes which leave don't make them differ.
+  finish(std::string("br label %for.cond\nfor.cond:\nbr i1 %d, label %for.body, label %for.end\n") +
+         "for.body:\nbr i1 %c, label %arm, label %if.end\narm:\n" + kSum + "br label %for.end\n" +
+         "if.end:\nbr label %for.inc\nfor.inc:\nbr label %for.cond\nfor.end:\nret void\n");
+  expect_in_order(text_, {"turn.end:", "label %if.end [", "if.end:", "for.inc:"});
+}
+
 TEST_F(FinishTurns, LoopsOfConstructorsHaveNoText) {
   finish(std::string("br label %arrayctor.loop\narrayctor.loop:\n") +
          "br i1 %c, label %arrayctor.cont, label %arrayctor.loop\narrayctor.cont:\n" + kSum +

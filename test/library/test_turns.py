@@ -8,6 +8,8 @@ np = pytest.importorskip("numpy")
 
 TEXT = """#include <metal_stdlib>
 using namespace metal;
+constant bool constant_0 [[function_constant(0)]];
+constant bool breaks = is_function_constant_defined(constant_0) ? constant_0 : true;
 #define KERNEL(name) kernel void name(device const int* a, device int* o, device atomic_int* n, uint i [[thread_position_in_grid]], uint lane [[thread_index_in_simdgroup]])
 #define LOAD(at) atomic_load_explicit(&(at), memory_order_relaxed)
 #define STORE(at, x) atomic_store_explicit(&(at), x, memory_order_relaxed)
@@ -128,6 +130,53 @@ int number_of(int key) {
   for (int turn = 0;; ++turn) { int n = simd_max(key); if (n == key) { int of = simd_sum(1); return of; } }
 }
 KERNEL(keys_in_a_function) { o[i] = number_of(a[i] & 3); }
+KERNEL(keys_and_a_known_condition) {
+  int key = a[i] & 3, r = 0;
+  for (;;) { bool done = true; if (key == simd_broadcast_first(key)) { r = simd_sum(1); if (done) break; } }
+  o[i] = r;
+}
+KERNEL(keys_and_true) {
+  int key = a[i] & 3, r = 0;
+  for (;;) { if (key == simd_broadcast_first(key) && (r = simd_sum(1), true)) break; }
+  o[i] = r;
+}
+KERNEL(keys_and_known_lanes) {
+  int key = a[i] & 3;
+  for (;;) { if (key == simd_broadcast_first(key)) { o[i] += simd_sum(1); if (lane < 32) return; } }
+}
+KERNEL(keys_and_a_function_constant) {
+  int key = a[i] & 3, r = 0;
+  for (;;) { if (!breaks) { r = 1; break; } if (key == simd_broadcast_first(key)) { if (breaks) { r = simd_sum(1); break; } } }
+  o[i] = r;
+}
+KERNEL(keys_and_loops_that_never_go_round) {
+  int key = a[i] & 3, r = 0;
+  for (;;) {
+    if (key != simd_broadcast_first(key)) continue;
+    do { r = simd_sum(1); } while (0);
+    while (key >= 0) { r += simd_sum(1); break; }
+    r = (r + simd_sum(1)) / 3;
+    break;
+  }
+  o[i] = r;
+}
+KERNEL(sum_behind_a_case_range) {
+  int key = a[i] & 3, r = 0, t = 0;
+  do { if (key == t) { r = simd_sum(1); break; } switch (a[i] + t) { case 5 ... 200: r += 1; } } while (++t < 8);
+  r = simd_sum(1);
+  o[i] = r;
+}
+bool give(device atomic_int* n) { STORE(n[0], 0); return true; }
+KERNEL(lock_and_what_a_function_says) {
+  int r = 0;
+  for (;;) { if (SWAP(n[0], 1) == 0) { r = ADD(n[1], 1); if (give(n)) break; } }
+  o[i] = r;
+}
+KERNEL(lock_and_a_block_as_macros_are) {
+  int r = 0;
+  while (true) { if (SWAP(n[0], 1) != 0) continue; do { r = ADD(n[1], 1); } while (0); STORE(n[0], 0); break; }
+  o[i] = r;
+}
 KERNEL(lock_and_break) {
   int r = 0;
   for (;;) { if (SWAP(n[0], 1) == 0) { r = ADD(n[1], 1); STORE(n[0], 0); break; } }
@@ -186,3 +235,9 @@ def test_a_lock_is_given_back_before_others_ask_again(kernel, threads):
 @pytest.mark.parametrize("kernel", ["lanes_in_turn", "lanes_in_turn_and_break"])
 def test_each_lane_adds_to_what_the_one_before_wrote(kernel):
     np.testing.assert_array_equal(launch(kernel, 32), np.cumsum(A[:32]))
+
+
+@pytest.mark.parametrize("threads", [32, 64])
+def test_what_is_behind_a_loop_stays_there(threads):
+    """The blocks of a wide case range stand at the function's end, behind the loop's."""
+    np.testing.assert_array_equal(launch("sum_behind_a_case_range", threads), 32)

@@ -2,7 +2,8 @@
 
 Each fuzz/NAME_fuzz.cc is a libFuzzer program with sanitizers, and runs for 600 s unless said otherwise. `kernels` runs random kernels
 against the same text as host C++ (fuzz/kernels/): 10,000 of them, or as many as SECONDS allow. `outside` runs kernels that leave their
-variables and tables against a model in Python (fuzz/outside/): 1,000 of them.
+variables and tables against a model in Python (fuzz/outside/): 1,000 of them. `lockstep` does so with kernels in which it matters which
+lanes are together (fuzz/lockstep/).
 
 A libFuzzer program starts from fuzz/corpus/NAME and the tests' own texts (TEXTS), which are in the repository, and keeps what reaches new
 code in fuzz/corpus-new/NAME, which isn't: the next run goes on from there. It ends at its first finding. A finding is kept in
@@ -35,7 +36,7 @@ def libfuzzers():
 
 
 def read_arguments(arguments):
-    names = [*libfuzzers(), "kernels", "outside"]
+    names = [*libfuzzers(), "kernels", "outside", "lockstep"]
     seconds, chosen = None, []
     for argument in arguments:
         if argument.isdecimal() and int(argument) > 0:
@@ -97,7 +98,7 @@ def run(arguments):
     if programs:
         folder = build("build-fuzz", [f"{name}_fuzz" for name in programs])
         failed = [report for name in programs for report in fuzz(folder, name, seconds or SECONDS)]
-    scripts = {"kernels": ["--seconds", str(seconds)] if seconds else [], "outside": []}
+    scripts = {"kernels": ["--seconds", str(seconds)] if seconds else [], "outside": [], "lockstep": []}
     for name in [name for name in scripts if name in names]:
         failed += [name] * subprocess.run([str(PYTHON), str(ROOT / "fuzz" / name), *scripts[name]], env=environment(build())).returncode
     return 1 if failed else 0
