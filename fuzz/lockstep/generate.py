@@ -222,6 +222,8 @@ class Kernel:
 
     def way_out(self, place, word):
         """`if (...) { ...; break; }`: those who meet in the next turn, or behind the call, leave together or not at all."""
+        if word == "continue" and self.is_entered:  # docs/limits.md
+            return self.sums(place)
         left, level = place.left_by(word), self.any_level(place)
         loops = [one.level for one in left if one.kind in ("loop", "closed") and word != "continue"]
         if left[0].kind != "kernel":
@@ -364,11 +366,11 @@ class Kernel:
         labels, first, self.labels = self.labels, Label(0), [Label(number) for number in range(1, self.pick(2, 3, 4))]
         inside, all_labels, was_entered = place.within("switch", level), list(self.labels), self.is_entered
         self.is_entered = True
-        before = [first] if self.chance(0.8) else []  # else the loop's middle is the only way into it
-        statements = [*before, *self.turns(inside, level, lambda one: self.block(one, 4).statements)]
-        cases = [*before, *(label for label in all_labels if label not in self.labels)]
+        statements = [first, *self.turns(inside, level, lambda one: self.block(one, 4).statements)]
+        cases = [first, *(label for label in all_labels if label not in self.labels)]
         self.labels, self.is_entered = labels, was_entered
-        return [Switch(f"{self.plain(level)} & {self.pick(1, 3)}", cases, Block(statements))]
+        # By its head too, as far as anybody knows (docs/limits.md).
+        return [Switch(f"b[({('x', 's', 'u')[level]}) & 31] & {self.pick(1, 3)}", cases, Block(statements))]
 
     # ---- one after the other
 
@@ -396,15 +398,16 @@ class Kernel:
 
     def locked(self, place):
         self.locks += 1
+        at = self.locks  # its functions have locks of their own
         done, ticket = self.variable("done"), self.variable("ticket") if self.chance(0.4) else None
         labels, self.labels = self.labels, []
-        body = [Count(COUNTS + self.locks, self.plain(0), alone=True)]
+        body = [Count(COUNTS + at, self.plain(0), alone=True)]
         if self.chance(0.5):
             self.is_lockstep_only = True
             body += self.block(place.within("locked", 0), 1).statements
         self.labels = labels
         forms = ["do", "while", "for"] + (["break"] * 2 if self.is_before_leaving() else [])
-        return [Locked(self.random.choice(forms), self.locks, Block(body), done, ticket)]
+        return [Locked(self.random.choice(forms), at, Block(body), done, ticket)]
 
     # ---- functions, and the whole
 

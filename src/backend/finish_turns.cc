@@ -230,9 +230,8 @@ class Turns {
       for (BasicBlock* next : llvm::successors(block))
         if (next != loop_.getHeader()) open.push_back(next);
     }
-    for (BasicBlock* block : blocks_) {
-      if (behind.contains(block) && text_.innermost(*block) == &loop_) leaving_.push_back(block);
-    }
+    llvm::copy_if(blocks_, std::back_inserter(leaving_),
+                  [&](const BasicBlock* block) { return behind.contains(block); });
   }
 
   [[nodiscard]] bool is_conditional(const BasicBlock& block) const {
@@ -241,13 +240,15 @@ class Turns {
     });
   }
 
-  /// What comes next in the text and in each turn: who goes on comes there whatever becomes of
+  /// What comes next in the text, in each turn and in no loop that is left with it: who goes on comes there whatever becomes of
   /// conditions, so that it stays in the loop with what leads to it. If nothing does, the head, for
   /// the next turn.
   [[nodiscard]] BasicBlock* find_join(const BasicBlock& from) const {
+    const llvm::Loop* inner = text_.innermost(from);
+    while (inner && inner->getParentLoop() != &loop_) inner = inner->getParentLoop();
     const auto after = std::find(blocks_.begin(), blocks_.end(), &from);
     const auto join = std::find_if(after + 1, blocks_.end(), [&](const BasicBlock* block) {
-      return loop_.contains(block) && !is_conditional(*block);
+      return loop_.contains(block) && !is_conditional(*block) && !(inner && inner->contains(block));
     });
     return join != blocks_.end() ? *join : loop_.getHeader();
   }

@@ -25,6 +25,31 @@ kernel void own_list(constant Rows& r, device float* out, uint i [[thread_positi
   device float* mine[2] = {r.rows[0], out};
   mine[i & 1][i] = i;
 }
+kernel void rows_in_front(device const float* a, device const int* at, device float* out, uint i [[thread_position_in_grid]]) {
+  device const float* row[4];
+  for (int r = 0; r < 4; ++r) row[r] = a + (r - 1) * 8;
+  out[i] = row[at[i] & 3][8 + int(i & 7)];
+}
+kernel void ends(device float* a, device float* b, device const int* at, uint i [[thread_position_in_grid]]) {
+  device float* end[2] = {a + 8, b + 8};
+  *(end[at[i] & 1] - 1 - int(i & 7)) = float(i + 1);
+}
+struct View { device const float* p; int n; };
+kernel void views(device const float* a, device const float* b, device const int* at, device float* out, uint i [[thread_position_in_grid]]) {
+  View v[2] = {{a - 4, 8}, {b - 4, 8}};
+  if (at[i] == 9) { View swapped = v[0]; v[0] = v[1]; v[1] = swapped; }
+  View w = v[at[i] & 1];
+  out[i] = w.p[4 + int(i & 7)] + w.n;
+}
+kernel void neighbours(device const int* a, device const int* b, device const int* at, device int* out, uint i [[thread_position_in_grid]]) {
+  device const int* p[2] = {a + 4, a + 8};
+  device const int* q[2] = {a, b};
+  out[i] = p[at[i] & 1][int(i & 3) - 4] + q[at[i] >> 1 & 1][int(i & 3) + 8];
+}
+kernel void constant_one(device const int* in, device int* out, device const int* at, uint i [[thread_position_in_grid]]) {
+  device int* p[2] = {(device int*)in, out};
+  p[at[i] & 1][i] = 5;
+}
 """
 
 
@@ -116,3 +141,35 @@ def test_have_vectors(kernel, tmp_path):
     done = subprocess.run([ANYMETAL, "compile", tmp_path / "pointers.metal", "--emit=simt", "--kernel", kernel, "--threadgroup", "64"],
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.goes_on_outside
+def test_pointers_in_variables_belong_to_what_they_were_computed_from(library):
+    """Also where they point to nothing, or to a neighbour, before an index leads them back."""
+    at = (np.arange(16) // 8).astype(np.int32)
+    image = np.arange(1, 41).astype(np.float32)
+    out = np.zeros(32, np.float32)
+    library.kernel("rows_in_front")(image, (np.arange(32) // 8).astype(np.int32), out, grid=32, threadgroup=8)
+    np.testing.assert_array_equal(out, image[:32])
+    a, b = np.zeros(8, np.float32), np.zeros(8, np.float32)
+    library.kernel("ends")(a, b, at, grid=16, threadgroup=8)
+    np.testing.assert_array_equal(np.concatenate([a[::-1], b[::-1]]), np.arange(1, 17))
+    for swapped in (at, at + 8):
+        out = np.zeros(16, np.float32)
+        library.kernel("views")(a, b, swapped, out, grid=16, threadgroup=8)
+        want = np.concatenate([a, b])
+        if swapped is not at:
+            want[8:] = a  # 9 & 1 is the second, which holds the first now
+        np.testing.assert_array_equal(out, want + 8)
+    both, out = np.arange(1, 17).astype(np.int32), np.zeros(16, np.int32)
+    library.kernel("neighbours")(both[:8], both[8:], (np.arange(16) // 4).astype(np.int32), out, grid=16, threadgroup=16)
+    np.testing.assert_array_equal(out, np.concatenate([both[at] for at in (range(4), range(4, 8)) * 2]))
+
+
+@pytest.mark.goes_on_outside
+def test_const_buffers_stay_as_they_are_through_pointers_in_variables(library):
+    a, out = np.zeros(8, np.int32), np.zeros(8, np.int32)
+    at = (np.arange(8) & 1).astype(np.int32)
+    library.kernel("constant_one")(a, out, at, grid=8, threadgroup=8)
+    np.testing.assert_array_equal(a, 0)
+    np.testing.assert_array_equal(out, at * 5)

@@ -8,19 +8,25 @@
 #include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/Operator.h>
 
+#include <array>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "ir/thread_ir.h"
 #include "simt/analysis/control_flow.h"
 #include "simt/analysis/loop_analyses.h"
 #include "simt/analysis/objects.h"
+#include "simt/transform/kept_pointers.h"
 
 namespace anymetal::simt {
 namespace {
 
 using llvm::dyn_cast;
 using llvm::isa;
+
+/// Bytes of a variable of pointers beside which it is kept what they belong to.
+constexpr uint64_t kMostBeside = 512;
 
 struct Access {
   llvm::Instruction* instruction;
@@ -66,6 +72,10 @@ class Guard {
         analyses_(function) {}
 
   Result<void> run() {
+    const std::vector<KeptPointers> all = find_kept_pointers(function_);
+    std::vector<Beside> beside;
+    for (const KeptPointers& kept : all) beside.push_back(load_origins(kept));
+    for (size_t i = 0; i < all.size(); ++i) store_origins(all[i], beside[i]);
     for (const Access& access : find_accesses(function_)) guard(access);
     if (!unknown_) return {};
     return unsupported_error(
@@ -125,6 +135,67 @@ class Guard {
       load = dyn_cast_or_null<llvm::LoadInst>(from);
     }
     return false;
+  }
+
+  /// A pointer loaded from a variable belongs to what it was computed from, wherever it points to
+  /// meanwhile: behind the last element, for a loop that goes backwards, or to the row in front of
+  /// the first. If that isn't one buffer, it is kept beside the pointer.
+  using Beside = std::optional<std::array<llvm::AllocaInst*, 3>>;
+  Beside load_origins(const KeptPointers& kept) {
+    Objects objects;
+    for (llvm::StoreInst* store : kept.stores) {
+      for (llvm::Value* object : find_objects(store->getValueOperand()))
+        if (!is_loaded_from(object, *kept.variable)) objects.insert(object);
+    }
+    if (objects.size() == 1 && isa<llvm::Argument, llvm::GlobalVariable>(objects.front())) {
+      for (llvm::LoadInst* load : kept.loads) known_[load] = find(objects.front());
+      return {};
+    }
+    const uint64_t bytes = layout_.getTypeAllocSize(kept.variable->getAllocatedType());
+    if (bytes > kMostBeside || kept.variable->isArrayAllocation()) return {};
+    std::array<llvm::AllocaInst*, 3> beside;
+    llvm::IRBuilder<> builder(kept.variable->getNextNode());
+    for (llvm::AllocaInst*& one : beside) {
+      one = builder.CreateAlloca(kept.variable->getAllocatedType(), nullptr, "origin");
+      one->setAlignment(kept.variable->getAlign());
+    }
+    // What was never stored belongs to nothing.
+    llvm::IRBuilder<> top = at_top();
+    for (llvm::AllocaInst* one : beside) {
+      for (uint64_t at = 0; at + 8 <= bytes; at += 8)
+        top.CreateAlignedStore(top.getInt64(0), top.CreateConstGEP1_64(top.getInt8Ty(), one, at),
+                               llvm::commonAlignment(one->getAlign(), at));
+    }
+    for (llvm::LoadInst* load : kept.loads) {
+      builder.SetInsertPoint(load->getNextNode());
+      std::array<llvm::Value*, 3> parts;
+      for (unsigned i = 0; i < 3; ++i) {
+        llvm::Value* place = same_place(load->getPointerOperand(), *kept.variable, *beside[i]);
+        auto* part = builder.CreateAlignedLoad(builder.getInt64Ty(), place, load->getAlign());
+        part->copyMetadata(*load, module_.getMDKindID(kKeptInside));
+        parts[i] = part;
+      }
+      known_[load] = {parts[0], parts[1], parts[2]};
+    }
+    return beside;
+  }
+  void store_origins(const KeptPointers& kept, const Beside& beside) {
+    if (!beside) return;
+    for (llvm::StoreInst* store : kept.stores) {
+      const Origin origin = find(find_path(store->getValueOperand()).root);
+      const std::array parts = {origin.base, origin.read_bytes, origin.write_bytes};
+      llvm::IRBuilder<> builder(store->getNextNode());
+      for (unsigned i = 0; i < 3; ++i) {
+        llvm::Value* place = same_place(store->getPointerOperand(), *kept.variable, *(*beside)[i]);
+        builder.CreateAlignedStore(parts[i], place, store->getAlign())
+            ->copyMetadata(*store, module_.getMDKindID(kKeptInside));
+      }
+    }
+  }
+
+  static bool is_loaded_from(const llvm::Value* value, const llvm::AllocaInst& variable) {
+    const auto* load = dyn_cast<llvm::LoadInst>(value);
+    return load && find_path(const_cast<llvm::Value*>(load->getPointerOperand())).root == &variable;
   }
 
   /// The executor looks up where it points to, once for each time that the pointer is loaded.

@@ -1,0 +1,27 @@
+// Pointers into buffers that a thread keeps in variables of its own: `device float* rows[4]`.
+#pragma once
+
+#include <llvm/IR/Function.h>
+#include <llvm/IR/Instructions.h>
+
+#include <vector>
+
+namespace anymetal::simt {
+
+/// A variable that pointers are stored in and loaded from, and nothing else that could be one.
+struct KeptPointers {
+  llvm::AllocaInst* variable;
+  std::vector<llvm::LoadInst*> loads;    ///< of pointers
+  std::vector<llvm::StoreInst*> stores;  ///< of pointers
+};
+
+/// Those variables of which all accesses are known. Not among them: what is copied as bytes, or
+/// passed on by its address.
+[[nodiscard]] std::vector<KeptPointers> find_kept_pointers(llvm::Function& function);
+
+/// The same place in another variable of the type. `address`: in `variable`, computed by
+/// getelementptr alone, as find_kept_pointers asks for.
+[[nodiscard]] llvm::Value* same_place(llvm::Value* address, llvm::AllocaInst& variable,
+                                      llvm::AllocaInst& other);
+
+}  // namespace anymetal::simt
