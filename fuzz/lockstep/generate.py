@@ -369,8 +369,10 @@ class Kernel:
         statements = [first, *self.turns(inside, level, lambda one: self.block(one, 4).statements)]
         cases = [first, *(label for label in all_labels if label not in self.labels)]
         self.labels, self.is_entered = labels, was_entered
-        # By its head too, as far as anybody knows (docs/limits.md).
-        return [Switch(f"b[({('x', 's', 'u')[level]}) & 31] & {self.pick(1, 3)}", cases, Block(statements))]
+        value = self.plain(level)
+        while not any(name in value for name in "xysu"):  # by its head too, as far as anybody knows (docs/limits.md)
+            value = self.plain(level)
+        return [Switch(f"{value} & {self.pick(1, 3)}", cases, Block(statements))]
 
     # ---- one after the other
 

@@ -13,6 +13,10 @@ import numpy as np
 RELAXED = "memory_order_relaxed"
 
 
+class UndefinedError(Exception):
+    """Metal doesn't say what this kernel does."""
+
+
 @dataclass
 class Exits:
     broken: np.ndarray
@@ -127,7 +131,8 @@ class Exchange:
 
     def run(self, lanes, there, exits):
         groups = lanes.index * 0 if self.of_all else lanes.index // 32
-        assert not np.isin(groups[there], groups[lanes.alive & ~there]).any(), "some don't meet at the barrier"
+        if np.isin(groups[there], groups[lanes.alive & ~there]).any():
+            raise UndefinedError("some pass the barrier by")
         lanes.shared[lanes.index[there]] = lanes.numbers["x"][there]
         other = (lanes.index + self.by) % lanes.count if self.of_all else lanes.index ^ self.by
         lanes.set("x", lanes.numbers["x"] + lanes.shared[other], there)

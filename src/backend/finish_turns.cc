@@ -190,7 +190,8 @@ class Turns {
     for (BasicBlock* from : leaving_) {
       BasicBlock* join = find_join(*from);
       auto same = llvm::find_if(found, [&](const Parting& one) { return one.join == join; });
-      if (same == found.end()) same = found.insert(same, {join, befores(*join), {}, join == loop_.getHeader()});
+      if (same == found.end())
+        same = found.insert(same, {join, befores(*join), {}, join == loop_.getHeader()});
       same->from.push_back(from);
     }
     return found;
@@ -236,13 +237,13 @@ class Turns {
 
   [[nodiscard]] bool is_conditional(const BasicBlock& block) const {
     return loop_.contains(&block) && !llvm::all_of(latches_, [&](const BasicBlock* latch) {
-      return text_.is_behind(block, *latch);
-    });
+             return text_.is_behind(block, *latch);
+           });
   }
 
-  /// What comes next in the text, in each turn and in no loop that is left with it: who goes on comes there whatever becomes of
-  /// conditions, so that it stays in the loop with what leads to it. If nothing does, the head, for
-  /// the next turn.
+  /// What comes next in the text, in each turn and in no loop that is left with it: who goes on
+  /// comes there whatever becomes of conditions, so that it stays in the loop with what leads to
+  /// it. If nothing does, the head, for the next turn.
   [[nodiscard]] BasicBlock* find_join(const BasicBlock& from) const {
     const llvm::Loop* inner = text_.innermost(from);
     while (inner && inner->getParentLoop() != &loop_) inner = inner->getParentLoop();
@@ -317,8 +318,8 @@ void lead_to_join(const Parting& parting, const Blocks& targets, BasicBlock* pla
   BasicBlock* on = make_way("turn.on", 0);
   builder.SetInsertPoint(end);
   builder.SetCurrentDebugLocation(parting.from.front()->getTerminator()->getDebugLoc());
-  llvm::SwitchInst* parts = builder.CreateSwitch(
-      builder.CreateLoad(builder.getInt32Ty(), way), parting.join, unsigned(targets.size()));
+  llvm::SwitchInst* parts = builder.CreateSwitch(builder.CreateLoad(builder.getInt32Ty(), way),
+                                                 parting.join, unsigned(targets.size()));
   builder.SetCurrentDebugLocation({});
   for (BasicBlock* before : parting.befores) {
     llvm::Instruction* branch = before->getTerminator();

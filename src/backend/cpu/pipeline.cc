@@ -27,6 +27,7 @@
 #include "backend/cpu/poll_stop.h"
 #include "backend/cpu/reorder_lanes.h"
 #include "backend/cpu/round_bfloats.h"
+#include "backend/cpu/saturate_conversions.h"
 #include "backend/cpu/scalar_passes.h"
 #include "backend/cpu/simplify_extrema.h"
 #include "backend/cpu/stream_stores.h"
@@ -226,6 +227,12 @@ constexpr Pass<Compilation> kPasses[] = {
        c.passes.run(*c.function, llvm::EarlyCSEPass());
        // Narrower machines have no such permutation.
        if (vector_register_bytes() == 64) join_upper_halves(*c.function, 16);
+     }>},
+    // Floats only are left, and LLVM's passes, which know what saturates, are done.
+    {"saturate-conversions", "converts vectors of floats to whole numbers as vectors",
+     plain<[](Compilation& c) {
+       saturate_conversions(*c.function);
+       c.passes.run(*c.function, llvm::EarlyCSEPass());
      }>},
     // After all that would take a comparison and a select for something else.
     {"simplify-extrema", "makes maxima and minima of numbers one instruction",

@@ -480,8 +480,7 @@ void Vectorizer::store_components(llvm::StoreInst& store, unsigned chunk) {
   if (scale == 1 && factor >= components && factor != 0) {
     llvm::SmallVector<llvm::Value*, 4> parts;
     for (unsigned part = 0; part < factor; ++part) {
-      parts.push_back(part < components ? part_of(part)
-                                        : llvm::PoisonValue::get(lane_type(kind)));
+      parts.push_back(part < components ? part_of(part) : llvm::PoisonValue::get(lane_type(kind)));
     }
     llvm::SmallVector<int, 64> order, spread;
     llvm::SmallVector<llvm::Constant*, 64> used;
