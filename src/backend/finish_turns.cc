@@ -132,7 +132,25 @@ class Text {
   /// Whether the end that follows a head is its own.
   [[nodiscard]] bool is_end_of(const BasicBlock& head, const BasicBlock& end) const {
     if (!dominators_.isReachableFromEntry(&head)) return !dominators_.isReachableFromEntry(&end);
-    return is_behind(head, end);
+    return is_behind(head, end) || is_reached(head, end);
+  }
+  /// In the text between them; a switch from in front of the head may jump there too. Not by way of
+  /// what `return` does on its way out.
+  [[nodiscard]] bool is_reached(const BasicBlock& head, const BasicBlock& end) const {
+    BlockSet seen{&head};
+    std::vector open{&head};
+    while (!open.empty()) {
+      const BasicBlock* block = open.back();
+      open.pop_back();
+      if (block == &end) return true;
+      for (const BasicBlock* next : llvm::successors(block)) {
+        const size_t at = place_.lookup(next);
+        if (at <= place_.lookup(&head) || at > place_.lookup(&end)) continue;
+        if (!next->getName().starts_with("cleanup") && seen.insert(next).second)
+          open.push_back(next);
+      }
+    }
+    return false;
   }
   /// The place of the first end of a loop behind this head that isn't the end of a loop in between.
   /// It is its own end, or the one of a loop around it: what only `return` leaves has none. (Loops

@@ -105,6 +105,15 @@ TEST_F(FinishTurns, ALoopThatNeverGoesRoundHasAnEndToo) {
   EXPECT_FALSE(is_inside("while.end"));
 }
 
+TEST_F(FinishTurns, ALoopThatASwitchJumpsIntoHasAnEndToo) {
+  finish(std::string("br label %for.cond\nfor.cond:\nbr i1 %c, label %arm, label %for.inc\n") +
+         "arm:\nbr i1 %d, label %do.body, label %label\ndo.body:\nbr label %label\nlabel:\n" +
+         "br i1 %c, label %do.body, label %do.end\ndo.end:\n" + kSum + "br label %for.end\n" +
+         "for.inc:\nbr label %for.cond\nfor.end:\nret void\n");
+  EXPECT_TRUE(is_inside("do.end"));
+  EXPECT_FALSE(is_inside("for.end"));
+}
+
 TEST_F(FinishTurns, ABlockAtTheFunctionsEndIsNoText) {
   // As Clang places wide ranges of cases.
   finish(std::string("br label %do.body\ndo.body:\nbr i1 %c, label %arm, label %sw.caserange\n") +

@@ -37,7 +37,7 @@ kernel void ends(device float* a, device float* b, device const int* at, uint i 
 struct View { device const float* p; int n; };
 kernel void views(device const float* a, device const float* b, device const int* at, device float* out, uint i [[thread_position_in_grid]]) {
   View v[2] = {{a - 4, 8}, {b - 4, 8}};
-  if (at[i] == 9) { View swapped = v[0]; v[0] = v[1]; v[1] = swapped; }
+  if (at[i] == 9) { device const float* swapped = v[0].p; v[0].p = v[1].p; v[1].p = swapped; }
   View w = v[at[i] & 1];
   out[i] = w.p[4 + int(i & 7)] + w.n;
 }
@@ -45,6 +45,25 @@ kernel void neighbours(device const int* a, device const int* b, device const in
   device const int* p[2] = {a + 4, a + 8};
   device const int* q[2] = {a, b};
   out[i] = p[at[i] & 1][int(i & 3) - 4] + q[at[i] >> 1 & 1][int(i & 3) + 8];
+}
+struct Long { device float* p; int n; int m; long rest[8]; };
+template <typename T> void copy_between(device float* a, device float* b, device const int* at, device float* out, uint i) {
+  T s[4], r[4];
+  for (int k = 0; k < 4; ++k) { s[k] = T{a + k}; r[k] = T{b + k}; }
+  for (int k = 0; k < at[0]; ++k) s[(k + at[1]) & 3] = r[(k + int(i)) & 3];
+  out[i] = *(s[at[1] & 3].p + 8);
+}
+struct Two { device float* p; int n; int m; };
+struct One { device float* p; };
+kernel void copies_of_one(device float* a, device float* b, device const int* at, device float* out, uint i [[thread_position_in_grid]]) { copy_between<One>(a, b, at, out, i); }
+kernel void copies_of_two(device float* a, device float* b, device const int* at, device float* out, uint i [[thread_position_in_grid]]) { copy_between<Two>(a, b, at, out, i); }
+kernel void copies_of_long(device float* a, device float* b, device const int* at, device float* out, uint i [[thread_position_in_grid]]) { copy_between<Long>(a, b, at, out, i); }
+union Either { device float* p; ulong bits; };
+kernel void by_bits(device float* a, device float* b, device const int* at, device float* out, uint i [[thread_position_in_grid]]) {
+  Either s[4];
+  for (int k = 0; k < 4; ++k) s[k].p = a + k;
+  for (int k = 0; k < at[0]; ++k) s[(k + at[1]) & 3].bits = ulong(b) + 4 * ((ulong(k) + i) & 3);
+  out[i] = *(s[at[1] & 3].p + 8);
 }
 kernel void constant_one(device const int* in, device int* out, device const int* at, uint i [[thread_position_in_grid]]) {
   device int* p[2] = {(device int*)in, out};
@@ -173,3 +192,15 @@ def test_const_buffers_stay_as_they_are_through_pointers_in_variables(library):
     library.kernel("constant_one")(a, out, at, grid=8, threadgroup=8)
     np.testing.assert_array_equal(a, 0)
     np.testing.assert_array_equal(out, at * 5)
+
+
+@pytest.mark.goes_on_outside
+@pytest.mark.parametrize("kernel", ["copies_of_one", "copies_of_two", "copies_of_long", "by_bits"])
+def test_pointers_in_variables_that_come_as_bytes(library, kernel):
+    """A struct's copy is no pointer's store, and it changes to which buffer the pointer belongs."""
+    a, b, threads = np.arange(100, 116).astype(np.float32), np.arange(500, 516).astype(np.float32), 40
+    for count, first in ((0, 0), (1, 0), (1, 1), (2, 0), (4, 3)):
+        out = np.zeros(threads, np.float32)
+        library.kernel(kernel)(a, b, np.array([count, first], np.int32), out, grid=threads, threadgroup=32)
+        want = np.full(threads, a[8 + first]) if count == 0 else b[8 + (np.arange(threads) & 3)]
+        np.testing.assert_array_equal(out, want, str((count, first)))

@@ -177,6 +177,19 @@ KERNEL(lock_and_a_block_as_macros_are) {
   while (true) { if (SWAP(n[0], 1) != 0) continue; do { r = ADD(n[1], 1); } while (0); STORE(n[0], 0); break; }
   o[i] = r;
 }
+KERNEL(lock_and_a_loop_entered_in_its_middle) {
+  int r = 0, x = a[i];
+  for (;;) {
+    if (SWAP(n[0], 1) == 0) {
+      int k = 0;
+      switch (x & 1) { case 0: do { k++; x = x * 3 + k; case 1: x++; } while (k < 2 && x < 1000); }
+      r = ADD(n[1], 1);
+      STORE(n[0], 0);
+      break;
+    }
+  }
+  o[i] = r;
+}
 KERNEL(lock_and_break) {
   int r = 0;
   for (;;) { if (SWAP(n[0], 1) == 0) { r = ADD(n[1], 1); STORE(n[0], 0); break; } }

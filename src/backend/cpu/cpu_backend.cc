@@ -16,7 +16,7 @@ namespace anymetal::backend {
 namespace cpu {
 namespace {
 
-constexpr std::string_view kVersion = "cpu 96";
+constexpr std::string_view kVersion = "cpu 97";
 
 class CpuBackend final : public Backend {
  public:

@@ -29,7 +29,7 @@ namespace anymetal::backend {
 namespace reference {
 namespace {
 
-constexpr std::string_view kVersion = "reference 22";
+constexpr std::string_view kVersion = "reference 23";
 
 /// Workers at rest. There are never more than threads that ran something at once.
 class WorkerPool {

@@ -1,9 +1,12 @@
 #include "simt/transform/kept_pointers.h"
 
+#include <llvm/ADT/MapVector.h>
 #include <llvm/ADT/SetVector.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/IntrinsicInst.h>
+#include <llvm/IR/Operator.h>
 
+#include <numeric>
 #include <optional>
 
 #include "ir/thread_ir.h"
@@ -20,34 +23,92 @@ bool leads_to_buffer(const llvm::Type* type) {
                                  type->getPointerAddressSpace() == kConstantSpace);
 }
 
-/// Whether a number may be a pointer's bits, as LLVM copies small structs.
-bool may_be_pointer(const llvm::Value& value) {
-  if (value.getType()->isAggregateType() || value.getType()->isVectorTy())
-    return value.getType()->getScalarSizeInBits() == 0 ||
-           value.getType()->getScalarSizeInBits() == 64;
-  return value.getType()->isIntegerTy(64) && isa<llvm::LoadInst, llvm::PtrToIntInst>(value);
+/// Where in a variable something is: at `begin`, or any number of `step` from there.
+struct Place {
+  int64_t begin;
+  uint64_t step;  ///< 0: there alone
+  uint64_t bytes;
+};
+
+/// Whether they may have a byte in common; `is_same`: if so all of them.
+bool may_overlap(const Place& one, const Place& other, bool* is_same = nullptr) {
+  const uint64_t step = std::gcd(one.step, other.step);
+  int64_t distance = other.begin - one.begin;
+  if (step != 0) distance = (distance % int64_t(step) + int64_t(step)) % int64_t(step);
+  if (is_same) *is_same = distance == 0 && one.bytes == other.bytes;
+  if (step == 0 && distance < 0) return uint64_t(-distance) < other.bytes;
+  return uint64_t(distance) < one.bytes || (step != 0 && uint64_t(distance) + other.bytes > step);
 }
 
-/// All accesses of pointers through this address; false: there is something else.
-bool follow(llvm::Value& address, KeptPointers& kept) {
-  for (llvm::User* user : address.users()) {
-    if (auto* step = dyn_cast<llvm::GetElementPtrInst>(user)) {
-      if (!follow(*step, kept)) return false;
-    } else if (auto* load = dyn_cast<llvm::LoadInst>(user)) {
-      if (leads_to_buffer(load->getType())) kept.loads.push_back(load);
-    } else if (auto* store = dyn_cast<llvm::StoreInst>(user)) {
-      if (store->getValueOperand() == &address || may_be_pointer(*store->getValueOperand()))
-        return false;
-      if (leads_to_buffer(store->getValueOperand()->getType())) kept.stores.push_back(store);
-    } else if (auto* copy = dyn_cast<llvm::MemTransferInst>(user)) {
-      if (copy->getRawDest() == &address) return false;
-    } else if (!isa<llvm::ICmpInst, llvm::MemSetInst>(user) &&
-               !llvm::cast<llvm::Instruction>(user)->isLifetimeStartOrEnd()) {
-      return false;
-    }
+/// Follows an address of a variable to all accesses.
+class Accesses {
+ public:
+  explicit Accesses(llvm::AllocaInst& variable) : layout_(variable.getDataLayout()) {
+    kept_.variable = &variable;
+    is_known_ = follow(variable, {0, 0, 0});
   }
-  return true;
-}
+
+  /// Whether nothing else is written where pointers are. Copies are numbers by now, of any type.
+  [[nodiscard]] bool are_pointers_alone() const {
+    if (!is_known_) return false;
+    for (const Place& pointer : pointers_) {
+      for (const Place& other : numbers_)
+        if (may_overlap(pointer, other)) return false;
+      for (const Place& other : pointers_) {
+        bool is_same = false;
+        if (may_overlap(pointer, other, &is_same) && !is_same) return false;
+      }
+    }
+    return true;
+  }
+  [[nodiscard]] const KeptPointers& kept() const { return kept_; }
+
+ private:
+  bool follow(llvm::Value& address, const Place& place) {
+    for (llvm::User* user : address.users()) {
+      if (auto* step = dyn_cast<llvm::GetElementPtrInst>(user)) {
+        const auto next = moved(place, *step);
+        if (!next || !follow(*step, *next)) return false;
+      } else if (auto* load = dyn_cast<llvm::LoadInst>(user)) {
+        if (!leads_to_buffer(load->getType())) continue;
+        kept_.loads.push_back(load);
+        pointers_.push_back(sized(place, *load->getType()));
+      } else if (auto* store = dyn_cast<llvm::StoreInst>(user)) {
+        llvm::Value* value = store->getValueOperand();
+        if (value == &address) return false;
+        if (leads_to_buffer(value->getType())) kept_.stores.push_back(store);
+        (leads_to_buffer(value->getType()) ? pointers_ : numbers_)
+            .push_back(sized(place, *value->getType()));
+      } else if (auto* copy = dyn_cast<llvm::MemTransferInst>(user)) {
+        if (copy->getRawDest() == &address) return false;
+      } else if (!isa<llvm::ICmpInst>(user) &&
+                 !llvm::cast<llvm::Instruction>(user)->isLifetimeStartOrEnd()) {
+        return false;
+      }
+    }
+    return true;
+  }
+  Place sized(Place place, llvm::Type& type) const {
+    place.bytes = layout_.getTypeStoreSize(&type);
+    return place;
+  }
+  std::optional<Place> moved(Place place, const llvm::GetElementPtrInst& step) const {
+    const unsigned bits = layout_.getIndexTypeSizeInBits(step.getType());
+    llvm::MapVector<llvm::Value*, llvm::APInt> variables;
+    llvm::APInt constant(bits, 0);
+    if (!llvm::cast<llvm::GEPOperator>(step).collectOffset(layout_, bits, variables, constant))
+      return {};
+    place.begin += constant.getSExtValue();
+    for (const auto& [index, scale] : variables)
+      place.step = std::gcd(place.step, scale.abs().getZExtValue());
+    return place;
+  }
+
+  const llvm::DataLayout& layout_;
+  KeptPointers kept_{};
+  std::vector<Place> pointers_, numbers_;
+  bool is_known_ = false;
+};
 
 }  // namespace
 
@@ -61,8 +122,8 @@ std::vector<KeptPointers> find_kept_pointers(llvm::Function& function) {
   }
   std::vector<KeptPointers> found;
   for (llvm::AllocaInst* variable : variables) {
-    KeptPointers kept{variable, {}, {}};
-    if (follow(*variable, kept)) found.push_back(std::move(kept));
+    const Accesses accesses(*variable);
+    if (accesses.are_pointers_alone()) found.push_back(accesses.kept());
   }
   return found;
 }
