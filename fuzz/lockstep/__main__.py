@@ -13,8 +13,8 @@ FOLDER = Path(__file__).parent
 sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
 
 import seeds  # noqa: E402
+from constructs import UndefinedError  # noqa: E402
 from generate import KEPT, LOCKS, TABLE, Kernel  # noqa: E402
-from statements import UndefinedError  # noqa: E402
 
 SIZES = [1, 5, 31, 32, 33, 64, 100]
 

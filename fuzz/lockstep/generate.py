@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from lanes import ALIKE, EACH, HEAD, SHARED, Lanes
-from statements import (Block, Call, Choice, Count, Exchange, Exits, Function, If, Keep, Label, Leave, Locked, Loop, Return, Set,
+from constructs import (Block, Call, Choice, Count, Exchange, Exits, Function, If, Keep, Label, Leave, Locked, Loop, Return, Set,
                         Switch, declared, indented)
+from lanes import ALIKE, EACH, HEAD, SHARED, Lanes
 
 KEPT, TABLE, COUNTS, LOCKS = 4, 32, 4, 64
 BEFORE_LEAVING = 0.5  # how often others see what stands before a `break` or `return` in a loop; never in one that a switch jumps into (docs/limits.md)

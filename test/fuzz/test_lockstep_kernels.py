@@ -37,9 +37,9 @@ def test_a_kernel_is_shown():
 @pytest.fixture(scope="module")
 def model():
     """Runs statements on five threads, whose x is 0 to 4; what becomes of y."""
-    modules, before = ("lanes", "statements"), list(sys.path)
+    modules, before = ("lanes", "constructs"), list(sys.path)
     sys.path.insert(0, str(FOLDER))
-    lanes, statements = (__import__(name) for name in modules)
+    lanes, constructs = (__import__(name) for name in modules)
     sys.path[:] = before
     for name in modules:
         del sys.modules[name]
@@ -47,10 +47,10 @@ def model():
     def end(*body):
         number = dict.fromkeys(("y", "k"), np.zeros(5, np.int32))
         five = lanes.Lanes(5, {"x": np.arange(5, dtype=np.int32), **number}, np.zeros(1, np.int32))
-        statements.Block(list(body)).run(five, five.alive.copy(), statements.Exits(five.nobody(), five.nobody(), five.nobody()))
+        constructs.Block(list(body)).run(five, five.alive.copy(), constructs.Exits(five.nobody(), five.nobody(), five.nobody()))
         return five.numbers["y"].tolist()
 
-    return statements, end
+    return constructs, end
 
 
 def test_who_leaves_a_loop_is_alone_before_and_together_behind(model):
