@@ -6,6 +6,8 @@ import sys
 import tempfile
 import time
 
+SIZES = [1, 5, 31, 32, 33, 64, 100]  # of threadgroups
+
 
 def launch(text, name, arguments, **sizes):
     """Runs a kernel; what it is refused with, if it is."""

@@ -16,8 +16,6 @@ import seeds  # noqa: E402
 from constructs import UndefinedError  # noqa: E402
 from generate import KEPT, LOCKS, TABLE, Kernel  # noqa: E402
 
-SIZES = [1, 5, 31, 32, 33, 64, 100]
-
 
 def check(seed):
     """What is wrong with the kernel of this seed; None: nothing."""
@@ -26,7 +24,7 @@ def check(seed):
     kernel, sizes = Kernel(seed), random.Random(seed)
     if kernel.is_lockstep_only and os.environ.get("ANYMETAL_EXECUTOR") == "reference":
         return None
-    threads, groups = sizes.choice(SIZES), sizes.choice([1, 1, 2])
+    threads, groups = sizes.choice(seeds.SIZES), sizes.choice([1, 1, 2])
     numbers = np.array([sizes.randrange(16) for _ in range(threads * groups)], np.int32)
     table = np.array([sizes.randrange(16) for _ in range(TABLE)], np.int32)
     try:

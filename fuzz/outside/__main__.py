@@ -14,8 +14,6 @@ sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
 import seeds  # noqa: E402
 from generate import INPUTS, KEPT, Kernel  # noqa: E402
 
-SIZES = [1, 5, 31, 32, 33, 64, 100]
-
 
 def check(seed):
     """What is wrong with the kernel of this seed; None: nothing."""
@@ -23,10 +21,10 @@ def check(seed):
 
     kernel, sizes = Kernel(seed), random.Random(seed)
     numbers = [sizes.randrange(-3, 12) for _ in range(INPUTS)]
-    threads = sizes.choice(SIZES)
+    threads = sizes.choice(seeds.SIZES)
     want = np.array(kernel.expect(numbers, threads), np.int64).astype(np.int32)
     o = np.zeros(threads * KEPT, np.int32)
-    refused = seeds.launch(kernel.text, "outside", (np.array(numbers, np.int32), o), grid=threads, threadgroup=min(threads, sizes.choice(SIZES)))
+    refused = seeds.launch(kernel.text, "outside", (np.array(numbers, np.int32), o), grid=threads, threadgroup=min(threads, sizes.choice(seeds.SIZES)))
     return refused or seeds.difference(o, want, KEPT)
 
 

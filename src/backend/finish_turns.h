@@ -10,11 +10,11 @@
 
 namespace anymetal::backend {
 
-/// Leads such arms through the end of the turn, from where they leave the loop: those that others
-/// see (simdgroup functions, atomics, volatile accesses, and where a loop has any of these, other
-/// memory too), up to the last block of that kind. Needs the module as Clang has made it, its
-/// blocks in the order of the text and with their names. Loops that a switch jumps into stay as
-/// they are.
+/// Leads such arms to what comes next in the text, and on from there to the end of each turn, with
+/// a block at the end that parts who leaves from who goes on: those that others see (simdgroup
+/// functions, atomics, volatile accesses, and where a loop has any of these, other memory too).
+/// Needs the module as Clang has made it, its blocks in the order of the text and with their names.
+/// Loops that a switch jumps into stay as they are.
 void finish_turns(llvm::Module& module);
 
 }  // namespace anymetal::backend

@@ -16,7 +16,7 @@ namespace anymetal::backend {
 namespace cpu {
 namespace {
 
-constexpr std::string_view kVersion = "cpu 97";
+constexpr std::string_view kVersion = "cpu 98";
 
 class CpuBackend final : public Backend {
  public:

@@ -230,10 +230,7 @@ constexpr Pass<Compilation> kPasses[] = {
      }>},
     // Floats only are left, and LLVM's passes, which know what saturates, are done.
     {"saturate-conversions", "converts vectors of floats to whole numbers as vectors",
-     plain<[](Compilation& c) {
-       saturate_conversions(*c.function);
-       c.passes.run(*c.function, llvm::EarlyCSEPass());
-     }>},
+     plain<[](Compilation& c) { saturate_conversions(*c.function); }>},
     // After all that would take a comparison and a select for something else.
     {"simplify-extrema", "makes maxima and minima of numbers one instruction",
      plain<[](Compilation& c) { simplify_extrema(*c.function); }>},

@@ -137,10 +137,12 @@ class Guard {
     return false;
   }
 
+  /// Where the parts of an Origin are kept.
+  using Beside = std::optional<std::array<llvm::AllocaInst*, 3>>;
+
   /// A pointer loaded from a variable belongs to what it was computed from, wherever it points to
   /// meanwhile: behind the last element, for a loop that goes backwards, or to the row in front of
   /// the first. If that isn't one buffer, it is kept beside the pointer.
-  using Beside = std::optional<std::array<llvm::AllocaInst*, 3>>;
   Beside load_origins(const KeptPointers& kept) {
     Objects objects;
     for (llvm::StoreInst* store : kept.stores) {

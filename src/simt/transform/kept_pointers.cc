@@ -3,7 +3,6 @@
 #include <llvm/ADT/MapVector.h>
 #include <llvm/ADT/SetVector.h>
 #include <llvm/IR/InstIterator.h>
-#include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/Operator.h>
 
 #include <numeric>
@@ -30,14 +29,19 @@ struct Place {
   uint64_t bytes;
 };
 
-/// Whether they may have a byte in common; `is_same`: if so all of them.
-bool may_overlap(const Place& one, const Place& other, bool* is_same = nullptr) {
+/// From one's beginning to the other's, less than a step where either has one.
+int64_t distance(const Place& one, const Place& other) {
+  const auto step = int64_t(std::gcd(one.step, other.step));
+  const int64_t between = other.begin - one.begin;
+  return step == 0 ? between : (between % step + step) % step;
+}
+
+/// Whether they may have a byte in common.
+bool may_overlap(const Place& one, const Place& other) {
   const uint64_t step = std::gcd(one.step, other.step);
-  int64_t distance = other.begin - one.begin;
-  if (step != 0) distance = (distance % int64_t(step) + int64_t(step)) % int64_t(step);
-  if (is_same) *is_same = distance == 0 && one.bytes == other.bytes;
-  if (step == 0 && distance < 0) return uint64_t(-distance) < other.bytes;
-  return uint64_t(distance) < one.bytes || (step != 0 && uint64_t(distance) + other.bytes > step);
+  const int64_t between = distance(one, other);
+  if (between < 0) return uint64_t(-between) < other.bytes;
+  return uint64_t(between) < one.bytes || (step != 0 && uint64_t(between) + other.bytes > step);
 }
 
 /// Follows an address of a variable to all accesses.
@@ -54,10 +58,8 @@ class Accesses {
     for (const Place& pointer : pointers_) {
       for (const Place& other : numbers_)
         if (may_overlap(pointer, other)) return false;
-      for (const Place& other : pointers_) {
-        bool is_same = false;
-        if (may_overlap(pointer, other, &is_same) && !is_same) return false;
-      }
+      for (const Place& other : pointers_)
+        if (may_overlap(pointer, other) && distance(pointer, other) != 0) return false;
     }
     return true;
   }
@@ -79,8 +81,6 @@ class Accesses {
         if (leads_to_buffer(value->getType())) kept_.stores.push_back(store);
         (leads_to_buffer(value->getType()) ? pointers_ : numbers_)
             .push_back(sized(place, *value->getType()));
-      } else if (auto* copy = dyn_cast<llvm::MemTransferInst>(user)) {
-        if (copy->getRawDest() == &address) return false;
       } else if (!isa<llvm::ICmpInst>(user) &&
                  !llvm::cast<llvm::Instruction>(user)->isLifetimeStartOrEnd()) {
         return false;

@@ -227,18 +227,11 @@ Values Vectorizer::load_components(llvm::LoadInst& load, unsigned chunk) {
   }
   llvm::Value* lanes = access_mask(inside, chunk);
   const bool whole = is_constant_ones(lanes);
-  // Narrow floats as whole numbers: LLVM takes half a minute for a hundred `<128 x half>` of which
-  // parts are picked.
-  llvm::Type* kind = bytes < 4 ? builder_.getIntNTy(unsigned(bytes * 8)) : element;
-  const auto masked_load = [&](unsigned count, llvm::Value* from, llvm::Value* wanted) {
-    auto* type = llvm::FixedVectorType::get(kind, count);
+  const auto masked_load = [&](llvm::Type* type, llvm::Value* from, llvm::Value* wanted) {
     if (is_constant_ones(wanted))
       return static_cast<llvm::Value*>(builder_.CreateAlignedLoad(type, from, align));
     return static_cast<llvm::Value*>(
         builder_.CreateMaskedLoad(type, from, align, wanted, llvm::Constant::getNullValue(type)));
-  };
-  const auto as_element = [&](llvm::Value* loaded) {
-    return builder_.CreateBitCast(loaded, lane_type(element));
   };
   Values values;
   // Elements of a lane every `factor` elements: all of them in one wide vector.
@@ -257,12 +250,13 @@ Values Vectorizer::load_components(llvm::LoadInst& load, unsigned chunk) {
     }
     llvm::Value* wanted = llvm::ConstantVector::get(used);
     if (!whole) wanted = builder_.CreateAnd(builder_.CreateShuffleVector(lanes, spread), wanted);
-    llvm::Value* wide = masked_load(width_ * factor, scalar(pointer, chunk), wanted);
+    llvm::Value* wide = masked_load(llvm::FixedVectorType::get(element, width_ * factor),
+                                    scalar(pointer, chunk), wanted);
     for (unsigned component = 0; component < components; ++component) {
       llvm::SmallVector<int, 16> picked;
       for (unsigned lane = 0; lane < width_; ++lane)
         picked.push_back(int(lane * factor + component));
-      values.push_back(as_element(builder_.CreateShuffleVector(wide, picked)));
+      values.push_back(builder_.CreateShuffleVector(wide, picked));
     }
     return values;
   }
@@ -270,7 +264,7 @@ Values Vectorizer::load_components(llvm::LoadInst& load, unsigned chunk) {
   for (unsigned component = 0; component < components; ++component) {
     const uint64_t at = component * bytes * scale;
     if (shape.has_stride(int64_t(bytes))) {
-      values.push_back(as_element(masked_load(width_, element_pointer(pointer, chunk, at), lanes)));
+      values.push_back(masked_load(lane_type(element), element_pointer(pointer, chunk, at), lanes));
     } else if (run != 0) {
       llvm::SmallVector<llvm::Value*, 4> parts;
       for (unsigned start = 0; start < width_; start += run) {
@@ -278,13 +272,13 @@ Values Vectorizer::load_components(llvm::LoadInst& load, unsigned chunk) {
         for (unsigned lane = 0; lane < run; ++lane) picked.push_back(int(start + lane));
         llvm::Value* from = builder_.CreateGEP(builder_.getInt8Ty(), scalar(pointer, chunk),
                                                builder_.getInt64(uint64_t(shape.offset(start))));
-        parts.push_back(masked_load(run, from,
+        parts.push_back(masked_load(llvm::FixedVectorType::get(element, run), from,
                                     whole
                                         ? llvm::Constant::getAllOnesValue(
                                               llvm::FixedVectorType::get(builder_.getInt1Ty(), run))
                                         : builder_.CreateShuffleVector(lanes, picked)));
       }
-      values.push_back(as_element(concatenate(parts)));
+      values.push_back(concatenate(parts));
     } else if (const unsigned window = scale == 1 ? find_window(shape, bytes, width_) : 0;
                window != 0) {
       values.push_back(load_window(load, chunk, at, window, lanes));
@@ -464,11 +458,6 @@ void Vectorizer::store_components(llvm::StoreInst& store, unsigned chunk) {
     else
       builder_.CreateMaskedStore(what, to, align, wanted);
   };
-  // As in load_components.
-  llvm::Type* kind = bytes < 4 ? builder_.getIntNTy(unsigned(bytes * 8)) : element;
-  const auto part_of = [&](unsigned component) {
-    return builder_.CreateBitCast(vector(value, chunk, component), lane_type(kind));
-  };
   const unsigned factor =
       components > 1 || !shape.has_stride(int64_t(bytes)) ? find_interleave(shape, bytes) : 0;
   if (scale == 1 && factor == components && std::has_single_bit(factor) &&
@@ -480,7 +469,8 @@ void Vectorizer::store_components(llvm::StoreInst& store, unsigned chunk) {
   if (scale == 1 && factor >= components && factor != 0) {
     llvm::SmallVector<llvm::Value*, 4> parts;
     for (unsigned part = 0; part < factor; ++part) {
-      parts.push_back(part < components ? part_of(part) : llvm::PoisonValue::get(lane_type(kind)));
+      parts.push_back(part < components ? vector(value, chunk, part)
+                                        : llvm::PoisonValue::get(lane_type(element)));
     }
     llvm::SmallVector<int, 64> order, spread;
     llvm::SmallVector<llvm::Constant*, 64> used;
@@ -500,7 +490,7 @@ void Vectorizer::store_components(llvm::StoreInst& store, unsigned chunk) {
   const unsigned run = components == 1 ? find_run(shape, bytes, width_) : 0;
   for (unsigned component = 0; component < components; ++component) {
     const uint64_t at = component * bytes * scale;
-    llvm::Value* what = part_of(component);
+    llvm::Value* what = vector(value, chunk, component);
     if (shape.has_stride(int64_t(bytes))) {
       masked_store(what, element_pointer(pointer, chunk, at), lanes);
     } else if (run != 0) {
@@ -514,7 +504,7 @@ void Vectorizer::store_components(llvm::StoreInst& store, unsigned chunk) {
       }
     } else {
       if (chunk == 0 && component == 0) remark(store, "writes of lanes are scattered");
-      scatter(vector(value, chunk, component), element_pointers(pointer, chunk, at), align, lanes);
+      scatter(what, element_pointers(pointer, chunk, at), align, lanes);
     }
   }
 }
