@@ -42,6 +42,7 @@
 #include "simt/transform/hoist_checks.h"
 #include "simt/transform/join_neighbours.h"
 #include "simt/transform/join_threadgroups.h"
+#include "simt/transform/kept_pointers.h"
 #include "simt/transform/narrow_comparisons.h"
 #include "simt/transform/promote_slots.h"
 #include "simt/transform/repair_dominance.h"
@@ -544,6 +545,7 @@ Result<Report> vectorize(llvm::Function& entry, const Options& asked) {
   Passes passes;
   fold_branches(entry);
   form_matrices(entry);
+  if (asked.checks_bounds) copy_by_members(entry);
   flatten(entry, passes);
   mark_disjoint(entry);
   if (asked.checks_bounds) {

@@ -65,6 +65,29 @@ kernel void by_bits(device float* a, device float* b, device const int* at, devi
   for (int k = 0; k < at[0]; ++k) s[(k + at[1]) & 3].bits = ulong(b) + 4 * ((ulong(k) + i) & 3);
   out[i] = *(s[at[1] & 3].p + 8);
 }
+struct Odd { char kind; device const float* p; char3 c; half h; };
+template <typename T> void move_around(device const float* a, device const float* b, device const int* at, device float* out, uint i) {
+  T s[4], old[2];
+  for (int k = 0; k < 4; ++k) { s[k] = T{}; s[k].p = (k & 1 ? b : a) + 8; }
+  for (int k = 0; k < at[0]; ++k) {
+    old[k & 1] = s[(k + at[1]) & 3];
+    s[(k + at[1]) & 3] = s[(k + int(i)) & 3];
+    s[(k + int(i)) & 3] = old[k & 1];
+  }
+  out[i] = s[at[1] & 3].p[-1 - int(i & 7)];
+}
+struct Read { device const float* p; };
+struct Piece { device const float* p; int n; int m; };
+kernel void moves_of_read(device const float* a, device const float* b, device const int* at, device float* out, uint i [[thread_position_in_grid]]) { move_around<Read>(a, b, at, out, i); }
+kernel void moves_of_piece(device const float* a, device const float* b, device const int* at, device float* out, uint i [[thread_position_in_grid]]) { move_around<Piece>(a, b, at, out, i); }
+kernel void moves_of_odd(device const float* a, device const float* b, device const int* at, device float* out, uint i [[thread_position_in_grid]]) { move_around<Odd>(a, b, at, out, i); }
+kernel void keep_the_rest(device const float* a, device const int* at, device int* out, uint i [[thread_position_in_grid]]) {
+  Odd s[4];
+  for (int k = 0; k < 4; ++k) s[k] = Odd{char(k), a + k, char3(k + 1, k + 2, k + 3), half(k + 4)};
+  for (int k = 0; k < at[0]; ++k) s[(k + at[1]) & 3] = s[(k + int(i)) & 3];
+  Odd one = s[at[1] & 3];
+  out[i] = one.kind + 10 * int(one.p[0]) + 100 * one.c.x + 1000 * one.c.z + 10000 * int(one.h);
+}
 kernel void constant_one(device const int* in, device int* out, device const int* at, uint i [[thread_position_in_grid]]) {
   device int* p[2] = {(device int*)in, out};
   p[at[i] & 1][i] = 5;
@@ -204,3 +227,28 @@ def test_pointers_in_variables_that_come_as_bytes(library, kernel):
         library.kernel(kernel)(a, b, np.array([count, first], np.int32), out, grid=threads, threadgroup=32)
         want = np.full(threads, a[8 + first]) if count == 0 else b[8 + (np.arange(threads) & 3)]
         np.testing.assert_array_equal(out, want, str((count, first)))
+
+
+@pytest.mark.goes_on_outside
+@pytest.mark.parametrize("kernel", ["moves_of_read", "moves_of_piece", "moves_of_odd"])
+def test_structs_take_along_what_their_pointers_belong_to(library, kernel):
+    """All of them point behind their buffer, where another one may begin."""
+    a, b, threads = np.arange(100, 108).astype(np.float32), np.arange(500, 508).astype(np.float32), 40
+    for count, first in ((0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (3, 1), (9, 2)):
+        out, want = np.zeros(threads, np.float32), np.zeros(threads, np.float32)
+        library.kernel(kernel)(a, b, np.array([count, first], np.int32), out, grid=threads, threadgroup=32)
+        for i in range(threads):
+            s = [a, b, a, b]
+            for k in range(count):
+                one, other = (k + first) & 3, (k + i) & 3
+                s[one], s[other] = s[other], s[one]
+            want[i] = s[first & 3][7 - (i & 7)]
+        np.testing.assert_array_equal(out, want, str((count, first)))
+
+
+def test_structs_with_pointers_are_copied_whole(library):
+    a, threads = np.arange(4).astype(np.float32), 40
+    out = np.zeros(threads, np.int32)
+    library.kernel("keep_the_rest")(a, np.array([1, 1], np.int32), out, grid=threads, threadgroup=32)
+    k = np.arange(threads) & 3
+    np.testing.assert_array_equal(out, k + 10 * k + 100 * (k + 1) + 1000 * (k + 3) + 10000 * (k + 4))

@@ -16,7 +16,7 @@ namespace anymetal::backend {
 namespace cpu {
 namespace {
 
-constexpr std::string_view kVersion = "cpu 98";
+constexpr std::string_view kVersion = "cpu 99";
 
 class CpuBackend final : public Backend {
  public:

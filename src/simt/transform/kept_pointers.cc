@@ -2,11 +2,17 @@
 
 #include <llvm/ADT/MapVector.h>
 #include <llvm/ADT/SetVector.h>
+#include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/InstIterator.h>
+#include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/Operator.h>
 
+#include <algorithm>
+#include <bit>
+#include <map>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 #include "ir/thread_ir.h"
 #include "simt/analysis/objects.h"
@@ -44,6 +50,143 @@ bool may_overlap(const Place& one, const Place& other) {
   return uint64_t(between) < one.bytes || (step != 0 && uint64_t(between) + other.bytes > step);
 }
 
+/// Where an address is that a getelementptr moves there.
+std::optional<Place> moved(Place place, const llvm::GEPOperator& step,
+                           const llvm::DataLayout& layout) {
+  const unsigned bits = layout.getIndexTypeSizeInBits(step.getType());
+  llvm::MapVector<llvm::Value*, llvm::APInt> variables;
+  llvm::APInt constant(bits, 0);
+  if (!step.collectOffset(layout, bits, variables, constant)) return {};
+  place.begin += constant.getSExtValue();
+  for (const auto& [index, scale] : variables)
+    place.step = std::gcd(place.step, scale.abs().getZExtValue());
+  return place;
+}
+
+/// A number, pointer or vector within a variable or a struct.
+struct Member {
+  uint64_t at;
+  llvm::Type* type;
+};
+using Members = std::vector<Member>;
+
+void add_members(llvm::Type& type, uint64_t at, const llvm::DataLayout& layout, Members& members) {
+  if (auto* all = dyn_cast<llvm::StructType>(&type)) {
+    for (unsigned i = 0; i < all->getNumElements(); ++i)
+      add_members(*all->getElementType(i), at + layout.getStructLayout(all)->getElementOffset(i),
+                  layout, members);
+  } else if (type.isArrayTy()) {
+    llvm::Type& element = *type.getArrayElementType();
+    for (uint64_t i = 0; i < type.getArrayNumElements(); ++i)
+      add_members(element, at + i * layout.getTypeAllocSize(&element), layout, members);
+  } else {
+    members.push_back({at, &type});
+  }
+}
+
+/// Bytes that a thread's code copies.
+struct Copy {
+  llvm::Instruction* read;   ///< null: the intrinsic function that writes does
+  llvm::Instruction* write;  ///< a store of what was read, or that function
+  llvm::Value *from, *to;
+  llvm::Align from_align, to_align;
+  uint64_t bytes;
+};
+
+/// Bytes: longer copies become loops, and what they copy numbers.
+constexpr uint64_t kMostCopied = 512;
+
+std::optional<Copy> as_copy(llvm::Instruction& instruction) {
+  if (auto* copy = dyn_cast<llvm::MemTransferInst>(&instruction)) {
+    const auto* length = dyn_cast<llvm::ConstantInt>(copy->getLength());
+    if (!length || length->getZExtValue() > kMostCopied || copy->isVolatile()) return {};
+    return Copy{nullptr,
+                copy,
+                copy->getRawSource(),
+                copy->getRawDest(),
+                copy->getSourceAlign().valueOrOne(),
+                copy->getDestAlign().valueOrOne(),
+                length->getZExtValue()};
+  }
+  auto* store = dyn_cast<llvm::StoreInst>(&instruction);
+  auto* load = store ? dyn_cast<llvm::LoadInst>(store->getValueOperand()) : nullptr;
+  if (!load || !load->hasOneUse() || !load->isSimple() || !store->isSimple() ||
+      !load->getType()->isIntegerTy(64))
+    return {};
+  return Copy{load,
+              store,
+              load->getPointerOperand(),
+              store->getPointerOperand(),
+              load->getAlign(),
+              store->getAlign(),
+              8};
+}
+
+/// What lies in the variable at an address: a struct's members and, between them, bytes. None: no
+/// variable, one without pointers into buffers, or the address isn't the same place in all structs.
+class Contents {
+ public:
+  /// The members from there, each `at` so many bytes behind it.
+  Members of(llvm::Value& address, uint64_t bytes) {
+    const Path path = find_path(&address);
+    auto* variable = dyn_cast<llvm::AllocaInst>(path.root);
+    if (!variable || variable->isArrayAllocation()) return {};
+    const llvm::DataLayout& layout = variable->getDataLayout();
+    std::optional<Place> place = Place{0, 0, bytes};
+    for (const llvm::GEPOperator* step : path.steps) {
+      place = moved(*place, *step, layout);
+      if (!place) return {};
+    }
+    const Members& all = of(*variable);
+    const auto step = int64_t(place->step);
+    const int64_t begin = step == 0 ? place->begin : (place->begin % step + step) % step;
+    if (begin < 0 || !repeats(all, place->step)) return {};
+    Members found;
+    uint64_t done = uint64_t(begin);
+    const uint64_t end = done + bytes;
+    bool has_pointers = false;
+    const auto fill = [&](uint64_t until) {
+      for (uint64_t size; done < until; done += size) {
+        size = std::min(uint64_t(1) << std::countr_zero(done | 8), std::bit_floor(until - done));
+        found.push_back({done - uint64_t(begin),
+                         llvm::Type::getIntNTy(variable->getContext(), unsigned(8 * size))});
+      }
+    };
+    for (const Member& member : all) {
+      const uint64_t size = layout.getTypeStoreSize(member.type);
+      if (member.at + size <= uint64_t(begin) || member.at >= end) continue;
+      if (member.at < done || member.at + size > end) return {};
+      fill(member.at);
+      found.push_back({member.at - uint64_t(begin), member.type});
+      has_pointers |= leads_to_buffer(member.type);
+      done = member.at + size;
+    }
+    if (!has_pointers) return {};
+    fill(end);
+    return found;
+  }
+
+ private:
+  const Members& of(llvm::AllocaInst& variable) {
+    const auto [known, is_new] = known_.try_emplace(&variable);
+    if (is_new && variable.getAllocationSize(variable.getDataLayout())->getFixedValue() <= kMost)
+      add_members(*variable.getAllocatedType(), 0, variable.getDataLayout(), known->second);
+    return known->second;
+  }
+  static bool repeats(const Members& all, uint64_t step) {
+    if (step == 0) return true;
+    std::map<uint64_t, llvm::Type*> types;
+    for (const Member& member : all) types[member.at] = member.type;
+    return llvm::all_of(all, [&](const Member& member) {
+      const auto next = types.find(member.at + step);
+      return next == types.end() ? member.at + step > all.back().at : next->second == member.type;
+    });
+  }
+
+  static constexpr uint64_t kMost = 16'384;  ///< bytes of a variable
+  std::map<llvm::AllocaInst*, Members> known_;
+};
+
 /// Follows an address of a variable to all accesses.
 class Accesses {
  public:
@@ -52,7 +195,7 @@ class Accesses {
     is_known_ = follow(variable, {0, 0, 0});
   }
 
-  /// Whether nothing else is written where pointers are. Copies are numbers by now, of any type.
+  /// Whether nothing else is written where pointers are. Copies are of members or numbers by now.
   [[nodiscard]] bool are_pointers_alone() const {
     if (!is_known_) return false;
     for (const Place& pointer : pointers_) {
@@ -69,7 +212,7 @@ class Accesses {
   bool follow(llvm::Value& address, const Place& place) {
     for (llvm::User* user : address.users()) {
       if (auto* step = dyn_cast<llvm::GetElementPtrInst>(user)) {
-        const auto next = moved(place, *step);
+        const auto next = moved(place, llvm::cast<llvm::GEPOperator>(*step), layout_);
         if (!next || !follow(*step, *next)) return false;
       } else if (auto* load = dyn_cast<llvm::LoadInst>(user)) {
         if (!leads_to_buffer(load->getType())) continue;
@@ -78,6 +221,7 @@ class Accesses {
       } else if (auto* store = dyn_cast<llvm::StoreInst>(user)) {
         llvm::Value* value = store->getValueOperand();
         if (value == &address) return false;
+        if (is_zero(*value)) continue;  // points to nothing, whatever it belongs to
         if (leads_to_buffer(value->getType())) kept_.stores.push_back(store);
         (leads_to_buffer(value->getType()) ? pointers_ : numbers_)
             .push_back(sized(place, *value->getType()));
@@ -88,19 +232,12 @@ class Accesses {
     }
     return true;
   }
+  static bool is_zero(const llvm::Value& value) {
+    const auto* constant = dyn_cast<llvm::Constant>(&value);
+    return constant && constant->isNullValue();
+  }
   Place sized(Place place, llvm::Type& type) const {
     place.bytes = layout_.getTypeStoreSize(&type);
-    return place;
-  }
-  std::optional<Place> moved(Place place, const llvm::GetElementPtrInst& step) const {
-    const unsigned bits = layout_.getIndexTypeSizeInBits(step.getType());
-    llvm::MapVector<llvm::Value*, llvm::APInt> variables;
-    llvm::APInt constant(bits, 0);
-    if (!llvm::cast<llvm::GEPOperator>(step).collectOffset(layout_, bits, variables, constant))
-      return {};
-    place.begin += constant.getSExtValue();
-    for (const auto& [index, scale] : variables)
-      place.step = std::gcd(place.step, scale.abs().getZExtValue());
     return place;
   }
 
@@ -111,6 +248,36 @@ class Accesses {
 };
 
 }  // namespace
+
+void copy_by_members(llvm::Function& function) {
+  Contents contents;
+  std::vector<std::pair<Copy, Members>> found;
+  for (llvm::Instruction& instruction : llvm::instructions(function)) {
+    const auto copy = as_copy(instruction);
+    if (!copy) continue;
+    Members members = contents.of(*copy->to, copy->bytes);
+    if (members.empty()) members = contents.of(*copy->from, copy->bytes);
+    if (!members.empty()) found.emplace_back(*copy, std::move(members));
+  }
+  for (const auto& [copy, members] : found) {
+    const auto at = [](llvm::IRBuilder<>& builder, llvm::Value* address, uint64_t offset) {
+      return offset == 0 ? address
+                         : builder.CreateConstInBoundsGEP1_64(builder.getInt8Ty(), address, offset);
+    };
+    std::vector<llvm::Value*> values;
+    llvm::IRBuilder<> builder(copy.read ? copy.read : copy.write);
+    for (const Member& member : members)
+      values.push_back(
+          builder.CreateAlignedLoad(member.type, at(builder, copy.from, member.at),
+                                    llvm::commonAlignment(copy.from_align, member.at)));
+    builder.SetInsertPoint(copy.write);
+    for (size_t i = 0; i < members.size(); ++i)
+      builder.CreateAlignedStore(values[i], at(builder, copy.to, members[i].at),
+                                 llvm::commonAlignment(copy.to_align, members[i].at));
+    copy.write->eraseFromParent();
+    if (copy.read) copy.read->eraseFromParent();
+  }
+}
 
 std::vector<KeptPointers> find_kept_pointers(llvm::Function& function) {
   llvm::SetVector<llvm::AllocaInst*> variables;

@@ -8,6 +8,10 @@
 
 namespace anymetal::simt {
 
+/// Copies of structs to and from variables with such pointers (of one pointer, too, which are loads
+/// and stores of a word) become loads and stores of their members: pointers are seen as such then.
+void copy_by_members(llvm::Function& function);
+
 /// A variable that pointers are stored in and loaded from, and nothing else that could be one.
 struct KeptPointers {
   llvm::AllocaInst* variable;
@@ -15,8 +19,8 @@ struct KeptPointers {
   std::vector<llvm::StoreInst*> stores;  ///< of pointers
 };
 
-/// Those variables of which all accesses are known. Not among them: what is copied as bytes, or
-/// passed on by its address.
+/// Those variables of which all accesses are known. Not among them: what is written as other types
+/// too, or passed on by its address.
 [[nodiscard]] std::vector<KeptPointers> find_kept_pointers(llvm::Function& function);
 
 /// The same place in another variable of the type. `address`: in `variable`, computed by

@@ -12,8 +12,8 @@ namespace anymetal::simt {
 namespace {
 
 /// Whether %v, an array of `{ ptr, i32, i32 }`, is one whose pointers are all known, if this is
-/// done besides.
-bool are_known(const std::string& more) {
+/// done besides; `accesses`: loads of pointers, and stores.
+bool are_known(const std::string& more, size_t accesses = 1) {
   llvm::LLVMContext context;
   llvm::SMDiagnostic diagnostic;
   const std::unique_ptr<llvm::Module> module = llvm::parseAssemblyString(
@@ -29,10 +29,11 @@ bool are_known(const std::string& more) {
           "ret float %x\n}\n",
       diagnostic, context);
   EXPECT_TRUE(module) << diagnostic.getMessage().str();
+  copy_by_members(*module->getFunction("f"));
   const auto found = find_kept_pointers(*module->getFunction("f"));
   if (!found.empty()) {
-    EXPECT_EQ(found.front().loads.size(), 1u);
-    EXPECT_EQ(found.front().stores.size(), 1u);
+    EXPECT_EQ(found.front().loads.size(), accesses);
+    EXPECT_EQ(found.front().stores.size(), accesses);
   }
   return !found.empty();
 }
@@ -44,10 +45,30 @@ TEST(KeptPointers, NumbersBesideThePointersAreNothingToThem) {
   EXPECT_TRUE(are_known("%n = getelementptr i8, ptr %v, i64 24\nstore i64 7, ptr %n\n"));
 }
 
+TEST(KeptPointers, ZerosPointToNothing) {
+  EXPECT_TRUE(are_known("%n = getelementptr i8, ptr %v, i64 %j\nstore i8 0, ptr %n\n"));
+}
+
+TEST(KeptPointers, CopiesOfStructsAreOfMembers) {
+  const std::string from = "%c = getelementptr { ptr addrspace(1), i32, i32 }, ptr %v, i64 %j\n";
+  EXPECT_TRUE(are_known(from + "call void @llvm.memcpy.p0.p0.i64(ptr align 8 %c, ptr align 8 %s, "
+                               "i64 16, i1 false)\n",
+                        2));
+  EXPECT_TRUE(
+      are_known(from + "%w = load i64, ptr %s, align 8\nstore i64 %w, ptr %c, align 8\n", 2));
+  EXPECT_FALSE(are_known(from + "%w = load i64, ptr %s, align 8\n%u = add i64 %w, 1\n"
+                                "store i64 %u, ptr %c, align 8\n"));
+  EXPECT_FALSE(are_known(from + "%h = getelementptr i8, ptr %c, i64 4\n"
+                                "call void @llvm.memcpy.p0.p0.i64(ptr align 8 %c, ptr align 4 %h, "
+                                "i64 8, i1 false)\n"
+                                "call void @llvm.memcpy.p0.p0.i64(ptr align 4 %h, ptr align 8 %c, "
+                                "i64 8, i1 false)\n"));
+}
+
 TEST(KeptPointers, WhateverElseIsWrittenThereMayBeAPointer) {
   EXPECT_FALSE(are_known("%n = getelementptr i8, ptr %s, i64 4\nstore i32 7, ptr %n\n"));
   EXPECT_FALSE(
-      are_known("%n = getelementptr i8, ptr %s, i64 8\nstore <3 x i32> zeroinitializer, "
+      are_known("%n = getelementptr i8, ptr %s, i64 8\nstore <3 x i32> splat (i32 7), "
                 "ptr %n, align 4\n"));
   EXPECT_FALSE(are_known("%n = getelementptr i8, ptr %v, i64 16\nstore i64 %i, ptr %n\n"));
   EXPECT_FALSE(are_known("%n = getelementptr i32, ptr %v, i64 %j\nstore i32 7, ptr %n\n"));
