@@ -1,5 +1,8 @@
 #include "backend/cpu/pipeline.h"
 
+#include <llvm/Analysis/TargetTransformInfo.h>
+#include <llvm/IR/InstIterator.h>
+#include <llvm/IR/IntrinsicInst.h>
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/Transforms/Scalar/EarlyCSE.h>
 #include <llvm/Transforms/Scalar/LoopSink.h>
@@ -85,6 +88,33 @@ Result<void> too_large(Compilation& c, size_t count) {
                            " instructions of vectors; more than 60,000 are not supported yet");
 }
 
+/// Instructions of a function as the processor has them: what it can't read or write under a mask
+/// is a branch for each lane, and what stands there.
+size_t count_instructions(llvm::Function& function, LlvmPasses& passes) {
+  constexpr size_t kOfLane = 5;
+  const auto& target = passes.functions().getResult<llvm::TargetIRAnalysis>(function);
+  size_t count = function.getInstructionCount();
+  for (const llvm::Instruction& instruction : llvm::instructions(function)) {
+    const auto* access = llvm::dyn_cast<llvm::IntrinsicInst>(&instruction);
+    if (!access) continue;
+    const auto id = access->getIntrinsicID();
+    const bool reads = id == llvm::Intrinsic::masked_load || id == llvm::Intrinsic::masked_gather;
+    const bool writes =
+        id == llvm::Intrinsic::masked_store || id == llvm::Intrinsic::masked_scatter;
+    if (!reads && !writes) continue;
+    auto* type = llvm::cast<llvm::FixedVectorType>(reads ? access->getType()
+                                                         : access->getArgOperand(0)->getType());
+    const llvm::Align align(1);
+    const bool is_one =
+        id == llvm::Intrinsic::masked_load     ? target.isLegalMaskedLoad(type, align)
+        : id == llvm::Intrinsic::masked_store  ? target.isLegalMaskedStore(type, align)
+        : id == llvm::Intrinsic::masked_gather ? target.isLegalMaskedGather(type, align)
+                                               : target.isLegalMaskedScatter(type, align);
+    if (!is_one) count += kOfLane * type->getNumElements();
+  }
+  return count;
+}
+
 Result<void> vectorize(Compilation& c) {
   const Variant& variant = c.image.variant;
   c.image.accumulators = find_accumulators(*c.function);
@@ -102,7 +132,7 @@ Result<void> vectorize(Compilation& c) {
   options.threadgroups_together = variant.threadgroups_together;
   ANYMETAL_ASSIGN_OR_RETURN(const simt::Report report, simt::vectorize(*c.function, options));
   c.function = report.function;
-  const size_t count = c.function->getInstructionCount();
+  const size_t count = count_instructions(*c.function, c.passes);
   if (count > kMaxVectorised) return too_large(c, count);
   c.image.scratch_bytes = report.scratch_bytes;
   c.image.threadgroups_together = report.threadgroups_together;
@@ -315,8 +345,10 @@ Result<VariantImage> transform(ThreadIr& ir, const Variant& variant, std::string
                             .unrolling = unrolling,
                             .has_other_try = has_other_try};
     auto done = run_passes<Compilation>(kPasses, compilation, last, times);
-    const size_t count = ir.module->getInstructionCount();
-    if (done.ok() && last.empty() && count > kMaxInstructions) done = too_large(compilation, count);
+    if (done.ok() && last.empty()) {
+      const size_t count = count_instructions(*compilation.function, compilation.passes);
+      if (count > kMaxInstructions) done = too_large(compilation, count);
+    }
     if (done.ok()) return std::move(compilation.image);
     if (!compilation.is_too_large || !has_other_try) return std::move(done).error();
     ir.module = std::move(untouched);
