@@ -33,6 +33,7 @@
 #include "backend/cpu/saturate_conversions.h"
 #include "backend/cpu/scalar_passes.h"
 #include "backend/cpu/simplify_extrema.h"
+#include "backend/cpu/split_structs.h"
 #include "backend/cpu/stream_stores.h"
 #include "backend/cpu/widen_narrow_floats.h"
 #include "backend/debug_places.h"
@@ -193,6 +194,9 @@ constexpr Pass<Compilation> kPasses[] = {
     // Right before LLVM's passes, which make most of constants and limits.
     {"fix-positions", "makes constants of the sizes that this code is made for",
      plain<[](Compilation& c) { fix_positions(*c.function, c.image.variant); }>},
+    // While addresses have the text's types, and before variables get their ends.
+    {"split-structs", "makes the members of structs variables of their own",
+     plain<[](Compilation& c) { split_structs(*c.function); }>},
     // Before LLVM unrolls loops and folds what it reads from tables.
     {"guard-variables", "keeps accesses of variables and tables inside of them",
      plain<[](Compilation& c) {

@@ -1,0 +1,19 @@
+// Structs with arrays in them: `struct { int items[32]; int top; }`, `struct { float d; ushort i; }
+// heap[16]`.
+//
+// Why: LLVM keeps a variable whole that an index of a running number leads into. Then the stack's
+// `top` is in memory too, and where members are of different sizes lanes lie one behind the other,
+// and not side by side.
+#pragma once
+
+#include <llvm/IR/Function.h>
+
+namespace anymetal::backend::cpu {
+
+/// Makes variables of a struct, or of an array of structs whose members differ in size, one
+/// variable (an array) for each member, where such an index leads into them. Not among them:
+/// unions, variables that are passed on or looked at as a whole, and those in which a pointer to
+/// one member may go on to the next. Needs Clang's types of addresses.
+void split_structs(llvm::Function& function);
+
+}  // namespace anymetal::backend::cpu
