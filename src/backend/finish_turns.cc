@@ -32,7 +32,10 @@ class Effects {
     if (const auto* call = dyn_cast<llvm::CallBase>(&instruction)) return of_call(*call);
     if (instruction.isAtomic() || instruction.isVolatile()) return Seen::by_all;
     const llvm::Value* pointer = llvm::getLoadStorePointerOperand(&instruction);
-    return pointer && is_shared(*pointer) ? Seen::by_accesses : Seen::by_none;
+    if (pointer && is_shared(*pointer)) return Seen::by_accesses;
+    return llvm::any_of(instruction.operands(), forgets_space) || forgets_space(&instruction)
+               ? Seen::by_accesses
+               : Seen::by_none;
   }
   Seen of(const BasicBlock& block) {
     const auto [known, is_new] = blocks_.try_emplace(&block, Seen::by_none);
@@ -55,16 +58,28 @@ class Effects {
     const unsigned space = pointer.getType()->getPointerAddressSpace();
     return space == kDeviceSpace || space == kThreadgroupSpace;
   }
+  /// What is called with it, as `this`, doesn't know that it is shared.
+  static bool forgets_space(const llvm::Value* value) {
+    const auto* cast = dyn_cast<llvm::AddrSpaceCastOperator>(value);
+    return cast && is_shared(*cast->getPointerOperand());
+  }
   Seen of_call(const llvm::CallBase& call) {
+    if (llvm::any_of(call.args(), forgets_space))
+      return std::max(Seen::by_accesses, of_callee(call));
+    return of_callee(call);
+  }
+  Seen of_callee(const llvm::CallBase& call) {
     const llvm::Function* callee = call.getCalledFunction();
     if (!callee) return Seen::by_all;
     if (callee->isDeclaration()) {
       // All meet there or none: nobody leaves the loop before.
       if (callee->getName() == "am.threadgroup_barrier") return Seen::by_none;
       if (call.isConvergent()) return Seen::by_all;
-      const bool accesses = call.mayReadOrWriteMemory() && llvm::any_of(call.args(), [](auto& use) {
-                              return use->getType()->isPointerTy() && is_shared(*use);
-                            });
+      const bool accesses =
+          call.mayReadOrWriteMemory() &&
+          (callee->getName().starts_with("am.texture_") || llvm::any_of(call.args(), [](auto& use) {
+             return use->getType()->isPointerTy() && is_shared(*use);
+           }));
       return accesses ? Seen::by_accesses : Seen::by_none;
     }
     return of(*callee);
@@ -356,9 +371,10 @@ void lead_to_join(const Parting& parting, const Blocks& targets, BasicBlock* pla
   }
 }
 
-bool finish_one(llvm::Function& function, Effects& effects) {
+bool finish_one(llvm::Function& function, Effects& effects, BlockSet& finished) {
   Text text(function);
   for (const llvm::Loop* loop : text.loops()) {
+    if (!finished.insert(loop->getHeader()).second) continue;
     const Turns turns(text, *loop, effects);
     BlockSet inside = turns.inside();
     bool has_changed = false;
@@ -377,7 +393,10 @@ bool finish_one(llvm::Function& function, Effects& effects) {
       lead_to_join(parting, targets, parting.goes_round ? behind : parting.join, inside);
       has_changed = true;
     }
-    if (has_changed) return true;
+    if (has_changed) {
+      finished.erase(loop->getHeader());
+      return true;
+    }
   }
   return false;
 }
@@ -388,7 +407,8 @@ void finish_turns(llvm::Module& module) {
   Effects effects;
   for (llvm::Function& function : module) {
     if (function.size() < 2 || effects.of(function) != Seen::by_all) continue;
-    while (finish_one(function, effects)) {
+    BlockSet finished;
+    while (finish_one(function, effects, finished)) {
     }
   }
 }

@@ -1,7 +1,9 @@
 #include "backend/insert_lockstep_points.h"
 
 #include <llvm/ADT/PostOrderIterator.h>
+#include <llvm/Analysis/LoopInfo.h>
 #include <llvm/IR/CFG.h>
+#include <llvm/IR/Dominators.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/Instructions.h>
 #include <llvm/IR/Module.h>
@@ -49,6 +51,22 @@ Last run_through(llvm::BasicBlock& block, Last last, Conflict conflict) {
   return last;
 }
 
+bool takes_locks(const llvm::Instruction& instruction) {
+  const auto* update = llvm::dyn_cast<llvm::AtomicRMWInst>(&instruction);
+  return llvm::isa<llvm::AtomicCmpXchgInst>(instruction) ||
+         (update && update->getOperation() == llvm::AtomicRMWInst::Xchg);
+}
+
+/// Whether it stands in a loop in which a lane may hold a lock that the others wait for.
+bool may_hold_lock(const llvm::Instruction& access, const llvm::LoopInfo& loops) {
+  for (const llvm::Loop* loop = loops.getLoopFor(access.getParent()); loop;
+       loop = loop->getParentLoop()) {
+    for (const llvm::BasicBlock* block : loop->blocks())
+      if (llvm::any_of(*block, takes_locks)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void insert_lockstep_points(llvm::Function& entry) {
@@ -72,6 +90,9 @@ void insert_lockstep_points(llvm::Function& entry) {
     run_through(*block, at_start(*block),
                 [&](llvm::Instruction& access) { conflicts.push_back(&access); });
   }
+  const llvm::DominatorTree dominators(entry);
+  const llvm::LoopInfo loops(dominators);
+  std::erase_if(conflicts, [&](const auto* access) { return may_hold_lock(*access, loops); });
   if (conflicts.empty()) return;
   llvm::LLVMContext& context = entry.getContext();
   auto barrier = entry.getParent()->getOrInsertFunction(

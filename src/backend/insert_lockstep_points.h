@@ -2,7 +2,8 @@
 // a lane reads from threadgroup memory what another lane of its simdgroup has just written, with
 // nothing in between. So a meeting of the active lanes is put wherever a load from threadgroup
 // memory can follow a store, or a store a load, without a meeting between them. Kernels with the
-// barriers that Metal asks for get none. Under a schedule seed these points are passed without
+// barriers that Metal asks for get none, and none stand in loops that take locks: who holds one
+// would wait there for those who wait for it. Under a schedule seed these points are passed without
 // waiting, for Metal doesn't promise them.
 #pragma once
 

@@ -218,6 +218,89 @@ KERNEL(lanes_in_turn_and_break) {
   simdgroup_barrier(mem_flags::mem_threadgroup);
   o[i] = t[lane];
 }
+KERNEL(keys_and_a_state) {
+  int key = a[i] & 3, c, r = 0, x = 0, next = 0;
+  for (;;) {
+    c = simd_broadcast_first(key);
+    if (key == c) { r = simd_sum(1); next = 2; } else if (x > 100) next = 1; else next = 0;
+    if (next == 1) { x += 7; continue; }
+    if (next == 2) break;
+    x += 1;
+  }
+  o[i] = r;
+}
+KERNEL(keys_and_breaks_within) {
+  int key = a[i] & 3, c, r = 0, found = 0, ends = 0;
+  for (;;) {
+    c = simd_broadcast_first(key);
+    if (key == c) { r = simd_sum(1); found = 1; ends = r >= 0; }
+    if (found) { if (ends) break; found = 0; } else { ends = 0; }
+  }
+  o[i] = r;
+}
+KERNEL(lock_and_a_state) {
+  int r = 0, x = 0, next = 0;
+  for (;;) {
+    if (SWAP(n[0], 1) == 0) { r = ADD(n[1], 1); next = 2; STORE(n[0], 0); } else if (x > 100) next = 1; else next = 0;
+    if (next == 1) { x += 7; continue; }
+    if (next == 2) break;
+    x += 1;
+  }
+  o[i] = r;
+}
+KERNEL(lock_of_a_plain_number) {
+  threadgroup int taken;
+  threadgroup atomic_int lock;
+  int r = 0;
+  if (i == 0) { taken = 0; STORE(lock, 0); }
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  bool done = false;
+  while (!done) { if (SWAP(lock, 1) == 0) { r = taken++; STORE(lock, 0); done = true; } }
+  o[i] = r;
+}
+KERNEL(lock_of_a_plain_number_and_break) {
+  threadgroup int taken;
+  threadgroup atomic_int lock;
+  int r = 0;
+  if (i == 0) { taken = 0; STORE(lock, 0); }
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  for (;;) { if (SWAP(lock, 1) == 0) { r = taken; taken = r + 1; STORE(lock, 0); break; } }
+  o[i] = r;
+}
+struct Sum { int n; void add(int x) { n += x; } };
+KERNEL(lanes_of_a_method) {
+  threadgroup Sum t;
+  t.n = 0;
+  simdgroup_barrier(mem_flags::mem_threadgroup);
+  for (;;) { uint first = simd_broadcast_first(lane); if (lane == first) { t.add(a[i]); o[i] = t.n; break; } }
+}
+KERNEL(lanes_of_a_plain_number) {
+  threadgroup int t;
+  t = 0;
+  simdgroup_barrier(mem_flags::mem_threadgroup);
+  for (;;) { uint first = simd_broadcast_first(lane); if (lane == first) { t += a[i]; o[i] = t; break; } }
+}
+KERNEL(lanes_of_a_vector) {
+  threadgroup int4 t;
+  t = 0;
+  simdgroup_barrier(mem_flags::mem_threadgroup);
+  for (;;) { uint first = simd_broadcast_first(lane); if (lane == first) { t += int4(a[i]); o[i] = t.y; break; } }
+}
+KERNEL(lanes_of_device_memory) {
+  device int4* t = (device int4*)o;
+  uint first;
+  int last = 0;
+  for (;;) { first = simd_broadcast_first(lane); if (lane == first) { *t += int4(a[i]); last = t->x; break; } }
+  simdgroup_barrier(mem_flags::mem_device);
+  o[i] = last;
+}
+kernel void texels(texture2d<int, access::read_write> t, uint lane [[thread_index_in_simdgroup]]) {
+  uint first;
+  for (;;) {
+    first = simd_broadcast_first(lane);
+    if (lane == first) { int4 sum = t.read(uint2(1, 2)); t.write(sum + int(lane), uint2(1, 2)); break; }
+  }
+}
 """
 NAMES = re.findall(r"^KERNEL\((\w+)\)", TEXT, re.MULTILINE)
 A = (np.arange(64) * 37 % 101).astype(np.int32)
@@ -245,7 +328,7 @@ def test_a_lock_is_given_back_before_others_ask_again(kernel, threads):
     np.testing.assert_array_equal(sorted(launch(kernel, threads)), np.arange(threads))
 
 
-@pytest.mark.parametrize("kernel", ["lanes_in_turn", "lanes_in_turn_and_break"])
+@pytest.mark.parametrize("kernel", [name for name in NAMES if name.startswith("lanes_")])
 def test_each_lane_adds_to_what_the_one_before_wrote(kernel):
     np.testing.assert_array_equal(launch(kernel, 32), np.cumsum(A[:32]))
 
@@ -254,3 +337,11 @@ def test_each_lane_adds_to_what_the_one_before_wrote(kernel):
 def test_what_is_behind_a_loop_stays_there(threads):
     """The blocks of a wide case range stand at the function's end, behind the loop's."""
     np.testing.assert_array_equal(launch("sum_behind_a_case_range", threads), 32)
+
+
+def test_texels_count_as_memory():
+    import anymetal
+
+    texture = anymetal.Texture(np.zeros((4, 4), np.int32), format="r32sint")
+    anymetal.Library(TEXT).kernel("texels")(texture, grid=32, threadgroup=32)
+    assert texture.numpy()[2, 1].item() == sum(range(32))
