@@ -206,7 +206,8 @@ constexpr Pass<Compilation> kPasses[] = {
      [](Compilation& c) -> Result<void> {
        // What is that large without any unrolling gets no better: many loops take LLVM longer.
        if (c.function->getInstructionCount() > kManyUnrolled) c.has_other_try = false;
-       optimise_thread(*c.function, c.passes, c.unrolling);
+       optimise_thread(*c.function, c.passes, c.unrolling,
+                       c.image.variant.bounds == Bounds::robust);
        const size_t count = c.function->getInstructionCount();
        const size_t chunks = simt::kSimdgroupSize * 4 / vector_register_bytes();
        if (count <= kManyUnrolled || !c.has_other_try) return {};

@@ -25,6 +25,7 @@
 #include <llvm/Transforms/Utils/LCSSA.h>
 #include <llvm/Transforms/Utils/LoopSimplify.h>
 
+#include "backend/cpu/keep_sizes.h"
 #include "backend/cpu/keep_turns.h"
 #include "backend/cpu/unroll_arrays.h"
 #include "ir/thread_ir.h"
@@ -69,7 +70,8 @@ void unroll(FunctionPassManager& all, Unrolling unrolling) {
 
 }  // namespace
 
-void optimise_thread(llvm::Function& entry, LlvmPasses& passes, Unrolling unrolling) {
+void optimise_thread(llvm::Function& entry, LlvmPasses& passes, Unrolling unrolling,
+                     bool checks_bounds) {
   if (unrolling != Unrolling::as_asked) forget_hints(entry);
   FunctionPassManager all;
   all.addPass(KeepTurnsPass());
@@ -98,11 +100,13 @@ void optimise_thread(llvm::Function& entry, LlvmPasses& passes, Unrolling unroll
   unroll(all, unrolling);
   // Arrays whose indices are constants now.
   clean(all);
+  if (checks_bounds) all.addPass(KeepSizesPass());
   all.addPass(llvm::GVNPass());
   all.addPass(llvm::SCCPPass());
   all.addPass(llvm::BDCEPass());
   all.addPass(llvm::InstCombinePass());
   all.addPass(llvm::DSEPass());
+  if (checks_bounds) all.addPass(JoinSizesPass());
   all.addPass(simt::GiveOneEntryPass());
   all.addPass(loop_passes(/*memory_ssa=*/true, llvm::LICMPass(llvm::LICMOptions())));
   all.addPass(llvm::ADCEPass());

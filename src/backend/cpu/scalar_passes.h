@@ -18,8 +18,9 @@ enum class Unrolling : uint8_t {
 
 /// On the code of one thread: as few instructions as possible, small loops unrolled, variables as
 /// values. Nothing is vectorised, and no integer gets wider: lanes have 32 bits where they can.
-void optimise_thread(llvm::Function& entry, LlvmPasses& passes,
-                     Unrolling unrolling = Unrolling::as_asked);
+/// `checks_bounds`: each access will be checked for itself.
+void optimise_thread(llvm::Function& entry, LlvmPasses& passes, Unrolling unrolling,
+                     bool checks_bounds);
 
 /// On a function that is then put into others, many times: its loops are unrolled once. LLVM takes
 /// time for each loop in proportion to the loop around it, where all of them come to stand.

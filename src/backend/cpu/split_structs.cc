@@ -103,6 +103,11 @@ class Variable {
       }
     }
     for (const auto& [intrinsic, sides] : wholes_) split_whole(*intrinsic, sides);
+    for (llvm::Instruction* access : padding_) {
+      if (isa<llvm::LoadInst>(access))
+        access->replaceAllUsesWith(llvm::Constant::getNullValue(access->getType()));
+      access->eraseFromParent();
+    }
     for (llvm::Instruction* step : llvm::reverse(steps_)) step->eraseFromParent();
     variable_.eraseFromParent();
     return members_;
@@ -206,6 +211,8 @@ class Variable {
       const unsigned member =
           layout_.getStructLayout(struct_)->getElementContainingOffset(uint64_t(offset));
       const int64_t inside = offset - int64_t(offset_of(member));
+      if (uint64_t(inside) >= size_of(struct_->getElementType(member)))
+        return is_copy_of_padding(step, uint64_t(offset), member);
       return stays_inside(step, size_of(struct_->getElementType(member)), inside, false) &&
              add_entry({&step, {}, member, indices, {}, inside});
     }
@@ -217,6 +224,22 @@ class Variable {
       return false;
     has_running_index_ = true;
     return stays_inside(step, size) && add_entry({&step, 0U, 0, indices, {}});
+  }
+
+  /// What copies of structs that became loads and stores move behind a member: nothing.
+  bool is_copy_of_padding(llvm::GetElementPtrInst& step, uint64_t offset, unsigned member) {
+    const bool is_last = member + 1 == struct_->getNumElements();
+    const uint64_t end = is_last ? size_of(struct_) : offset_of(member + 1);
+    for (llvm::Use& use : step.uses()) {
+      auto* user = llvm::cast<llvm::Instruction>(use.getUser());
+      if (llvm::getLoadStorePointerOperand(user) != &step || user->isAtomic() ||
+          (isa<llvm::StoreInst>(user) && use.getOperandNo() == 0) ||
+          offset + layout_.getTypeStoreSize(llvm::getLoadStoreType(user)) > end)
+        return false;
+      padding_.push_back(user);
+    }
+    steps_.push_back(&step);
+    return true;
   }
 
   /// Whether an address that points into a member of so many bytes, `at` so many behind its
@@ -336,7 +359,8 @@ class Variable {
   std::vector<llvm::AllocaInst*> members_;
   std::vector<Entry> entries_;
   llvm::MapVector<llvm::MemIntrinsic*, Sides> wholes_;
-  std::vector<llvm::Instruction*> steps_;  ///< that lead to no member yet
+  std::vector<llvm::Instruction*> steps_;    ///< that lead to no member yet
+  std::vector<llvm::Instruction*> padding_;  ///< loads and stores between members
   bool has_running_index_ = false;
 };
 

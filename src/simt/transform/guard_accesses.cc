@@ -147,7 +147,8 @@ class Guard {
     Objects objects;
     for (llvm::StoreInst* store : kept.stores) {
       for (llvm::Value* object : find_objects(store->getValueOperand()))
-        if (!is_loaded_from(object, *kept.variable)) objects.insert(object);
+        if (!is_loaded_from(object, *kept.variable) && !isa<llvm::ConstantPointerNull>(object))
+          objects.insert(object);
     }
     if (objects.size() == 1 && isa<llvm::Argument, llvm::GlobalVariable>(objects.front())) {
       for (llvm::LoadInst* load : kept.loads) known_[load] = find(objects.front());

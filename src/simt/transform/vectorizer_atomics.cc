@@ -239,9 +239,15 @@ llvm::Value* Vectorizer::lane_address(const llvm::GetElementPtrInst& address, un
   const llvm::Value* base = address.getPointerOperand();
   llvm::MapVector<llvm::Value*, llvm::APInt> variables;
   llvm::APInt constant(64, 0);
-  if (address.getAddressSpace() != kThreadgroupSpace || !shapes_.of(base).is_flat() ||
+  if (address.getAddressSpace() != kThreadgroupSpace ||
       !address.collectOffset(layout_, 64, variables, constant))
     return nullptr;
+  // As in narrow_pointers.
+  while (const auto* step = llvm::dyn_cast<llvm::GetElementPtrInst>(base)) {
+    if (!step->collectOffset(layout_, 64, variables, constant)) return nullptr;
+    base = step->getPointerOperand();
+  }
+  if (!shapes_.of(base).is_flat()) return nullptr;
   llvm::Value* offset = builder_.getInt32(uint32_t(constant.getZExtValue()));
   for (const auto& [index, size] : variables) {
     llvm::Value* part = lane_by_scalars(index, chunk, lane, user, depth + 1);

@@ -146,7 +146,8 @@ Vectorizer::NarrowPointers Vectorizer::narrow_pointers(const llvm::Value* pointe
   llvm::APInt constant(64, 0);
   while (const auto* address = llvm::dyn_cast<llvm::GEPOperator>(pointer)) {
     if (!llvm::isa<llvm::Instruction>(address)) break;
-    if (shapes_.of(address).is_flat()) break;
+    // Another one may be farther from the variable than 32 bits tell: from the variable it is then.
+    if (shapes_.of(address).is_flat() && address->hasAllConstantIndices()) break;
     if (!address->collectOffset(layout_, 64, variables, constant)) return {};
     pointer = address->getPointerOperand();
   }
