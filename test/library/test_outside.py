@@ -421,3 +421,79 @@ def test_errors_name_what_was_left():
 
 if __name__ == "__main__":
     check_errors()
+
+
+SIZES = """#include <metal_stdlib>
+using namespace metal;
+kernel void last_word(device const uchar* a, constant uint& n, device uint* o, uint t [[thread_position_in_grid]]) {
+  device const uchar* p = a + t * 4;
+  uint s = *(device const uint*)p;
+  if (t * 4 + 4 > n) {
+    s = p[0];
+    for (uint k = 1; k < 4; ++k) if (t * 4 + k < n) s |= uint(p[k]) << (8 * k);
+  }
+  o[t] = s;
+}
+kernel void byte_then_word(device uchar* o, constant uint* a, uint t [[thread_position_in_grid]]) {
+  device uchar* p = o + t * 4;
+  p[0] = uchar(a[t]);
+  *(device uint*)p = a[t];
+}
+kernel void word_then_byte(device uchar* o, constant uint* a, uint t [[thread_position_in_grid]]) {
+  device uchar* p = o + t * 4;
+  *(device uint*)p = a[t];
+  p[0] = uchar(a[t]);
+}
+struct Pair { float re, im; };
+kernel void part_then_pair(device Pair* o, constant Pair* p, uint t [[thread_position_in_grid]]) { o[t].re = 7; o[t] = p[t]; }
+kernel void shifted(device const half* a, constant ulong& first, device half* o, uint t [[thread_position_in_threadgroup]]) {
+  threadgroup half all[64];
+  threadgroup half* tile = all - first;
+  tile[first + t] = a[t];
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  o[t] = tile[first + ulong(t * t * 5 % 64)];
+}
+kernel void counted(device const int* n, device int* o, uint t [[thread_position_in_threadgroup]]) {
+  threadgroup atomic_int all[64];
+  atomic_store_explicit(&all[t], 0, memory_order_relaxed);
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  threadgroup atomic_int* p = all + n[0];
+  atomic_fetch_add_explicit(&p[n[1] + int(t * 7 % 64)], int(t), memory_order_relaxed);
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  o[t] = atomic_load_explicit(&all[t * 7 % 64], memory_order_relaxed);
+}
+"""
+
+
+@pytest.mark.goes_on_outside
+@pytest.mark.parametrize("threads", [3, 35])
+def test_bytes_inside_of_words_that_are_outside_in_part(threads):
+    """A word that sticks out is outside; a byte of it that is read or written by itself isn't."""
+    import anymetal
+
+    library = anymetal.Library(SIZES)
+    n = threads * 4 - 1
+    a, o = np.arange(1, n + 1).astype(np.uint8), np.zeros(threads, np.uint32)
+    library.kernel("last_word")(a, np.array([n], np.uint32), o, grid=threads, threadgroup=32)
+    np.testing.assert_array_equal(o, np.append(a, np.uint8(0)).view(np.uint32))
+    for kernel in ("byte_then_word", "word_then_byte"):
+        o = np.zeros(n, np.uint8)
+        library.kernel(kernel)(o, np.append(a, np.uint8(0)).view(np.uint32), grid=threads, threadgroup=32)
+        np.testing.assert_array_equal(o[: n - 2], a[: n - 2])
+    pairs = np.zeros(2 * threads - 1, np.float32)
+    library.kernel("part_then_pair")(pairs, np.full(2 * threads, 3, np.float32), grid=threads, threadgroup=32)
+    np.testing.assert_array_equal(pairs[:-1], 3)
+    assert pairs[-1] in (3, 7)  # the copy is outside in part
+
+
+@pytest.mark.parametrize("first", [100, 1 << 29, (1 << 30) + 5, 3 << 30])
+def test_threadgroup_memory_by_pointers_from_far_away(first):
+    import anymetal
+
+    library, t = anymetal.Library(SIZES), np.arange(64)
+    a, o = t.astype(np.float16), np.zeros(64, np.float16)
+    library.kernel("shifted")(a, np.array([first], np.uint64), o, grid=64, threadgroup=64)
+    np.testing.assert_array_equal(o, t * t * 5 % 64)
+    counts, near = np.zeros(64, np.int32), min(first, 1 << 30)
+    library.kernel("counted")(np.array([near, -near], np.int32), counts, grid=64, threadgroup=64)
+    np.testing.assert_array_equal(counts, t)

@@ -88,6 +88,18 @@ kernel void keep_the_rest(device const float* a, device const int* at, device in
   Odd one = s[at[1] & 3];
   out[i] = one.kind + 10 * int(one.p[0]) + 100 * one.c.x + 1000 * one.c.z + 10000 * int(one.h);
 }
+kernel void numbers_beside(device float* a, device float* b, device const int* at, device float* out, uint i [[thread_position_in_grid]]) {
+  struct { device float* p; float w[3]; } l;
+  l.p = a + 8;
+  for (int k = 0; k < 3; ++k) l.w[(k + at[0]) % 3] = k;
+  out[i] = l.p[-1 - int(i & 7)] + l.w[at[1]] + l.p[0];
+  if (i == 0) l.p[1] = 99;
+}
+kernel void many_of_one(device float* a, device float* b, device const int* at, device float* out, uint i [[thread_position_in_grid]]) {
+  device float* p[70];
+  for (int k = 0; k < 70; ++k) p[(k + at[0]) % 70] = a + 8;
+  out[i] = p[at[1]][-1 - int(i & 7)];
+}
 kernel void constant_one(device const int* in, device int* out, device const int* at, uint i [[thread_position_in_grid]]) {
   device int* p[2] = {(device int*)in, out};
   p[at[i] & 1][i] = 5;
@@ -252,3 +264,13 @@ def test_structs_with_pointers_are_copied_whole(library):
     library.kernel("keep_the_rest")(a, np.array([1, 1], np.int32), out, grid=threads, threadgroup=32)
     k = np.arange(threads) & 3
     np.testing.assert_array_equal(out, k + 10 * k + 100 * (k + 1) + 1000 * (k + 3) + 10000 * (k + 4))
+
+
+@pytest.mark.goes_on_outside
+def test_pointers_beside_numbers_and_in_large_arrays(library):
+    both = np.arange(16).astype(np.float32)
+    for kernel in ("numbers_beside", "many_of_one"):
+        out = np.zeros(40, np.float32)
+        library.kernel(kernel)(both[:8], both[8:], np.array([1, 2], np.int32), out, grid=40, threadgroup=32)
+        np.testing.assert_array_equal(out, 7 - (np.arange(40) & 7) + (kernel == "numbers_beside"))
+    np.testing.assert_array_equal(both, np.arange(16))

@@ -216,14 +216,11 @@ class Variable {
       return stays_inside(step, size_of(struct_->getElementType(member)), inside, false) &&
              add_entry({&step, {}, member, indices, {}, inside});
     }
-    // `[8 x i32], %v, 0, %i`
-    const uint64_t size = size_of(struct_->getElementType(0));
-    const bool is_flat = !is_zero(step.idx_begin()->get());
-    if (size_of(step.getSourceElementType()) > size ||
-        (is_flat && size_of(step.getSourceElementType()) == size))
-      return false;
+    // `[8 x i32], %v, 0, %i`. Of `i8, %v, %i` nobody knows whether it is the first member's.
+    llvm::Type* first = struct_->getElementType(0);
+    if (step.getSourceElementType() != first || !is_zero(step.idx_begin()->get())) return false;
     has_running_index_ = true;
-    return stays_inside(step, size) && add_entry({&step, 0U, 0, indices, {}});
+    return stays_inside(step, size_of(first)) && add_entry({&step, 0U, 0, indices, {}});
   }
 
   /// What copies of structs that became loads and stores move behind a member: nothing.
