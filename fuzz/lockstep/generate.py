@@ -381,7 +381,7 @@ class Kernel:
         key, first, done = self.variable("key"), self.variable("first"), self.variable("done")
         body, inside = self.statements(place.within("closed", 0)), place.within("closed", 0)
         take, is_mine = Set(first, f"simd_broadcast_first({key})"), f"{key} == {first}"
-        forms = ["flag", "do", "key"] + (["break", "continue"] * 2 if self.is_before_leaving() else [])
+        forms = ["flag", "do", "key"] + (["break", "continue", "state"] * 2 if self.is_before_leaving() else [])
         rest = self.statements(inside) if self.chance(0.4) else []
         loop = {
             "flag": Loop("while", f"{done} == 0", Block([take, If(is_mine, Block([*body, Set(done, "1")])), *rest])),
@@ -389,6 +389,9 @@ class Kernel:
             "key": Loop("while", "true", Block([take, If(is_mine, Block([*body, Set(key, "-1")])), *rest, If(f"{key} == -1", Block([Leave("break")]))])),
             "break": Loop("while", "true", Block([take, If(is_mine, Block([*body, Leave("break")])), *rest])),
             "continue": Loop("while", "true", Block([take, If(f"{key} != {first}", Block([*rest, Leave("continue")])), *body, Leave("break")])),
+            "state": Loop("while", "true", Block([take, If(is_mine, Block([*body, Set(done, "2")]), Block([Set(done, f"{self.plain(0)} & 1")])),
+                                                  If(f"{done} == 1", Block([Set("y", "y + 7"), Leave("continue")])),
+                                                  If(f"{done} == 2", Block([Leave("break")])), *rest])),
         }[self.random.choice(forms)]
         return [Set(key, f"{self.leaf(0)} & {self.pick(1, 3, 7)}"), Set(done, "0"), loop]
 

@@ -197,8 +197,20 @@ class Variable {
              llvm::ArrayRef<llvm::Value*> rest) {
     llvm::Type& type = *struct_->getElementType(member);
     for (llvm::Value* index : rest) has_running_index_ |= !isa<llvm::Constant>(index);
+    if (depth() > 0 && !is_known_inside(type, rest)) return false;
     return stays_inside(step, size_of(&type)) &&
            add_entry({&step, {}, member, indices, {rest.begin(), rest.end()}});
+  }
+
+  /// In an array of structs, what leaves a member of one would come to the same one of the next.
+  bool is_known_inside(llvm::Type& type, llvm::ArrayRef<llvm::Value*> rest) const {
+    llvm::SmallVector<llvm::Value*, 4> all{
+        llvm::ConstantInt::get(llvm::Type::getInt32Ty(variable_.getContext()), 0)};
+    all.append(rest.begin(), rest.end());
+    if (!llvm::all_of(all, [](llvm::Value* index) { return isa<llvm::ConstantInt>(index); }))
+      return false;
+    const int64_t offset = layout_.getIndexedOffsetInType(&type, all);
+    return offset >= 0 && uint64_t(offset) < size_of(&type);
   }
 
   /// By an address that is computed otherwise than by the struct's type: a constant one, or one
@@ -219,6 +231,7 @@ class Variable {
     // `[8 x i32], %v, 0, %i`. Of `i8, %v, %i` nobody knows whether it is the first member's.
     llvm::Type* first = struct_->getElementType(0);
     if (step.getSourceElementType() != first || !is_zero(step.idx_begin()->get())) return false;
+    if (depth() > 0) return false;
     has_running_index_ = true;
     return stays_inside(step, size_of(first)) && add_entry({&step, 0U, 0, indices, {}});
   }
@@ -253,7 +266,7 @@ class Variable {
           const bool goes_on = !is_zero(step->idx_begin()->get());
           if (goes_on && size_of(step->getSourceElementType()) >= bytes) return false;
           const bool runs = !step->hasAllConstantIndices();
-          if (runs && !may_run) return false;
+          if (runs && (!may_run || depth() > 0)) return false;
           has_running_index_ |= runs;
         } else if (isa<llvm::PHINode, llvm::SelectInst>(user)) {
           if (!may_run) return false;
