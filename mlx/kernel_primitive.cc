@@ -90,13 +90,17 @@ Input make_input(const mx::array& array, bool ensure_row_contiguous) {
 }
 
 Output make_output(mx::array& array) {
-  allocate(array);
   Output output;
+  output.shape.assign(array.shape().begin(), array.shape().end());
+  // Of functions that were imported, nobody has asked.
+  for (const int64_t dimension : output.shape)
+    if (auto complaint = api::dimension_complaint("an output", dimension))
+      throw std::invalid_argument(*complaint);
+  allocate(array);
   output.keep = array.data_shared_ptr();
   output.data = array.size() ? array.data<void>() : nothing;
   output.bytes = array.nbytes();
   output.dtype = dtype_of(array.dtype());
-  output.shape.assign(array.shape().begin(), array.shape().end());
   return output;
 }
 

@@ -73,6 +73,12 @@ std::vector<mx::array> Kernel::operator()(
   check_size("inputs", definition.input_names.size(), inputs.size());
   check_size("output_shapes", definition.output_names.size(), output_shapes.size());
   check_size("output_dtypes", definition.output_names.size(), output_dtypes.size());
+  for (size_t i = 0; i < output_shapes.size(); ++i) {
+    const std::string what = "output `" + definition.output_names[i] + "`";
+    for (const int64_t dimension : output_shapes[i])
+      if (auto complaint = api::dimension_complaint(what, dimension))
+        throw std::invalid_argument(*complaint);
+  }
   const mx::Stream stream = kernel_stream(where);
 
   std::vector<api::InputType> types;

@@ -321,6 +321,13 @@ std::optional<std::string> size_complaint(std::string_view what, size_t expected
                      expected, actual);
 }
 
+std::optional<std::string> dimension_complaint(std::string_view what, int64_t dimension) {
+  if (dimension >= 0 && dimension <= INT32_MAX) return std::nullopt;
+  return fmt::format(
+      "[metal_kernel] The shape of {} has a dimension of {}: it must be from 0 to 2^31 - 1.", what,
+      dimension);
+}
+
 std::optional<std::string> threadgroup_complaint(const PreparedKernel& kernel,
                                                  const std::array<int, 3>& threadgroup) {
   // MLX multiplies ints and compares the product with an unsigned number, so a negative one is too

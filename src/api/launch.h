@@ -100,6 +100,10 @@ struct Call {
 [[nodiscard]] ANYMETAL_PRIVATE_API std::optional<std::string> size_complaint(std::string_view what,
                                                                              size_t expected,
                                                                              size_t actual);
+/// "[metal_kernel] The shape of output `y` has a dimension of -1: it must be from 0 to 2^31 - 1.",
+/// if it is such a dimension; MLX doesn't ask.
+[[nodiscard]] ANYMETAL_PRIVATE_API std::optional<std::string> dimension_complaint(
+    std::string_view what, int64_t dimension);
 /// "Thread group size (2048) is greater than  the maximum allowed threads per threadgroup (1024).",
 /// if it is.
 [[nodiscard]] ANYMETAL_PRIVATE_API std::optional<std::string> threadgroup_complaint(

@@ -45,11 +45,9 @@ void require_size(std::string_view what, size_t expected, size_t actual) {
 }
 
 void require_shape(const std::string& what, const Shape& shape) {
-  for (const int64_t extent : shape) {
-    if (extent >= 0 && extent <= INT32_MAX) continue;
-    throw std::invalid_argument("[metal_kernel] The shape of " + what + " has a dimension of " +
-                                std::to_string(extent) + ": it must be from 0 to 2^31 - 1.");
-  }
+  for (const int64_t extent : shape)
+    if (auto complaint = api::dimension_complaint(what, extent))
+      throw std::invalid_argument(*complaint);
 }
 
 void check(const api::KernelDefinition& definition, const MetalKernelCall& call) {

@@ -89,47 +89,27 @@ class Effects {
   llvm::DenseMap<const BasicBlock*, Seen> blocks_;
 };
 
-/// A function's loops, as they stand in the text.
-class Text {
+/// Where the loops of a function's text end: known from the order and the names of Clang's blocks,
+/// and from what reaches what, before anything is changed.
+class Ends {
  public:
-  explicit Text(llvm::Function& function) : dominators_(function), loops_(dominators_) {
+  explicit Ends(llvm::Function& function) : dominators_(function) {
     for (BasicBlock& block : function) {
       place_[&block] = blocks_.size();
       blocks_.push_back(&block);
     }
+    for (size_t at = 0; at < blocks_.size(); ++at) {
+      if (!is_head(*blocks_[at])) continue;
+      const size_t last = end(at);
+      ends_[blocks_[at]] = last < blocks_.size() ? blocks_[last] : nullptr;
+    }
   }
 
-  /// Those that the text has, inner ones first; Clang makes others to construct arrays.
-  [[nodiscard]] std::vector<llvm::Loop*> loops() const {
-    std::vector<llvm::Loop*> found;
-    const auto outer_first = loops_.getLoopsInPreorder();
-    for (llvm::Loop* loop : llvm::reverse(outer_first))
-      if (is_head(*loop->getHeader())) found.push_back(loop);
-    return found;
-  }
+  /// Clang makes other loops to construct arrays.
+  [[nodiscard]] bool has(const BasicBlock& head) const { return ends_.contains(&head); }
 
-  /// The blocks of a loop's text, in order; those that it goes round by are among them.
-  [[nodiscard]] Blocks blocks(const llvm::Loop& loop) {
-    Blocks found;
-    const size_t behind = end(place_.lookup(loop.getHeader()));
-    for (size_t at = place_.lookup(loop.getHeader()); at < behind; ++at)
-      if (is_behind(*loop.getHeader(), *blocks_[at])) found.push_back(blocks_[at]);
-    return found;
-  }
-
-  /// The first block behind a loop's text; null if there is none.
-  [[nodiscard]] BasicBlock* behind(const llvm::Loop& loop) {
-    const size_t at = end(place_.lookup(loop.getHeader()));
-    return at < blocks_.size() ? blocks_[at] : nullptr;
-  }
-
-  /// Whether it is reached, and only by way of the other.
-  [[nodiscard]] bool is_behind(const BasicBlock& other, const BasicBlock& block) const {
-    return dominators_.isReachableFromEntry(&block) && dominators_.dominates(&other, &block);
-  }
-  [[nodiscard]] const llvm::Loop* innermost(const BasicBlock& block) const {
-    return loops_.getLoopFor(&block);
-  }
+  /// The first block behind the loop's text; null if there is none.
+  [[nodiscard]] BasicBlock* of(const BasicBlock& head) const { return ends_.lookup(&head); }
 
  private:
   // Clang's names for where a loop begins, and for what comes behind it.
@@ -147,7 +127,7 @@ class Text {
   /// Whether the end that follows a head is its own.
   [[nodiscard]] bool is_end_of(const BasicBlock& head, const BasicBlock& end) const {
     if (!dominators_.isReachableFromEntry(&head)) return !dominators_.isReachableFromEntry(&end);
-    return is_behind(head, end) || is_reached(head, end);
+    return dominators_.dominates(&head, &end) || is_reached(head, end);
   }
   /// In the text between them; a switch from in front of the head may jump there too. Not by way of
   /// what `return` does on its way out.
@@ -171,7 +151,7 @@ class Text {
   /// It is its own end, or the one of a loop around it: what only `return` leaves has none. (Loops
   /// that never go round have heads and ends too.)
   size_t end(size_t head) {
-    if (const auto known = ends_.find(head); known != ends_.end()) return known->second;
+    if (const auto known = known_.find(head); known != known_.end()) return known->second;
     bool awaits_body = blocks_[head]->getName().starts_with("while.cond");
     size_t at = head + 1;
     while (at < blocks_.size() && !is_end(*blocks_[at])) {
@@ -185,14 +165,65 @@ class Text {
         ++at;
       }
     }
-    return ends_[head] = at;
+    return known_[head] = at;
   }
 
   llvm::DominatorTree dominators_;
-  llvm::LoopInfo loops_;
   Blocks blocks_;
   llvm::DenseMap<const BasicBlock*, size_t> place_;
-  llvm::DenseMap<size_t, size_t> ends_;
+  llvm::DenseMap<size_t, size_t> known_;
+  llvm::DenseMap<const BasicBlock*, BasicBlock*> ends_;
+};
+
+/// A function's loops, as they stand in the text.
+class Text {
+ public:
+  Text(llvm::Function& function, const Ends& ends)
+      : dominators_(function), loops_(dominators_), ends_(ends) {
+    for (BasicBlock& block : function) {
+      place_[&block] = blocks_.size();
+      blocks_.push_back(&block);
+    }
+  }
+
+  /// Those that the text has, inner ones first.
+  [[nodiscard]] std::vector<llvm::Loop*> loops() const {
+    std::vector<llvm::Loop*> found;
+    const auto outer_first = loops_.getLoopsInPreorder();
+    for (llvm::Loop* loop : llvm::reverse(outer_first))
+      if (ends_.has(*loop->getHeader())) found.push_back(loop);
+    return found;
+  }
+
+  /// The blocks of a loop's text, in order; those that it goes round by are among them.
+  [[nodiscard]] Blocks blocks(const llvm::Loop& loop) const {
+    Blocks found;
+    const BasicBlock* last = behind(loop);
+    const size_t end = last ? place_.lookup(last) : blocks_.size();
+    for (size_t at = place_.lookup(loop.getHeader()); at < end; ++at)
+      if (is_behind(*loop.getHeader(), *blocks_[at])) found.push_back(blocks_[at]);
+    return found;
+  }
+
+  /// The first block behind a loop's text; null if there is none.
+  [[nodiscard]] BasicBlock* behind(const llvm::Loop& loop) const {
+    return ends_.of(*loop.getHeader());
+  }
+
+  /// Whether it is reached, and only by way of the other.
+  [[nodiscard]] bool is_behind(const BasicBlock& other, const BasicBlock& block) const {
+    return dominators_.isReachableFromEntry(&block) && dominators_.dominates(&other, &block);
+  }
+  [[nodiscard]] const llvm::Loop* innermost(const BasicBlock& block) const {
+    return loops_.getLoopFor(&block);
+  }
+
+ private:
+  llvm::DominatorTree dominators_;
+  llvm::LoopInfo loops_;
+  const Ends& ends_;
+  Blocks blocks_;
+  llvm::DenseMap<const BasicBlock*, size_t> place_;
 };
 
 /// The ends of a loop's turns that are to be: `from` go on at `join` in the loop, or leave it.
@@ -206,7 +237,7 @@ struct Parting {
 /// What stands in one loop's text, and what leaves it without having come to the end of the turn.
 class Turns {
  public:
-  Turns(Text& text, const llvm::Loop& loop, Effects& effects)
+  Turns(const Text& text, const llvm::Loop& loop, Effects& effects)
       : text_(text), loop_(loop), effects_(effects), blocks_(text.blocks(loop)) {
     const auto meets = [&](const BasicBlock* block) { return effects.of(*block) == Seen::by_all; };
     if (llvm::none_of(blocks_, meets)) return;
@@ -296,7 +327,7 @@ class Turns {
     return found;
   }
 
-  Text& text_;
+  const Text& text_;
   const llvm::Loop& loop_;
   Effects& effects_;
   Blocks blocks_;
@@ -371,8 +402,8 @@ void lead_to_join(const Parting& parting, const Blocks& targets, BasicBlock* pla
   }
 }
 
-bool finish_one(llvm::Function& function, Effects& effects, BlockSet& finished) {
-  Text text(function);
+bool finish_one(llvm::Function& function, const Ends& ends, Effects& effects, BlockSet& finished) {
+  const Text text(function, ends);
   for (const llvm::Loop* loop : text.loops()) {
     if (!finished.insert(loop->getHeader()).second) continue;
     const Turns turns(text, *loop, effects);
@@ -407,8 +438,9 @@ void finish_turns(llvm::Module& module) {
   Effects effects;
   for (llvm::Function& function : module) {
     if (function.size() < 2 || effects.of(function) != Seen::by_all) continue;
+    const Ends ends(function);
     BlockSet finished;
-    while (finish_one(function, effects, finished)) {
+    while (finish_one(function, ends, effects, finished)) {
     }
   }
 }

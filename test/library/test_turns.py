@@ -248,6 +248,18 @@ KERNEL(lock_and_a_state) {
   }
   o[i] = r;
 }
+KERNEL(lock_around_loops) {
+  int r = 0, x = a[i] & 3;
+  for (;;) {
+    if (SWAP(n[0], 1) == 0) {
+      while (true) { if (x >= 0) { for (int k = 0; k < x; ++k) r += ADD(n[1], 0) & 0; break; } }
+      r += ADD(n[1], 1);
+      STORE(n[0], 0);
+      break;
+    }
+  }
+  o[i] = r;
+}
 KERNEL(lock_of_a_plain_number) {
   threadgroup int taken;
   threadgroup atomic_int lock;

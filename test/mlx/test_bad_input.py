@@ -121,6 +121,14 @@ def test_empty_and_negative_grids(grid):
     assert "grid" in text and str(min(grid)) in text
 
 
+@pytest.mark.parametrize("shape", [(-1,), (4, -1), (-16,), (-17,), (-8, -2)])
+@pytest.mark.parametrize("call", [{}, {"init_value": 0}])
+def test_negative_dimensions_of_outputs(shape, call):
+    """As `reshape` takes them; MLX makes an array of them that has nearly 2^64 bytes."""
+    text = error_of("uint i = thread_position_in_grid.x; if (i < x_shape[0]) out[i] = x[i];", shape=shape, **call)
+    assert "output `out`" in text and f"dimension of {next(extent for extent in shape if extent < 0)}" in text
+
+
 def test_negative_threadgroup():
     text = error_of("out[thread_position_in_grid.x] = 1;", threadgroup=(-4, 1, 1))
     assert "threadgroup" in text and "-4" in text
