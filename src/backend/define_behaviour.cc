@@ -128,6 +128,35 @@ void define_intrinsic(llvm::IntrinsicInst& call) {
   }
 }
 
+/// A vector of three with its padding, as one of four; null: another type.
+llvm::Type* as_vector_of_four(llvm::Type* type) {
+  auto* all = dyn_cast<llvm::StructType>(type);
+  if (!all || all->getNumElements() != 4) return nullptr;
+  llvm::Type* element = all->getElementType(0);
+  const bool is_vector = !element->isAggregateType() && all->getElementType(1) == element &&
+                         all->getElementType(2) == element && all->getElementType(3)->isArrayTy() &&
+                         all->getElementType(3)->getArrayElementType()->isIntegerTy(8) &&
+                         all->getElementType(3)->getArrayNumElements() * 8 ==
+                             element->getPrimitiveSizeInBits().getFixedValue();
+  return is_vector ? llvm::FixedVectorType::get(element, 4) : nullptr;
+}
+
+/// Padding by itself would make bytes of the whole for SROA, and for lanes.
+void store_zeros(llvm::IRBuilder<>& builder, llvm::Value* place, llvm::Type* type) {
+  if (llvm::Type* vector = as_vector_of_four(type)) {
+    builder.CreateAlignedStore(llvm::Constant::getNullValue(vector), place, llvm::Align(1));
+  } else if (auto* all = dyn_cast<llvm::StructType>(type)) {
+    for (unsigned i = 0; i < all->getNumElements(); ++i)
+      store_zeros(builder, builder.CreateStructGEP(all, place, i), all->getElementType(i));
+  } else if (type->isArrayTy()) {
+    for (uint64_t i = 0; i < type->getArrayNumElements(); ++i)
+      store_zeros(builder, builder.CreateConstGEP2_64(type, place, 0, i),
+                  type->getArrayElementType());
+  } else {
+    builder.CreateAlignedStore(llvm::Constant::getNullValue(type), place, llvm::Align(1));
+  }
+}
+
 /// Variables start at zero, those of a callee with each call: an undefined value could make LLVM
 /// drop whatever depends on it.
 void clear_variables(llvm::Function& entry) {
@@ -139,7 +168,7 @@ void clear_variables(llvm::Function& entry) {
     llvm::IRBuilder<> builder(variable->getNextNode());
     const uint64_t bytes = layout.getTypeAllocSize(variable->getAllocatedType());
     if (bytes <= 64) {
-      builder.CreateStore(llvm::Constant::getNullValue(variable->getAllocatedType()), variable);
+      store_zeros(builder, variable, variable->getAllocatedType());
     } else {
       builder.CreateMemSet(variable, builder.getInt8(0), bytes, variable->getAlign());
     }
