@@ -518,8 +518,10 @@ class Finisher {
   Result<void> check_variables() {
     // A constant that follows from an undefined one is reported by the name of that one.
     if (!undefined_.empty() && needs_undefined()) {
-      return user_error("function constant '" + options_.constant_names.at(*undefined_.begin()) +
-                        "' has no value; give it one when the function is made");
+      const std::string& name = options_.constant_names.at(*undefined_.begin());
+      return user_error("function constant '" + name +
+                        "' has no value; give it one when the function is made: `constants={\"" +
+                        name + "\": ...}`, or MTL::FunctionConstantValues");
     }
     for (auto& variable : module_.globals()) {
       const std::string name = user_name(variable.getName());

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <regex>
 
 #include "runtime/content_key.h"
 #include "runtime/device_state.h"
@@ -187,6 +188,16 @@ class ParsedText final : public CachedLibrary {
   std::weak_ptr<language::ParsedLibrary> tree_;
 };
 
+/// Whether the text seems to have a template of a kernel of this name.
+bool has_template(std::string_view text, std::string_view kernel) {
+  static const std::regex head(
+      R"(\btemplate\s*<[^;{}()]*>\s*(\[\[)?kernel(\]\])?\s+void\s+(\w+)\s*\()");
+  for (std::cregex_iterator found(text.data(), text.data() + text.size(), head), end; found != end;
+       ++found)
+    if ((*found)[3].str() == kernel) return true;
+  return false;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Library>> open_library(std::shared_ptr<DeviceState> state,
@@ -209,9 +220,15 @@ Result<std::shared_ptr<Function>> Library::function(
       return std::make_shared<Function>(shared_from_this(), one, std::move(constants));
     if (names.size() < 500) names += (names.empty() ? "`" : ", `") + one.name + "`";
   }
-  return user_error(
+  std::string text =
       names.empty() ? fmt::format("no kernel `{}`: {} has no kernels", kernel, source().name)
-                    : fmt::format("no kernel `{}` in {}: it has {}", kernel, source().name, names));
+                    : fmt::format("no kernel `{}` in {}: it has {}", kernel, source().name, names);
+  if (has_template(source().text, kernel))
+    text += fmt::format(
+        "; a template is none before it is instantiated, as by `template [[host_name(\"{0}\")]] "
+        "[[kernel]] decltype({0}<float>) {0}<float>;`",
+        kernel);
+  return user_error(std::move(text));
 }
 
 Function::Function(std::shared_ptr<Library> library, KernelInterface interface,
