@@ -167,12 +167,43 @@ constexpr unsigned kManyInstructions = 10'000;
 // three quarters of a megabyte of stack.
 constexpr unsigned kLarge = 5'000, kVeryLarge = 20'000;
 
+// The scheduler asks of each pair of accesses in a block whether one must wait for the other: a
+// block of 1,900 took 20 s.
+constexpr uint64_t kManyAccesses = 800;
+
+/// Accesses of memory in the block that has most, in registers.
+uint64_t count_accesses(const llvm::Module& module) {
+  const uint64_t register_bits = uint64_t{8} * vector_register_bytes();
+  uint64_t most = 0;
+  for (const llvm::Function& function : module) {
+    for (const llvm::BasicBlock& block : function) {
+      uint64_t count = 0;
+      for (const llvm::Instruction& instruction : block) {
+        if (!instruction.mayReadOrWriteMemory()) continue;
+        const bool writes = instruction.getType()->isVoidTy() && instruction.getNumOperands() > 1;
+        const llvm::Type* type =
+            writes ? instruction.getOperand(0)->getType() : instruction.getType();
+        const auto* lanes = llvm::dyn_cast<llvm::FixedVectorType>(type);
+        // An address for each lane, if there are addresses.
+        const uint64_t bits = lanes ? lanes->getNumElements() * uint64_t{64}
+                                    : type->getPrimitiveSizeInBits().getFixedValue();
+        count += std::max<uint64_t>(1, bits / register_bits);
+      }
+      most = std::max(most, count);
+    }
+  }
+  return most;
+}
+
 /// LLVM asks it before each pass that may be left out.
 class Gate final : public llvm::OptPassGate {
  public:
-  Gate(llvm::LLVMContext& context, Effort effort, unsigned instructions)
-      : context_(context), effort_(effort), instructions_(instructions) {
-    context.setOptPassGate(*this);
+  Gate(llvm::Module& module, Effort effort)
+      : context_(module.getContext()),
+        effort_(effort),
+        instructions_(module.getInstructionCount()),
+        accesses_(effort == Effort::full ? count_accesses(module) : 0) {
+    context_.setOptPassGate(*this);
   }
   ~Gate() override { context_.setOptPassGate(llvm::getGlobalPassGate()); }
   Gate(const Gate&) = delete;
@@ -182,7 +213,9 @@ class Gate final : public llvm::OptPassGate {
   bool shouldRunPass(llvm::StringRef pass, llvm::StringRef /*where*/) override {
     if (stop_requested()) return false;
     if (pass == "Post RA top-down list latency scheduler" && instructions_ > kLarge) return false;
-    if (pass == "Machine Instruction Scheduler" && instructions_ > kLarge) return false;
+    if (pass == "Machine Instruction Scheduler" &&
+        (instructions_ > kLarge || accesses_ > kManyAccesses))
+      return false;
     if (effort_ == Effort::full) return true;
     // Compares each access with all before it in its block, and no reference needs it.
     if (pass == "Machine Instruction Scheduler") return false;
@@ -202,6 +235,7 @@ class Gate final : public llvm::OptPassGate {
   llvm::LLVMContext& context_;
   const Effort effort_;
   const unsigned instructions_;
+  const uint64_t accesses_;
 };
 
 llvm::CodeGenOptLevel level(unsigned instructions, Effort effort) {
@@ -216,7 +250,7 @@ Result<std::string> emit(llvm::Module& module, llvm::CodeGenFileType type, Effor
   BorrowedMachine machine;
   if (!machine) return no_target();
   const unsigned instructions = module.getInstructionCount();
-  const Gate gate(module.getContext(), effort, instructions);
+  const Gate gate(module, effort);
   machine->setOptLevel(level(instructions, effort));
   // Says which accesses of the stack are spills, and which blocks are loops.
   machine->Options.MCOptions.AsmVerbose = module.getNamedMetadata(kKeepPlaces) != nullptr;

@@ -76,6 +76,15 @@ template <typename T> void move_around(device const float* a, device const float
   }
   out[i] = s[at[1] & 3].p[-1 - int(i & 7)];
 }
+struct Marked { device const float* p; ushort n; };
+kernel void swapped_by_thirds(device const float* a, device const float* b, device const int* at, device float* out, uint i [[thread_position_in_grid]]) {
+  Marked s[3] = {};
+  uint x = i + uint(at[0]);
+  s[x % 3].p = a + 8;
+  s[x % 3].n = 7;
+  { Marked t = s[x % 3]; s[x % 3] = s[x / 3 % 3]; s[x / 3 % 3] = t; }
+  out[i] = s[x / 3 % 3].p[-1 - int(i & 7)] + s[x / 3 % 3].n;
+}
 struct Read { device const float* p; };
 struct Piece { device const float* p; int n; int m; };
 kernel void moves_of_read(device const float* a, device const float* b, device const int* at, device float* out, uint i [[thread_position_in_grid]]) { move_around<Read>(a, b, at, out, i); }
@@ -269,8 +278,8 @@ def test_structs_with_pointers_are_copied_whole(library):
 @pytest.mark.goes_on_outside
 def test_pointers_beside_numbers_and_in_large_arrays(library):
     both = np.arange(16).astype(np.float32)
-    for kernel in ("numbers_beside", "many_of_one"):
+    for kernel, more in (("numbers_beside", 1), ("many_of_one", 0), ("swapped_by_thirds", 7)):
         out = np.zeros(40, np.float32)
         library.kernel(kernel)(both[:8], both[8:], np.array([1, 2], np.int32), out, grid=40, threadgroup=32)
-        np.testing.assert_array_equal(out, 7 - (np.arange(40) & 7) + (kernel == "numbers_beside"))
+        np.testing.assert_array_equal(out, 7 - (np.arange(40) & 7) + more)
     np.testing.assert_array_equal(both, np.arange(16))

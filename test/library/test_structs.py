@@ -1,5 +1,9 @@
 """Structs that a thread keeps, and arrays of them, with indices that only the run knows."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 np = pytest.importorskip("numpy")
@@ -105,6 +109,42 @@ KERNEL(bytes_of_a_struct) {
   for (int k = 0; k < 2; ++k) { s[(a[i] + k) & 1].at += ushort(k + 1); for (int b = 0; b < 6; ++b) r = r * 3 + bytes[8 * k + b]; }
   o[i] = r;
 }
+KERNEL(a_hash_of_all_bytes) {
+  Item s[2] = {{float(a[i]), ushort(i)}, {2, 3}};
+  Words w = {uint(a[i]), 2, {1, 2, 3, 4}, 7};
+  w.bytes[a[i] & 3] = 9;
+  thread const uchar* bytes = (thread const uchar*)&w;
+  uint h = 2166136261u;
+  for (int k = 0; k < 16; ++k) h = (h ^ bytes[(k + a[i]) & 15]) * 16777619u;
+  o[i] = int(h) + int(s[a[i] & 1].key);
+}
+struct Halves { float4 low; float4 high; };
+KERNEL(a_walk_over_vectors) {
+  Halves s;
+  for (int k = 0; k < 4; ++k) { s.low[k] = a[(i + k) & 63]; s.high[k] = k; }
+  thread float* all = (thread float*)&s;
+  float r = 0;
+  for (int k = 0; k < 8; ++k) r = r * 3 + all[(k + a[i]) & 7];
+  o[i] = int(r);
+}
+KERNEL(up_to_the_end_of_a_member) {
+  Stack s;
+  for (int k = 0; k < 32; ++k) s.items[k] = a[(i + k) & 63];
+  s.top = 5;
+  int r = 0;
+  for (thread int* p = &s.items[a[i] & 31]; p != s.items + 32; ++p) r = r * 3 + *p;
+  o[i] = r + s.top;
+}
+struct Parts { uchar head[2]; ulong id; uchar4 code; ushort n : 9; ushort m : 7; char tail[3]; };
+Parts changed(Parts p, int at) { p.tail[at % 3] += p.head[at & 1]; p.n += 3; p.m ^= 5; return p; }
+KERNEL(passed_by_value) {
+  Parts all[3];
+  for (int k = 0; k < 3; ++k) all[k] = Parts{{uchar(k), uchar(a[i])}, ulong(k) << 33, uchar4(k, 2, 3, 4), ushort(k + 7), ushort(k + 1), {1, 2, char(k)}};
+  for (int k = 0; k < 5; ++k) all[(a[i] + k) % 3] = changed(all[a[(i + k) & 63] % 3], a[(i + k) & 63]);
+  int r = 0;
+  for (int k = 0; k < 3; ++k) { Parts p = all[k]; r = r * 7 + p.tail[0] + 2 * p.tail[1] + 3 * p.tail[2] + p.head[1] + int(p.id >> 33) + p.code.x + p.n + 11 * p.m; }
+  o[i] = r;
+}
 union Either { float f; uint u; };
 struct Tagged { Either value; uchar kind; };
 KERNEL(unions_in_structs) {
@@ -206,6 +246,44 @@ def bytes_of_a_struct(i):
     return r
 
 
+def a_hash_of_all_bytes(i):
+    words = np.array([A[i], 2, 0x04030201, 7], np.uint32)
+    words.view(np.uint8)[8 + (A[i] & 3)] = 9
+    h = 2166136261
+    for k in range(16):
+        h = (h ^ int(words.view(np.uint8)[(k + A[i]) & 15])) * 16777619 % 2**32
+    return wrapped(h) + (2 if A[i] & 1 else int(A[i]))
+
+
+def a_walk_over_vectors(i):
+    values, r = [int(A[(i + k) & 63]) for k in range(4)] + [0, 1, 2, 3], 0
+    for k in range(8):
+        r = r * 3 + values[(k + A[i]) & 7]
+    return r
+
+
+def up_to_the_end_of_a_member(i):
+    r = 0
+    for k in range(A[i] & 31, 32):
+        r = r * 3 + int(A[(i + k) & 63])
+    return r + 5
+
+
+def passed_by_value(i):
+    a = int(A[i])
+    everything = [{"head": [k, a & 255], "id": k, "x": k, "n": k + 7, "m": k + 1, "tail": [1, 2, k]} for k in range(3)]
+    for k in range(5):
+        at = int(A[(i + k) & 63])
+        p = {name: list(value) if isinstance(value, list) else value for name, value in everything[at % 3].items()}
+        p["tail"][at % 3] = (p["tail"][at % 3] + p["head"][at & 1] + 128) % 256 - 128
+        p["n"], p["m"] = (p["n"] + 3) % 512, p["m"] ^ 5
+        everything[(a + k) % 3] = p
+    r = 0
+    for p in everything:
+        r = r * 7 + p["tail"][0] + 2 * p["tail"][1] + 3 * p["tail"][2] + p["head"][1] + p["id"] + p["x"] + p["n"] + 11 * p["m"]
+    return r
+
+
 def unions_in_structs(i):
     kinds, values, r = [int(A[(i + k) & 63] & 1) for k in range(4)], [0, 1, 2, 3], 0
     at, to = A[i] & 3, (A[i] + 1) & 3
@@ -216,7 +294,7 @@ def unions_in_structs(i):
 
 
 WANTED = [reversed_by_a_stack, sorted_by_a_heap, sums_of_bytes, structs_in_structs, pointers_to_members, a_walk_over_members, bytes_of_a_struct,
-          unions_in_structs]
+          a_hash_of_all_bytes, a_walk_over_vectors, up_to_the_end_of_a_member, passed_by_value, unions_in_structs]
 
 
 @pytest.fixture(scope="module")
@@ -232,3 +310,12 @@ def test_structs_of_a_thread(library, wanted, threads):
     o = np.zeros(threads, np.int32)
     library.kernel(wanted.__name__)(A, o, grid=threads, threadgroup=threads)
     np.testing.assert_array_equal(o, [wrapped(wanted(i)) for i in range(threads)])
+
+
+@pytest.mark.parametrize("level", ["avx2", "sse4.2"])
+def test_structs_on_smaller_processors(level, tmp_path):
+    """There arrays of structs stay whole."""
+    there = {**os.environ, "ANYMETAL_CPU": level, "ANYMETAL_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-m", "pytest", "-p", "anymetal", "-q", "-p", "no:cacheprovider", "-k", "test_structs_of_a_thread", __file__],
+                          env=there, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:]

@@ -169,6 +169,9 @@ class Guard {
         is_direct && pointer->stripAndAccumulateConstantOffsets(
                          layout_, constant, /*AllowNonInbounds=*/true) == target->path.root;
     if (is_constant && constant.ule(target->smallest - access.bytes)) return std::nullopt;
+    const auto greatest =
+        is_direct && !is_constant ? simt::greatest_offset(target->path, layout_) : std::nullopt;
+    if (greatest && *greatest <= target->smallest - access.bytes) return std::nullopt;
     llvm::IRBuilder<> builder(access.instruction);
     const Place place = place_of(builder, pointer);
     const auto is_below_last = [&](const llvm::SCEV* offset) {

@@ -206,7 +206,11 @@ constexpr Pass<Compilation> kPasses[] = {
      plain<[](Compilation& c) { fix_positions(*c.function, c.image.variant); }>},
     // While addresses have the text's types, and before variables get their ends.
     {"split-structs", "makes the members of structs variables of their own",
-     plain<[](Compilation& c) { split_structs(*c.function); }>},
+     plain<[](Compilation& c) {
+       auto& analyses = c.passes.functions();
+       split_structs(*c.function, analyses.getResult<llvm::TargetIRAnalysis>(*c.function));
+       c.passes.clear();
+     }>},
     // Before LLVM unrolls loops and folds what it reads from tables.
     {"guard-variables", "keeps accesses of variables and tables inside of them",
      plain<[](Compilation& c) {

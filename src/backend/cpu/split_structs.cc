@@ -1,8 +1,10 @@
 #include "backend/cpu/split_structs.h"
 
 #include <llvm/ADT/MapVector.h>
+#include <llvm/ADT/SetVector.h>
 #include <llvm/ADT/SmallPtrSet.h>
 #include <llvm/ADT/SmallVector.h>
+#include <llvm/Analysis/TargetTransformInfo.h>
 #include <llvm/IR/DataLayout.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/InstIterator.h>
@@ -70,12 +72,13 @@ class Variable {
     struct_ = as_plain_struct(type);
   }
 
-  [[nodiscard]] bool can_be_split() {
+  /// `least`: bytes of elements that arrays may be made of.
+  [[nodiscard]] bool can_be_split(uint64_t least) {
     if (!struct_ || variable_.isArrayAllocation()) return false;
     if (variable_.getAllocatedType() != struct_) {
       std::set<uint64_t> sizes;
       add_sizes(struct_, layout_, sizes);
-      if (sizes.size() < 2) return false;
+      if (sizes.size() < 2 || *sizes.begin() < least) return false;
     }
     return follow(variable_, variable_.getAllocatedType(), {}) && has_running_index_;
   }
@@ -197,20 +200,21 @@ class Variable {
              llvm::ArrayRef<llvm::Value*> rest) {
     llvm::Type& type = *struct_->getElementType(member);
     for (llvm::Value* index : rest) has_running_index_ |= !isa<llvm::Constant>(index);
-    if (depth() > 0 && !is_known_inside(type, rest)) return false;
-    return stays_inside(step, size_of(&type)) &&
+    const auto at = offset_in(type, rest);
+    if (depth() > 0 && (!at || *at < 0 || uint64_t(*at) >= size_of(&type))) return false;
+    return stays_inside(step, size_of(&type), at) &&
            add_entry({&step, {}, member, indices, {rest.begin(), rest.end()}});
   }
 
-  /// In an array of structs, what leaves a member of one would come to the same one of the next.
-  bool is_known_inside(llvm::Type& type, llvm::ArrayRef<llvm::Value*> rest) const {
+  /// Where indices lead in a member, if that is known. In an array of structs, what leaves a member
+  /// of one would come to the same one of the next.
+  std::optional<int64_t> offset_in(llvm::Type& type, llvm::ArrayRef<llvm::Value*> rest) const {
     llvm::SmallVector<llvm::Value*, 4> all{
         llvm::ConstantInt::get(llvm::Type::getInt32Ty(variable_.getContext()), 0)};
     all.append(rest.begin(), rest.end());
     if (!llvm::all_of(all, [](llvm::Value* index) { return isa<llvm::ConstantInt>(index); }))
-      return false;
-    const int64_t offset = layout_.getIndexedOffsetInType(&type, all);
-    return offset >= 0 && uint64_t(offset) < size_of(&type);
+      return {};
+    return layout_.getIndexedOffsetInType(&type, all);
   }
 
   /// By an address that is computed otherwise than by the struct's type: a constant one, or one
@@ -233,7 +237,7 @@ class Variable {
     if (step.getSourceElementType() != first || !is_zero(step.idx_begin()->get())) return false;
     if (depth() > 0) return false;
     has_running_index_ = true;
-    return stays_inside(step, size_of(first)) && add_entry({&step, 0U, 0, indices, {}});
+    return stays_inside(step, size_of(first), {}) && add_entry({&step, 0U, 0, indices, {}});
   }
 
   /// What copies of structs that became loads and stores move behind a member: nothing.
@@ -242,49 +246,68 @@ class Variable {
     const uint64_t end = is_last ? size_of(struct_) : offset_of(member + 1);
     for (llvm::Use& use : step.uses()) {
       auto* user = llvm::cast<llvm::Instruction>(use.getUser());
+      if (auto* intrinsic = dyn_cast<llvm::MemIntrinsic>(user)) {
+        const auto length = length_of(*intrinsic);
+        if (!length || offset + *length > end) return false;
+        padding_.insert(user);
+        continue;
+      }
       if (llvm::getLoadStorePointerOperand(user) != &step || user->isAtomic() ||
           (isa<llvm::StoreInst>(user) && use.getOperandNo() == 0) ||
           offset + layout_.getTypeStoreSize(llvm::getLoadStoreType(user)) > end)
         return false;
-      padding_.push_back(user);
+      padding_.insert(user);
     }
     steps_.push_back(&step);
     return true;
   }
 
   /// Whether an address that points into a member of so many bytes, `at` so many behind its
-  /// beginning if that is known, is only used for it.
-  bool stays_inside(llvm::Value& address, uint64_t bytes, int64_t at = 0, bool may_run = true) {
-    std::vector<llvm::Value*> work{&address};
+  /// beginning if that is known, is only used for it. `may_run`: the text has led there by the
+  /// member's name, so that an index or a condition stays in it.
+  bool stays_inside(llvm::Value& address, uint64_t bytes, std::optional<int64_t> at,
+                    bool may_run = true) {
+    using Pointer = std::pair<llvm::Value*, std::optional<int64_t>>;
+    const auto is_inside = [&](std::optional<int64_t> from, uint64_t size) {
+      return from ? *from >= 0 && uint64_t(*from) + size <= bytes : size <= bytes;
+    };
+    std::vector<Pointer> work{{&address, at}};
     llvm::SmallPtrSet<llvm::Value*, 8> seen{&address};
     while (!work.empty()) {
-      llvm::Value* pointer = work.back();
+      const auto [pointer, from] = work.back();
       work.pop_back();
       for (llvm::Use& use : pointer->uses()) {
         auto* user = llvm::cast<llvm::Instruction>(use.getUser());
+        std::optional<int64_t> next;
         if (auto* step = dyn_cast<llvm::GetElementPtrInst>(user)) {
           const bool goes_on = !is_zero(step->idx_begin()->get());
           if (goes_on && size_of(step->getSourceElementType()) >= bytes) return false;
           const bool runs = !step->hasAllConstantIndices();
           if (runs && (!may_run || depth() > 0)) return false;
           has_running_index_ |= runs;
+          llvm::APInt more(layout_.getIndexTypeSizeInBits(step->getType()), 0);
+          if (from && step->accumulateConstantOffset(layout_, more))
+            next = *from + more.getSExtValue();
+          if (next && !is_inside(next, may_run ? 0 : 1)) return false;
         } else if (isa<llvm::PHINode, llvm::SelectInst>(user)) {
           if (!may_run) return false;
         } else if (isa<llvm::LoadInst, llvm::StoreInst>(user)) {
-          const uint64_t size = layout_.getTypeStoreSize(llvm::getLoadStoreType(user));
           if (isa<llvm::StoreInst>(user) && use.getOperandNo() == 0) return false;
-          if (size + uint64_t(may_run ? 0 : at) > bytes) return false;
+          if (!is_inside(from, layout_.getTypeStoreSize(llvm::getLoadStoreType(user))))
+            return false;
           continue;
         } else if (auto* intrinsic = dyn_cast<llvm::MemIntrinsic>(user)) {
           const auto length = length_of(*intrinsic);
-          if (!length || *length + uint64_t(may_run ? 0 : at) > bytes) return false;
+          if (!length || !is_inside(from, *length)) return false;
           continue;
         } else if (isa<llvm::ICmpInst>(user)) {
+          // Where one member ends another one begins.
+          if (!may_run) return false;
           continue;
         } else {
           return false;
         }
-        if (seen.insert(user).second) work.push_back(user);
+        if (seen.insert(user).second) work.emplace_back(user, next);
       }
     }
     return true;
@@ -369,21 +392,27 @@ class Variable {
   std::vector<llvm::AllocaInst*> members_;
   std::vector<Entry> entries_;
   llvm::MapVector<llvm::MemIntrinsic*, Sides> wholes_;
-  std::vector<llvm::Instruction*> steps_;    ///< that lead to no member yet
-  std::vector<llvm::Instruction*> padding_;  ///< loads and stores between members
+  std::vector<llvm::Instruction*> steps_;                ///< that lead to no member yet
+  llvm::SmallSetVector<llvm::Instruction*, 4> padding_;  ///< accesses between members
   bool has_running_index_ = false;
 };
 
 }  // namespace
 
-void split_structs(llvm::Function& function) {
+void split_structs(llvm::Function& function, const llvm::TargetTransformInfo& target) {
+  // Without gathers and scatters lanes read and write one by one: a struct of each is less to do
+  // than its members.
+  auto* words = llvm::FixedVectorType::get(llvm::Type::getInt32Ty(function.getContext()), 8);
+  const uint64_t least = target.isLegalMaskedScatter(words, llvm::Align(4))  ? 1
+                         : target.isLegalMaskedGather(words, llvm::Align(4)) ? 4
+                                                                             : UINT64_MAX;
   std::vector<llvm::AllocaInst*> work;
   for (llvm::Instruction& instruction : llvm::instructions(function))
     if (auto* variable = dyn_cast<llvm::AllocaInst>(&instruction)) work.push_back(variable);
   while (!work.empty()) {
     Variable variable(*work.back());
     work.pop_back();
-    if (!variable.can_be_split()) continue;
+    if (!variable.can_be_split(least)) continue;
     const auto members = variable.split();
     work.insert(work.end(), members.begin(), members.end());
   }

@@ -1,6 +1,9 @@
 #include "simt/analysis/objects.h"
 
+#include <llvm/ADT/MapVector.h>
 #include <llvm/ADT/SmallPtrSet.h>
+#include <llvm/Analysis/ValueTracking.h>
+#include <llvm/IR/ConstantRange.h>
 #include <llvm/IR/Instructions.h>
 
 namespace anymetal::simt {
@@ -21,6 +24,40 @@ Path find_path(llvm::Value* pointer) {
       return path;
     }
   }
+}
+
+namespace {
+
+/// Of an index, with its sign, as a number of 64 bits.
+llvm::ConstantRange range_of(const llvm::Value* index) {
+  constexpr unsigned kBits = 64;
+  const auto* cast = dyn_cast<llvm::CastInst>(index);
+  const bool is_extended = cast && llvm::isa<llvm::ZExtInst, llvm::SExtInst>(cast);
+  const llvm::Value* from = is_extended ? cast->getOperand(0) : index;
+  const llvm::ConstantRange range =
+      llvm::computeConstantRange(from, /*ForSigned=*/false, /*UseInstrInfo=*/false);
+  if (range.getBitWidth() >= kBits) return range;
+  return is_extended && llvm::isa<llvm::ZExtInst>(cast) ? range.zeroExtend(kBits)
+                                                        : range.signExtend(kBits);
+}
+
+}  // namespace
+
+std::optional<uint64_t> greatest_offset(const Path& path, const llvm::DataLayout& layout) {
+  llvm::ConstantRange sum(llvm::APInt(64, 0));
+  for (const llvm::GEPOperator* step : path.steps) {
+    llvm::MapVector<llvm::Value*, llvm::APInt> variables;
+    llvm::APInt constant(64, 0);
+    if (!step->collectOffset(layout, 64, variables, constant)) return {};
+    sum = sum.add(llvm::ConstantRange(constant));
+    for (const auto& [index, scale] : variables) {
+      if (!index->getType()->isIntegerTy() || index->getType()->getIntegerBitWidth() > 64)
+        return {};
+      sum = sum.add(range_of(index).multiply(llvm::ConstantRange(scale)));
+    }
+  }
+  if (sum.isFullSet() || sum.isWrappedSet()) return {};
+  return sum.getUnsignedMax().getZExtValue();
 }
 
 Objects find_objects(llvm::Value* root) {

@@ -198,7 +198,10 @@ class Guard {
 
   static bool is_loaded_from(const llvm::Value* value, const llvm::AllocaInst& variable) {
     const auto* load = dyn_cast<llvm::LoadInst>(value);
-    return load && find_path(const_cast<llvm::Value*>(load->getPointerOperand())).root == &variable;
+    if (!load) return false;
+    const Objects from =
+        find_objects(find_path(const_cast<llvm::Value*>(load->getPointerOperand())).root);
+    return from.size() == 1 && from.front() == &variable;
   }
 
   /// The executor looks up where it points to, once for each time that the pointer is loaded.
@@ -311,6 +314,11 @@ class Guard {
       add(builder.CreateSub(builder.CreatePtrToInt(path.root, word), origin.base));
     }
     if (!offset) offset = builder.getInt64(0);
+    const auto* bytes = dyn_cast<llvm::ConstantInt>(size);
+    const auto greatest = bytes ? greatest_offset(path, layout_) : std::nullopt;
+    if (greatest && bytes->getZExtValue() >= access.bytes &&
+        *greatest <= bytes->getZExtValue() - access.bytes)
+      return;
     if (is_inside(offset, size, access)) return;
     llvm::Value* limit = builder.CreateBinaryIntrinsic(llvm::Intrinsic::usub_sat,
                                                        builder.CreateAdd(size, builder.getInt64(1)),

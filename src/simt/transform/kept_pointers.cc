@@ -211,18 +211,24 @@ class Accesses {
  private:
   bool follow(llvm::Value& address, const Place& place) {
     for (llvm::User* user : address.users()) {
-      if (auto* step = dyn_cast<llvm::GetElementPtrInst>(user)) {
+      if (auto* select = dyn_cast<llvm::SelectInst>(user)) {
+        // Of checked indices: both sides lead to this variable.
+        for (llvm::Value* side : {select->getTrueValue(), select->getFalseValue()})
+          if (find_path(side).root != kept_.variable) return false;
+        if (!follow(*select, place)) return false;
+      } else if (auto* step = dyn_cast<llvm::GetElementPtrInst>(user)) {
         const auto next = moved(place, llvm::cast<llvm::GEPOperator>(*step), layout_);
         if (!next || !follow(*step, *next)) return false;
       } else if (auto* load = dyn_cast<llvm::LoadInst>(user)) {
         if (!leads_to_buffer(load->getType())) continue;
-        kept_.loads.push_back(load);
+        if (!llvm::is_contained(kept_.loads, load)) kept_.loads.push_back(load);
         pointers_.push_back(sized(place, *load->getType()));
       } else if (auto* store = dyn_cast<llvm::StoreInst>(user)) {
         llvm::Value* value = store->getValueOperand();
         if (value == &address) return false;
         if (is_zero(*value)) continue;  // points to nothing, whatever it belongs to
-        if (leads_to_buffer(value->getType())) kept_.stores.push_back(store);
+        if (leads_to_buffer(value->getType()) && !llvm::is_contained(kept_.stores, store))
+          kept_.stores.push_back(store);
         (leads_to_buffer(value->getType()) ? pointers_ : numbers_)
             .push_back(sized(place, *value->getType()));
       } else if (!isa<llvm::ICmpInst>(user) &&
@@ -284,8 +290,8 @@ std::vector<KeptPointers> find_kept_pointers(llvm::Function& function) {
   for (llvm::Instruction& instruction : llvm::instructions(function)) {
     auto* load = dyn_cast<llvm::LoadInst>(&instruction);
     if (!load || !leads_to_buffer(load->getType())) continue;
-    if (auto* variable = dyn_cast<llvm::AllocaInst>(find_path(load->getPointerOperand()).root))
-      variables.insert(variable);
+    for (llvm::Value* object : find_objects(find_path(load->getPointerOperand()).root))
+      if (auto* variable = dyn_cast<llvm::AllocaInst>(object)) variables.insert(variable);
   }
   std::vector<KeptPointers> found;
   for (llvm::AllocaInst* variable : variables) {
@@ -297,10 +303,12 @@ std::vector<KeptPointers> find_kept_pointers(llvm::Function& function) {
 
 llvm::Value* same_place(llvm::Value* address, llvm::AllocaInst& variable, llvm::AllocaInst& other) {
   if (address == &variable) return &other;
-  auto* step = llvm::cast<llvm::GetElementPtrInst>(address);
-  llvm::Instruction* same = step->clone();
-  same->setOperand(0, same_place(step->getPointerOperand(), variable, other));
-  same->insertAfter(step);
+  auto* made = llvm::cast<llvm::Instruction>(address);
+  llvm::Instruction* same = made->clone();
+  const bool is_select = isa<llvm::SelectInst>(made);
+  for (const unsigned operand : is_select ? std::vector{1U, 2U} : std::vector{0U})
+    same->setOperand(operand, same_place(made->getOperand(operand), variable, other));
+  same->insertAfter(made);
   return same;
 }
 

@@ -24,7 +24,7 @@ struct KeptPointers {
 [[nodiscard]] std::vector<KeptPointers> find_kept_pointers(llvm::Function& function);
 
 /// The same place in another variable of the type. `address`: in `variable`, computed by
-/// getelementptr alone, as find_kept_pointers asks for.
+/// getelementptr and select alone, as find_kept_pointers asks for.
 [[nodiscard]] llvm::Value* same_place(llvm::Value* address, llvm::AllocaInst& variable,
                                       llvm::AllocaInst& other);
 
