@@ -137,12 +137,14 @@ class Guard {
     return false;
   }
 
-  /// Where the parts of an Origin are kept.
-  using Beside = std::optional<std::array<llvm::AllocaInst*, 3>>;
+  /// Where the parts of an Origin are kept, and the pointer once more.
+  using Beside = std::optional<std::array<llvm::AllocaInst*, 4>>;
 
   /// A pointer loaded from a variable belongs to what it was computed from, wherever it points to
   /// meanwhile: behind the last element, for a loop that goes backwards, or to the row in front of
-  /// the first. If that isn't one buffer, it is kept beside the pointer.
+  /// the first. If that isn't one buffer, it is kept beside the pointer. Where something else may
+  /// have been written over the pointer, as through a union, it is looked up if it isn't the one
+  /// that was kept.
   Beside load_origins(const KeptPointers& kept) {
     Objects objects;
     for (llvm::StoreInst* store : kept.stores) {
@@ -150,13 +152,18 @@ class Guard {
         if (!is_loaded_from(object, *kept.variable) && !isa<llvm::ConstantPointerNull>(object))
           objects.insert(object);
     }
-    if (objects.size() == 1 && isa<llvm::Argument, llvm::GlobalVariable>(objects.front())) {
+    if (kept.is_alone && objects.size() == 1 &&
+        isa<llvm::Argument, llvm::GlobalVariable>(objects.front())) {
       for (llvm::LoadInst* load : kept.loads) known_[load] = find(objects.front());
       return {};
     }
     const uint64_t bytes = layout_.getTypeAllocSize(kept.variable->getAllocatedType());
     if (bytes > kMostBeside || kept.variable->isArrayAllocation()) return {};
-    std::array<llvm::AllocaInst*, 3> beside;
+    const auto can_be_looked_up = [](const llvm::LoadInst* load) {
+      return load->getType()->getPointerAddressSpace() == kDeviceSpace;
+    };
+    if (!kept.is_alone && !llvm::all_of(kept.loads, can_be_looked_up)) return {};
+    std::array<llvm::AllocaInst*, 4> beside;
     llvm::IRBuilder<> builder(kept.variable->getNextNode());
     for (llvm::AllocaInst*& one : beside) {
       one = builder.CreateAlloca(kept.variable->getAllocatedType(), nullptr, "origin");
@@ -171,14 +178,21 @@ class Guard {
     }
     for (llvm::LoadInst* load : kept.loads) {
       builder.SetInsertPoint(load->getNextNode());
-      std::array<llvm::Value*, 3> parts;
-      for (unsigned i = 0; i < 3; ++i) {
+      std::array<llvm::Value*, 4> parts;
+      for (unsigned i = 0; i < 4; ++i) {
         llvm::Value* place = same_place(load->getPointerOperand(), *kept.variable, *beside[i]);
         auto* part = builder.CreateAlignedLoad(builder.getInt64Ty(), place, load->getAlign());
         part->copyMetadata(*load, module_.getMDKindID(kKeptInside));
         parts[i] = part;
       }
-      known_[load] = {parts[0], parts[1], parts[2]};
+      Origin& origin = known_[load] = {parts[0], parts[1], parts[2]};
+      if (kept.is_alone) continue;
+      const Origin found = of_outside(*load);
+      llvm::Value* address = builder.CreatePtrToInt(load, builder.getInt64Ty());
+      llvm::Value* is_kept = builder.CreateICmpEQ(address, parts[3]);
+      origin = {builder.CreateSelect(is_kept, origin.base, found.base),
+                builder.CreateSelect(is_kept, origin.read_bytes, found.read_bytes),
+                builder.CreateSelect(is_kept, origin.write_bytes, found.write_bytes)};
     }
     return beside;
   }
@@ -186,9 +200,10 @@ class Guard {
     if (!beside) return;
     for (llvm::StoreInst* store : kept.stores) {
       const Origin origin = find(find_path(store->getValueOperand()).root);
-      const std::array parts = {origin.base, origin.read_bytes, origin.write_bytes};
       llvm::IRBuilder<> builder(store->getNextNode());
-      for (unsigned i = 0; i < 3; ++i) {
+      llvm::Value* address = builder.CreatePtrToInt(store->getValueOperand(), builder.getInt64Ty());
+      const std::array parts = {origin.base, origin.read_bytes, origin.write_bytes, address};
+      for (unsigned i = 0; i < 4; ++i) {
         llvm::Value* place = same_place(store->getPointerOperand(), *kept.variable, *(*beside)[i]);
         builder.CreateAlignedStore(parts[i], place, store->getAlign())
             ->copyMetadata(*store, module_.getMDKindID(kKeptInside));

@@ -195,9 +195,10 @@ class Accesses {
     is_known_ = follow(variable, {0, 0, 0});
   }
 
+  [[nodiscard]] bool are_known() const { return is_known_; }
+
   /// Whether nothing else is written where pointers are. Copies are of members or numbers by now.
   [[nodiscard]] bool are_pointers_alone() const {
-    if (!is_known_) return false;
     for (const Place& pointer : pointers_) {
       for (const Place& other : numbers_)
         if (may_overlap(pointer, other)) return false;
@@ -296,7 +297,9 @@ std::vector<KeptPointers> find_kept_pointers(llvm::Function& function) {
   std::vector<KeptPointers> found;
   for (llvm::AllocaInst* variable : variables) {
     const Accesses accesses(*variable);
-    if (accesses.are_pointers_alone()) found.push_back(accesses.kept());
+    if (!accesses.are_known()) continue;
+    found.push_back(accesses.kept());
+    found.back().is_alone = accesses.are_pointers_alone();
   }
   return found;
 }

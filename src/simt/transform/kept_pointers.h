@@ -12,15 +12,15 @@ namespace anymetal::simt {
 /// and stores of a word) become loads and stores of their members: pointers are seen as such then.
 void copy_by_members(llvm::Function& function);
 
-/// A variable that pointers are stored in and loaded from, and nothing else that could be one.
+/// A variable that pointers are stored in and loaded from.
 struct KeptPointers {
   llvm::AllocaInst* variable;
+  bool is_alone;                         ///< nothing else is written there that could be one
   std::vector<llvm::LoadInst*> loads;    ///< of pointers
   std::vector<llvm::StoreInst*> stores;  ///< of pointers
 };
 
-/// Those variables of which all accesses are known. Not among them: what is written as other types
-/// too, or passed on by its address.
+/// Those variables of which all addresses are known: those that getelementptr and select make.
 [[nodiscard]] std::vector<KeptPointers> find_kept_pointers(llvm::Function& function);
 
 /// The same place in another variable of the type. `address`: in `variable`, computed by
