@@ -85,6 +85,14 @@ kernel void swapped_by_thirds(device const float* a, device const float* b, devi
   { Marked t = s[x % 3]; s[x % 3] = s[x / 3 % 3]; s[x / 3 % 3] = t; }
   out[i] = s[x / 3 % 3].p[-1 - int(i & 7)] + s[x / 3 % 3].n;
 }
+kernel void copied_and_moved(device const float* a, device const float* b, device const int* at, device float* out, uint i [[thread_position_in_grid]]) {
+  Marked s[2] = {};
+  int k = at[0] + at[1];
+  s[k & 1].p = a + 8;
+  s[0] = s[1];
+  s[(k >> 1) & 1].p = s[0].p + 1;
+  out[i] = s[0].p[-1 - int(i & 7)] + s[(k >> 1) & 1].p[-2 - int(i & 7)];
+}
 struct Read { device const float* p; };
 struct Piece { device const float* p; int n; int m; };
 kernel void moves_of_read(device const float* a, device const float* b, device const int* at, device float* out, uint i [[thread_position_in_grid]]) { move_around<Read>(a, b, at, out, i); }
@@ -278,7 +286,7 @@ def test_structs_with_pointers_are_copied_whole(library):
 @pytest.mark.goes_on_outside
 def test_pointers_beside_numbers_and_in_large_arrays(library):
     both = np.arange(16).astype(np.float32)
-    for kernel, more in (("numbers_beside", 1), ("many_of_one", 0), ("swapped_by_thirds", 7)):
+    for kernel, more in (("numbers_beside", 1), ("many_of_one", 0), ("swapped_by_thirds", 7), ("copied_and_moved", 7 - (np.arange(40) & 7))):
         out = np.zeros(40, np.float32)
         library.kernel(kernel)(both[:8], both[8:], np.array([1, 2], np.int32), out, grid=40, threadgroup=32)
         np.testing.assert_array_equal(out, 7 - (np.arange(40) & 7) + more)

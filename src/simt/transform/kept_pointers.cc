@@ -84,43 +84,8 @@ void add_members(llvm::Type& type, uint64_t at, const llvm::DataLayout& layout, 
   }
 }
 
-/// Bytes that a thread's code copies.
-struct Copy {
-  llvm::Instruction* read;   ///< null: the intrinsic function that writes does
-  llvm::Instruction* write;  ///< a store of what was read, or that function
-  llvm::Value *from, *to;
-  llvm::Align from_align, to_align;
-  uint64_t bytes;
-};
-
 /// Bytes: longer copies become loops, and what they copy numbers.
 constexpr uint64_t kMostCopied = 512;
-
-std::optional<Copy> as_copy(llvm::Instruction& instruction) {
-  if (auto* copy = dyn_cast<llvm::MemTransferInst>(&instruction)) {
-    const auto* length = dyn_cast<llvm::ConstantInt>(copy->getLength());
-    if (!length || length->getZExtValue() > kMostCopied || copy->isVolatile()) return {};
-    return Copy{nullptr,
-                copy,
-                copy->getRawSource(),
-                copy->getRawDest(),
-                copy->getSourceAlign().valueOrOne(),
-                copy->getDestAlign().valueOrOne(),
-                length->getZExtValue()};
-  }
-  auto* store = dyn_cast<llvm::StoreInst>(&instruction);
-  auto* load = store ? dyn_cast<llvm::LoadInst>(store->getValueOperand()) : nullptr;
-  if (!load || !load->hasOneUse() || !load->isSimple() || !store->isSimple() ||
-      !load->getType()->isIntegerTy(64))
-    return {};
-  return Copy{load,
-              store,
-              load->getPointerOperand(),
-              store->getPointerOperand(),
-              load->getAlign(),
-              store->getAlign(),
-              8};
-}
 
 /// What lies in the variable at an address: a struct's members and, between them, bytes. None: no
 /// variable, one without pointers into buffers, or the address isn't the same place in all structs.
@@ -254,36 +219,72 @@ class Accesses {
   bool is_known_ = false;
 };
 
+void copy_members(llvm::MemTransferInst& copy, const Members& members) {
+  llvm::IRBuilder<> builder(&copy);
+  const auto at = [&](llvm::Value* address, uint64_t offset) {
+    return offset == 0 ? address
+                       : builder.CreateConstInBoundsGEP1_64(builder.getInt8Ty(), address, offset);
+  };
+  const llvm::Align from = copy.getSourceAlign().valueOrOne();
+  const llvm::Align to = copy.getDestAlign().valueOrOne();
+  std::vector<llvm::Value*> values;
+  for (const Member& member : members)
+    values.push_back(builder.CreateAlignedLoad(member.type, at(copy.getRawSource(), member.at),
+                                               llvm::commonAlignment(from, member.at)));
+  for (size_t i = 0; i < members.size(); ++i)
+    builder.CreateAlignedStore(values[i], at(copy.getRawDest(), members[i].at),
+                               llvm::commonAlignment(to, members[i].at));
+  copy.eraseFromParent();
+}
+
+/// The pointer that a word is, if it is loaded from where one lies, or stored there.
+llvm::Type* find_pointer(const llvm::LoadInst& load, Contents& contents) {
+  if (!load.isSimple() || !load.getType()->isIntegerTy(64)) return nullptr;
+  std::vector places{load.getPointerOperand()};
+  for (const llvm::User* user : load.users())
+    if (const auto* store = dyn_cast<llvm::StoreInst>(user); store && store->isSimple())
+      places.push_back(store->getPointerOperand());
+  for (const llvm::Value* place : places) {
+    const Members members = contents.of(const_cast<llvm::Value&>(*place), 8);
+    if (members.size() == 1) return members.front().type;
+  }
+  return nullptr;
+}
+
+void load_as_pointer(llvm::LoadInst& load, llvm::Type& type) {
+  llvm::IRBuilder<> builder(&load);
+  auto* pointer = builder.CreateAlignedLoad(&type, load.getPointerOperand(), load.getAlign());
+  for (llvm::User* user : llvm::make_early_inc_range(load.users())) {
+    if (auto* store = dyn_cast<llvm::StoreInst>(user)) {
+      if (store->isSimple()) store->setOperand(0, pointer);
+    } else if (auto* cast = dyn_cast<llvm::IntToPtrInst>(user); cast && cast->getType() == &type) {
+      cast->replaceAllUsesWith(pointer);
+      cast->eraseFromParent();
+    }
+  }
+  if (!load.use_empty()) load.replaceAllUsesWith(builder.CreatePtrToInt(pointer, load.getType()));
+  load.eraseFromParent();
+}
+
 }  // namespace
 
 void copy_by_members(llvm::Function& function) {
   Contents contents;
-  std::vector<std::pair<Copy, Members>> found;
+  std::vector<std::pair<llvm::MemTransferInst*, Members>> copies;
+  std::vector<std::pair<llvm::LoadInst*, llvm::Type*>> words;
   for (llvm::Instruction& instruction : llvm::instructions(function)) {
-    const auto copy = as_copy(instruction);
-    if (!copy) continue;
-    Members members = contents.of(*copy->to, copy->bytes);
-    if (members.empty()) members = contents.of(*copy->from, copy->bytes);
-    if (!members.empty()) found.emplace_back(*copy, std::move(members));
+    if (auto* load = dyn_cast<llvm::LoadInst>(&instruction)) {
+      if (llvm::Type* type = find_pointer(*load, contents)) words.emplace_back(load, type);
+    } else if (auto* copy = dyn_cast<llvm::MemTransferInst>(&instruction)) {
+      const auto* length = dyn_cast<llvm::ConstantInt>(copy->getLength());
+      if (!length || length->getZExtValue() > kMostCopied || copy->isVolatile()) continue;
+      Members members = contents.of(*copy->getRawDest(), length->getZExtValue());
+      if (members.empty()) members = contents.of(*copy->getRawSource(), length->getZExtValue());
+      if (!members.empty()) copies.emplace_back(copy, std::move(members));
+    }
   }
-  for (const auto& [copy, members] : found) {
-    const auto at = [](llvm::IRBuilder<>& builder, llvm::Value* address, uint64_t offset) {
-      return offset == 0 ? address
-                         : builder.CreateConstInBoundsGEP1_64(builder.getInt8Ty(), address, offset);
-    };
-    std::vector<llvm::Value*> values;
-    llvm::IRBuilder<> builder(copy.read ? copy.read : copy.write);
-    for (const Member& member : members)
-      values.push_back(
-          builder.CreateAlignedLoad(member.type, at(builder, copy.from, member.at),
-                                    llvm::commonAlignment(copy.from_align, member.at)));
-    builder.SetInsertPoint(copy.write);
-    for (size_t i = 0; i < members.size(); ++i)
-      builder.CreateAlignedStore(values[i], at(builder, copy.to, members[i].at),
-                                 llvm::commonAlignment(copy.to_align, members[i].at));
-    copy.write->eraseFromParent();
-    if (copy.read) copy.read->eraseFromParent();
-  }
+  for (const auto& [copy, members] : copies) copy_members(*copy, members);
+  for (const auto& [load, type] : words) load_as_pointer(*load, *type);
 }
 
 std::vector<KeptPointers> find_kept_pointers(llvm::Function& function) {
