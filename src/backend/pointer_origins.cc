@@ -151,7 +151,15 @@ Origin PointerOrigins::of_phi(llvm::PHINode* phi) {
 
 Origin PointerOrigins::of_select(llvm::SelectInst* select) {
   const Origin yes = find(select->getTrueValue()), no = find(select->getFalseValue());
-  llvm::IRBuilder<> builder(select);
+  // A checked load's own select stands right behind the load, and what is asked about the pointer
+  // that it loaded behind that.
+  llvm::Instruction* place = select;
+  for (llvm::Value* part : {yes.base, yes.read_size, yes.write_size, yes.object, no.base,
+                            no.read_size, no.write_size, no.object}) {
+    auto* made = dyn_cast<llvm::Instruction>(part);
+    if (made && made->getParent() == place->getParent() && place->comesBefore(made)) place = made;
+  }
+  llvm::IRBuilder<> builder(place == select ? select : place->getNextNode());
   llvm::Value* condition = select->getCondition();
   return {builder.CreateSelect(condition, yes.base, no.base),
           builder.CreateSelect(condition, yes.read_size, no.read_size),

@@ -52,6 +52,7 @@
 #include "simt/transform/separate_full_turns.h"
 #include "simt/transform/separate_inside.h"
 #include "simt/transform/split_regions.h"
+#include "simt/transform/unroll_rows.h"
 #include "simt/transform/vectorizer.h"
 
 namespace anymetal::simt {
@@ -423,6 +424,8 @@ unsigned choose_together(llvm::Function& entry, const Options& options) {
   const Geometry two = make_geometry(options, 2);
   const ControlFlow flow_of_two(entry, two);
   if (count_simdgroup_operations(entry, flow, shapes, flow_of_two, two) > kFewOperations) return 1;
+  // More rows than pages whose addresses the processor knows, and streams that it fetches ahead.
+  if (!find_row_loops(flow, shapes, geometry, /*with_checks=*/true).empty()) return 1;
   const unsigned instructions = count_chunk_instructions(entry, shapes);
   unsigned together = 1;
   while (together * 2 * carried <= kRegistersForSums &&
@@ -572,8 +575,9 @@ Result<Report> vectorize(llvm::Function& entry, const Options& asked) {
   if (options.checks_bounds) {
     if (hoist_checks(entry, geometry))
       passes.run(entry, llvm::DCEPass(), llvm::LoopSimplifyPass(), llvm::LCSSAPass());
-    separate_inside(entry, geometry);
   }
+  if (unroll_rows(entry, geometry)) passes.run(entry, llvm::LoopSimplifyPass(), llvm::LCSSAPass());
+  if (options.checks_bounds) separate_inside(entry, geometry);
   separate_apart(entry, geometry);
   form_copies(entry, options.large != 0);
   ANYMETAL_ASSIGN_OR_RETURN(report.function,

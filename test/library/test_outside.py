@@ -444,6 +444,12 @@ kernel void word_then_byte(device uchar* o, constant uint* a, uint t [[thread_po
   *(device uint*)p = a[t];
   p[0] = uchar(a[t]);
 }
+kernel void records(device const uchar* a, device const uint* first, device uint* o, uint t [[thread_position_in_grid]]) {
+  device const uchar* p = a + first[t];
+  uint size = 0;
+  if (*(device const uint*)p == 0x21474154u) { size = *(device const uint*)(p + 4); p += 8; }
+  o[t] = *p + (size << 8);
+}
 struct Pair { float re, im; };
 kernel void part_then_pair(device Pair* o, constant Pair* p, uint t [[thread_position_in_grid]]) { o[t].re = 7; o[t] = p[t]; }
 kernel void shifted(device const half* a, constant ulong& first, device half* o, uint t [[thread_position_in_threadgroup]]) {
@@ -484,6 +490,18 @@ def test_bytes_inside_of_words_that_are_outside_in_part(threads):
     library.kernel("part_then_pair")(pairs, np.full(2 * threads, 3, np.float32), grid=threads, threadgroup=32)
     np.testing.assert_array_equal(pairs[:-1], 3)
     assert pairs[-1] in (3, 7)  # the copy is outside in part
+
+
+@pytest.mark.goes_on_outside
+def test_bytes_behind_words_that_two_ways_read():
+    """A record is "TAG!", its size and a byte, or a byte alone: the last words stick out, and their bytes don't."""
+    import anymetal
+
+    records = [b"a", b"TAG!\x05\0\0\0b", b"c", b"d", b"TAG!\x07\0\0\0e", b"f", b"g"]
+    first = np.cumsum([0, *(len(record) for record in records[:-1])]).astype(np.uint32)
+    o = np.zeros(len(records), np.uint32)
+    anymetal.Library(SIZES).kernel("records")(np.frombuffer(b"".join(records), np.uint8).copy(), first, o, grid=len(records), threadgroup=32)
+    np.testing.assert_array_equal(o, [record[-1] + (record[4] << 8 if len(record) > 1 else 0) for record in records])
 
 
 @pytest.mark.parametrize("first", [100, 1 << 29, (1 << 30) + 5, 3 << 30])

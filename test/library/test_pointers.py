@@ -117,6 +117,42 @@ kernel void many_of_one(device float* a, device float* b, device const int* at, 
   for (int k = 0; k < 70; ++k) p[(k + at[0]) % 70] = a + 8;
   out[i] = p[at[1]][-1 - int(i & 7)];
 }
+kernel void sorted_rows(device const int* a, device const int* at, device int* out, uint i [[thread_position_in_grid]]) {
+  device const int* rows[4];
+  for (int k = 0; k < 4; ++k) rows[k] = a + (4 * int(i) + k) * 2;
+  for (int n = at[0]; n > 0; --n)
+    for (int k = 0; k < n; ++k) {
+      device const int *one = rows[k], *next = rows[k + 1];
+      if (one[0] > next[0]) { rows[k] = next; rows[k + 1] = one; }
+    }
+  for (int k = 0; k < 4; ++k) out[4 * i + k] = rows[k][1];
+}
+kernel void sorted_rows_of_a_tile(device const int* a, device const int* at, device int* out, uint i [[thread_position_in_grid]], uint l [[thread_position_in_threadgroup]]) {
+  threadgroup int tile[32 * 8];
+  for (int k = 0; k < 8; ++k) tile[8 * l + k] = a[8 * i + k];
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  threadgroup int* rows[4];
+  for (int k = 0; k <= at[0]; ++k) rows[k] = tile + 8 * l + 2 * k;
+  for (int n = at[0]; n > 0; --n)
+    for (int k = 0; k < n; ++k) {
+      threadgroup int *one = rows[k], *next = rows[k + 1];
+      if (one[0] > next[0]) { rows[k] = next; rows[k + 1] = one; }
+    }
+  for (int k = 0; k <= at[0]; ++k) out[4 * i + k] = rows[k][1];
+}
+kernel void rows_where_a_buffer_says(device const float* a, device const float* b, device const int* at, device float* out, uint i [[thread_position_in_grid]]) {
+  View rows[2] = {{a - 8, 1}, {b - 8, 2}};
+  rows[at[0]] = rows[at[1]];
+  out[i] = rows[i & 1].p[8 + (i & 7)] + rows[i & 1].n * 1000;
+}
+kernel void ring_of_rows(device const float* a, device const float* b, device const int* at, device float* out, uint i [[thread_position_in_grid]]) {
+  View rows[3] = {};
+  for (int k = 0; k < 3 + at[0]; ++k) {
+    View now = {((int(i) >> k) & 1 ? a : b) - 8, k};
+    rows[0] = rows[1]; rows[1] = rows[2]; rows[2] = now;
+  }
+  out[i] = rows[i % 3].p[8 + (i & 7)] + rows[i % 3].n * 1000;
+}
 kernel void constant_one(device const int* in, device int* out, device const int* at, uint i [[thread_position_in_grid]]) {
   device int* p[2] = {(device int*)in, out};
   p[at[i] & 1][i] = 5;
@@ -291,3 +327,30 @@ def test_pointers_beside_numbers_and_in_large_arrays(library):
         library.kernel(kernel)(both[:8], both[8:], np.array([1, 2], np.int32), out, grid=40, threadgroup=32)
         np.testing.assert_array_equal(out, 7 - (np.arange(40) & 7) + more)
     np.testing.assert_array_equal(both, np.arange(16))
+
+
+@pytest.mark.parametrize("kernel", ["sorted_rows", "sorted_rows_of_a_tile"])
+def test_pointers_are_sorted(library, kernel):
+    """By what they point to: of each that is loaded and stored again it is asked where it points."""
+    a = np.random.default_rng(1).permutation(40 * 8).astype(np.int32).reshape(40, 4, 2)
+    out = np.zeros((40, 4), np.int32)
+    library.kernel(kernel)(a, np.array([3], np.int32), out, grid=40, threadgroup=32)
+    order = a[:, :, 0].argsort(1)
+    np.testing.assert_array_equal(out, np.take_along_axis(a[:, :, 1], order, 1))
+
+
+@pytest.mark.goes_on_outside
+def test_structs_keep_their_buffers_where_nothing_is_known_of_the_index(library):
+    a, b, i = np.arange(8).astype(np.float32), np.arange(100, 108).astype(np.float32), np.arange(40)
+    for to, from_ in ((0, 0), (0, 1), (1, 0)):
+        out = np.zeros(40, np.float32)
+        library.kernel("rows_where_a_buffer_says")(a, b, np.array([to, from_], np.int32), out, grid=40, threadgroup=32)
+        rows = [0, 1]
+        rows[to] = rows[from_]
+        which = np.array(rows)[i & 1]
+        np.testing.assert_array_equal(out, np.where(which == 0, a[i & 7] + 1000, b[i & 7] + 2000))
+    for more in (0, 2):
+        out = np.zeros(40, np.float32)
+        library.kernel("ring_of_rows")(a, b, np.array([more, 0], np.int32), out, grid=40, threadgroup=32)
+        k = more + i % 3
+        np.testing.assert_array_equal(out, np.where((i >> k) & 1, a[i & 7], b[i & 7]) + 1000 * k)

@@ -16,7 +16,7 @@ namespace anymetal::backend {
 namespace cpu {
 namespace {
 
-constexpr std::string_view kVersion = "cpu 116";
+constexpr std::string_view kVersion = "cpu 128";
 
 class CpuBackend final : public Backend {
  public:

@@ -1,6 +1,7 @@
 #include "backend/cpu/keep_sizes.h"
 
 #include <llvm/ADT/DenseMap.h>
+#include <llvm/ADT/EquivalenceClasses.h>
 #include <llvm/Analysis/ValueTracking.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/Instructions.h>
@@ -19,18 +20,26 @@ llvm::PreservedAnalyses KeepSizesPass::run(llvm::Function& function,
     uint64_t bytes;  ///< of an element: each one is checked for itself
   };
   std::vector<Access> accesses;
-  llvm::DenseMap<const llvm::Value*, uint64_t> least;
+  // Those that one pointer may lead to are as one: LLVM looks through the phi that they meet in.
+  llvm::EquivalenceClasses<const llvm::Value*> together;
   for (llvm::Instruction& instruction : llvm::instructions(function)) {
     const llvm::Value* pointer = llvm::getLoadStorePointerOperand(&instruction);
     if (!pointer || instruction.isAtomic()) continue;
-    const llvm::Value* object = llvm::getUnderlyingObject(pointer, 0);
+    llvm::SmallVector<const llvm::Value*, 4> objects;
+    llvm::getUnderlyingObjects(pointer, objects, nullptr, 0);
+    const llvm::Value* object = objects.front();
+    for (const llvm::Value* other : objects) together.unionSets(object, other);
     const llvm::Type* type = llvm::getLoadStoreType(&instruction)->getScalarType();
     if (llvm::isa<llvm::AllocaInst>(object) || type->isAggregateType()) continue;
     const uint64_t bytes =
         function.getDataLayout().getTypeStoreSize(const_cast<llvm::Type*>(type)).getFixedValue();
-    const auto [known, is_new] = least.try_emplace(object, bytes);
-    if (!is_new) known->second = std::min(known->second, bytes);
     accesses.push_back({&instruction, object, bytes});
+  }
+  llvm::DenseMap<const llvm::Value*, uint64_t> least;
+  for (Access& access : accesses) {
+    access.object = together.getLeaderValue(access.object);
+    const auto [known, is_new] = least.try_emplace(access.object, access.bytes);
+    if (!is_new) known->second = std::min(known->second, access.bytes);
   }
   bool has_changed = false;
   for (const Access& access : accesses) {

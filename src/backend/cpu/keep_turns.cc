@@ -1,11 +1,13 @@
 #include "backend/cpu/keep_turns.h"
 
+#include <llvm/ADT/SetOperations.h>
 #include <llvm/ADT/SmallPtrSet.h>
 #include <llvm/Analysis/LoopInfo.h>
 #include <llvm/Analysis/ValueTracking.h>
 #include <llvm/IR/Dominators.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/InstrTypes.h>
+#include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/Module.h>
 
 #include <vector>
@@ -21,6 +23,11 @@ bool is_turn(const llvm::Instruction& instruction) {
          call->getCalledFunction()->getName().starts_with(kTurn);
 }
 
+bool is_turn_of_memory(const llvm::Instruction& instruction) {
+  return is_turn(instruction) &&
+         llvm::cast<llvm::CallInst>(instruction).getCalledFunction()->getName() == kTurnOfMemory;
+}
+
 /// Whether it matters to others in which turn a thread does this.
 bool concerns_others(const llvm::Instruction& instruction) {
   const auto* call = llvm::dyn_cast<llvm::CallBase>(&instruction);
@@ -28,12 +35,37 @@ bool concerns_others(const llvm::Instruction& instruction) {
          (call && call->isConvergent() && !is_turn(instruction));
 }
 
-/// What a plain store writes, unless it is a thread's own.
-const llvm::Value* shared_object(const llvm::Instruction& instruction) {
-  const llvm::Value* pointer = llvm::getLoadStorePointerOperand(&instruction);
-  if (!pointer || instruction.isAtomic() || instruction.isVolatile()) return nullptr;
-  const llvm::Value* object = llvm::getUnderlyingObject(pointer, 0);
-  return llvm::isa<llvm::AllocaInst>(object) ? nullptr : object;
+using Blocks = llvm::SmallPtrSet<llvm::BasicBlock*, 16>;
+using Objects = llvm::SmallPtrSet<const llvm::Value*, 8>;
+
+/// What a plain access or a copy writes to, or else reads from.
+const llvm::Value* address_of(const llvm::Instruction& instruction, bool written = true) {
+  if (instruction.isAtomic() || instruction.isVolatile()) return nullptr;
+  if (const auto* memory = llvm::dyn_cast<llvm::MemIntrinsic>(&instruction)) {
+    if (written) return memory->getRawDest();
+    const auto* copy = llvm::dyn_cast<llvm::MemTransferInst>(memory);
+    return copy ? copy->getRawSource() : nullptr;
+  }
+  return llvm::isa<llvm::StoreInst>(instruction) == written
+             ? llvm::getLoadStorePointerOperand(&instruction)
+             : nullptr;
+}
+
+/// What is there, but for what is a thread's own.
+llvm::SmallVector<const llvm::Value*, 4> shared_objects(const llvm::Instruction& instruction,
+                                                        bool written) {
+  llvm::SmallVector<const llvm::Value*, 4> objects;
+  if (const llvm::Value* address = address_of(instruction, written))
+    llvm::getUnderlyingObjects(address, objects, nullptr, 0);
+  llvm::erase_if(objects,
+                 [](const llvm::Value* object) { return llvm::isa<llvm::AllocaInst>(object); });
+  return objects;
+}
+
+llvm::SmallVector<const llvm::Value*, 4> shared_objects(const llvm::Instruction& instruction) {
+  auto objects = shared_objects(instruction, /*written=*/false);
+  objects.append(shared_objects(instruction, /*written=*/true));
+  return objects;
 }
 
 llvm::Function& turn(llvm::Module& module, const char* name) {
@@ -66,7 +98,7 @@ class Turn {
       if (!is_conditional(*block)) continue;
       const auto is_seen = [](const llvm::Instruction& instruction) {
         return concerns_others(instruction) ||
-               (llvm::isa<llvm::StoreInst>(instruction) && shared_object(instruction));
+               !shared_objects(instruction, /*written=*/true).empty();
       };
       if (llvm::any_of(*block, is_seen)) open.push_back(block);
     }
@@ -89,35 +121,66 @@ class Turn {
            (&innermost == &loop_ && (loop_.isLoopExiting(&block) || loop_.isLoopLatch(&block)));
   }
 
-  /// Whether it changes what stays where it is from turn to turn, as under a lock: others may have
-  /// changed it since this lane's last one.
-  [[nodiscard]] bool updates(const llvm::BasicBlock& block) const {
-    if (!is_conditional(block)) return false;
-    return llvm::any_of(block, [&](const llvm::Instruction& store) {
-      const llvm::Value* object =
-          llvm::isa<llvm::StoreInst>(store) ? shared_object(store) : nullptr;
-      if (!object || !is_same(llvm::getLoadStorePointerOperand(&store))) return false;
-      return llvm::any_of(loop_.blocks(), [&](const llvm::BasicBlock* other) {
-        return llvm::any_of(*other, [&](const llvm::Instruction& load) {
-          return llvm::isa<llvm::LoadInst>(load) && shared_object(load) == object;
-        });
+  /// The blocks that read or write what the loop changes where it stays from turn to turn, as under
+  /// a lock, and the loop's head: others may have changed it since this lane's last turn, which
+  /// perhaps came to none of the other blocks.
+  [[nodiscard]] Blocks updates() const {
+    Objects read, changed;
+    for (const llvm::BasicBlock* block : loop_.blocks()) {
+      const bool conditional = is_conditional(*block);
+      for (const llvm::Instruction& instruction : *block) {
+        for (const llvm::Value* object : shared_objects(instruction, /*written=*/false))
+          read.insert(object);
+        if (!conditional) continue;
+        for (const llvm::Value* object : shared_objects(instruction, /*written=*/true)) {
+          if (is_same(address_of(instruction))) changed.insert(object);
+        }
+      }
+    }
+    llvm::set_intersect(changed, read);
+    Blocks blocks;
+    if (changed.empty()) return blocks;
+    if (!passes_barrier()) blocks.insert(loop_.getHeader());
+    for (llvm::BasicBlock* block : loop_.blocks()) {
+      const bool touches = llvm::any_of(*block, [&](const llvm::Instruction& instruction) {
+        return llvm::any_of(shared_objects(instruction),
+                            [&](const llvm::Value* object) { return changed.contains(object); });
       });
-    });
+      if (touches) blocks.insert(block);
+    }
+    return blocks;
   }
 
  private:
+  /// Whether a barrier, which changes memory to LLVM, is in each turn.
+  [[nodiscard]] bool passes_barrier() const {
+    return llvm::any_of(loop_.blocks(), [&](const llvm::BasicBlock* block) {
+      return !is_conditional(*block) &&
+             llvm::any_of(*block, [](const llvm::Instruction& instruction) {
+               const auto* call = llvm::dyn_cast<llvm::CallBase>(&instruction);
+               return call && call->isConvergent() && call->mayWriteToMemory() &&
+                      (!is_turn(*call) || is_turn_of_memory(*call));
+             });
+    });
+  }
   [[nodiscard]] bool is_conditional(const llvm::BasicBlock& block) const {
     return !llvm::all_of(latches_, [&](const llvm::BasicBlock* latch) {
       return dominators_.dominates(&block, latch);
     });
   }
-  /// In all turns.
+  /// Whether it may be the same in several turns: nothing that goes on from turn to turn is in it.
+  /// What inner loops count they count in each turn anew, and what is loaded may be the same.
   [[nodiscard]] bool is_same(const llvm::Value* value) const {
-    const auto* instruction = llvm::dyn_cast<llvm::Instruction>(value);
-    if (!instruction || !loop_.contains(instruction)) return true;
-    return llvm::isa<llvm::GetElementPtrInst, llvm::CastInst, llvm::BinaryOperator>(instruction) &&
-           llvm::all_of(instruction->operands(),
-                        [&](const llvm::Use& operand) { return is_same(operand); });
+    llvm::SmallPtrSet<const llvm::Value*, 16> seen;
+    llvm::SmallVector<const llvm::Value*, 16> open{value};
+    while (!open.empty()) {
+      const auto* made = llvm::dyn_cast<llvm::Instruction>(open.pop_back_val());
+      if (!made || !loop_.contains(made) || !seen.insert(made).second) continue;
+      if (llvm::isa<llvm::PHINode>(made) && made->getParent() == loop_.getHeader()) return false;
+      if (llvm::isa<llvm::LoadInst, llvm::CallBase>(made)) continue;
+      open.append(made->op_begin(), made->op_end());
+    }
+    return true;
   }
 
   const llvm::Loop& loop_;
@@ -133,13 +196,12 @@ llvm::PreservedAnalyses KeepTurnsPass::run(llvm::Function& function,
                                            llvm::FunctionAnalysisManager& analyses) {
   auto& loops = analyses.getResult<llvm::LoopAnalysis>(function);
   const auto& dominators = analyses.getResult<llvm::DominatorTreeAnalysis>(function);
-  llvm::SmallPtrSet<llvm::BasicBlock*, 16> meets, updates;
+  Blocks meets, updates;
   for (const llvm::Loop* loop : loops.getLoopsInPreorder()) {
     const Turn turn(*loop, dominators);
     if (!turn.matters()) continue;
+    for (llvm::BasicBlock* block : turn.updates()) updates.insert(block);
     for (llvm::BasicBlock* block : loop->blocks()) {
-      if (llvm::any_of(*block, is_turn)) continue;
-      if (turn.updates(*block)) updates.insert(block);
       const llvm::Loop& innermost = *loops.getLoopFor(block);
       if (innermost.getHeader() == block || block->hasNPredecessors(1)) continue;
       if (turn.meets(*block, innermost)) meets.insert(block);
@@ -147,8 +209,8 @@ llvm::PreservedAnalyses KeepTurnsPass::run(llvm::Function& function,
   }
   for (llvm::BasicBlock& block : function) {
     if (updates.contains(&block)) {
-      call_at_top(block, kTurnOfMemory);
-    } else if (meets.contains(&block)) {
+      if (llvm::none_of(block, is_turn_of_memory)) call_at_top(block, kTurnOfMemory);
+    } else if (meets.contains(&block) && llvm::none_of(block, is_turn)) {
       call_at_top(block, kTurn);
     }
   }

@@ -45,6 +45,7 @@
 #include "backend/run_passes.h"
 #include "backend/thread_function.h"
 #include "simt/simt.h"
+#include "simt/transform/kept_pointers.h"
 #include "simt/threadgroup_frame.h"
 #include "support/stop_flag.h"
 
@@ -162,6 +163,12 @@ void prepare_code_generation(llvm::Function& function) {
   function.addFnAttr("stackrealign");
 }
 
+/// Copies of pointers are such before LLVM makes words of them.
+void check_variables(llvm::Function& function) {
+  simt::copy_by_members(function);
+  guard_variables(function);
+}
+
 // The order, and why. STYLE of a name: the function's, with dashes.
 constexpr Pass<Compilation> kPasses[] = {
     // While blocks are in the order of the text, and as in the reference executor.
@@ -175,7 +182,7 @@ constexpr Pass<Compilation> kPasses[] = {
          define_callee(callee);
          make_values(c.passes, callee);
          if (!callee.hasNUsesOrMore(kManyCalls)) return;
-         if (c.image.variant.bounds == Bounds::robust) guard_variables(callee);
+         if (c.image.variant.bounds == Bounds::robust) check_variables(callee);
          optimise_callee(callee, c.passes, c.unrolling);
        });
        drop_other_functions(*c.function);
@@ -214,7 +221,7 @@ constexpr Pass<Compilation> kPasses[] = {
     // Before LLVM unrolls loops and folds what it reads from tables.
     {"guard-variables", "keeps accesses of variables and tables inside of them",
      plain<[](Compilation& c) {
-       if (c.image.variant.bounds == Bounds::robust) guard_variables(*c.function);
+       if (c.image.variant.bounds == Bounds::robust) check_variables(*c.function);
      }>},
     {"optimise-thread", "simplifies the code of one thread (LLVM's)",
      [](Compilation& c) -> Result<void> {

@@ -78,6 +78,7 @@ void optimise_thread(llvm::Function& entry, LlvmPasses& passes, Unrolling unroll
   clean(all);
   // Pointers that were passed on as plain ones: threadgroup memory is threadgroup memory again.
   all.addPass(llvm::InferAddressSpacesPass(kThreadSpace));
+  all.addPass(KeepTurnsPass());  // sees through pointers that lay in variables
   all.addPass(llvm::SCCPPass());
   // Knows from the positions' limits which numbers are small or not negative.
   all.addPass(llvm::CorrelatedValuePropagationPass());
@@ -127,6 +128,7 @@ void optimise_callee(llvm::Function& callee, LlvmPasses& passes, Unrolling unrol
   FunctionPassManager all;
   all.addPass(KeepTurnsPass());
   clean(all);
+  all.addPass(KeepTurnsPass());
   all.addPass(simt::GiveOneEntryPass());
   all.addPass(loop_passes(/*memory_ssa=*/true, llvm::LoopRotatePass(),
                           llvm::LICMPass(llvm::LICMOptions())));

@@ -29,7 +29,7 @@ namespace anymetal::backend {
 namespace reference {
 namespace {
 
-constexpr std::string_view kVersion = "reference 26";
+constexpr std::string_view kVersion = "reference 27";
 
 /// Workers at rest. There are never more than threads that ran something at once.
 class WorkerPool {

@@ -15,17 +15,17 @@ class LoopAnalyses {
   explicit LoopAnalyses(llvm::Function& function)
       : library_(llvm::Triple(function.getParent()->getTargetTriple())),
         names_(library_),
-        assumptions_(function),
+        assumptions(function),
         dominators(function),
         loops(dominators),
-        evolution(function, names_, assumptions_, dominators, loops) {}
+        evolution(function, names_, assumptions, dominators, loops) {}
 
  private:
   llvm::TargetLibraryInfoImpl library_;
   llvm::TargetLibraryInfo names_;
-  llvm::AssumptionCache assumptions_;
 
  public:
+  llvm::AssumptionCache assumptions;
   llvm::DominatorTree dominators;
   llvm::LoopInfo loops;
   llvm::ScalarEvolution evolution;

@@ -186,19 +186,22 @@ class Joiner {
     return true;
   }
 
-  /// Loads of words by addresses of which nobody knows how far those of other lanes are.
-  [[nodiscard]] bool lies_anywhere(const llvm::Instruction& access) const {
+  /// Loads by addresses of which nobody knows how far those of other lanes are, or which are far.
+  [[nodiscard]] bool lies_anywhere(const llvm::Instruction& access) {
     const auto* load = llvm::dyn_cast<llvm::LoadInst>(&access);
-    const llvm::Type* type = type_of(access);
     const llvm::Value* pointer = pointer_of(access);
-    return load && load->isSimple() && (type->isIntegerTy(32) || type->isFloatTy()) &&
-           shapes_.of(pointer).is_varying() && shapes_.scale(pointer) == 1;
+    if (!load || !load->isSimple() || !is_piece_element(type_of(access)) ||
+        shapes_.of(pointer).is_flat() || shapes_.scale(pointer) != 1)
+      return false;
+    const auto stride = distance_.between_lanes(pointer, 0, 1);
+    return shapes_.of(pointer).is_varying() ||
+           (stride && std::abs(*stride) >= int64_t{geometry_.chunk} * bytes_of(access));
   }
 
   void begin(llvm::Instruction& access) {
     auto stride = stride_of(access);
     const bool anywhere = !stride && lies_anywhere(access);
-    if (anywhere) stride = int64_t{geometry_.chunk} * bytes_of(access);  // a register for each lane
+    if (anywhere) stride = int64_t{geometry_.chunk} * bytes_of(access);
     if (!stride) return;
     const auto [pointer, inside] = strip_guard(llvm::getLoadStorePointerOperand(&access));
     Group group;
@@ -303,6 +306,11 @@ class Joiner {
 };
 
 }  // namespace
+
+bool is_piece_element(const llvm::Type* type) {
+  return type->isIntegerTy(8) || type->isIntegerTy(16) || type->isIntegerTy(32) ||
+         type->isFloatTy() || type->isHalfTy() || type->isBFloatTy();
+}
 
 NeighbourGroups join_neighbours(llvm::Function& function, const ShapeAnalysis& shapes,
                                 const ControlFlow& flow, const Geometry& geometry) {

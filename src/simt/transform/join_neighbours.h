@@ -23,13 +23,16 @@ struct Neighbours {
   llvm::SmallVector<Member, 8> members;  ///< in the order of the block
   unsigned first = 0;                    ///< the one that lies first in memory
   int64_t stride = 0;                    ///< bytes from a lane's to the next lane's
-  bool anywhere = false;                 ///< lanes' lie anywhere; each has a register's bytes
+  bool anywhere = false;                 ///< lanes' lie anywhere; each has as many as a register
   unsigned unit = 0;  ///< bytes of the elements that registers are taken apart into
   int64_t bytes = 0;  ///< from the first one's start to the last one's end
 
   /// Units between lanes.
   [[nodiscard]] unsigned factor() const { return unsigned(stride / unit); }
 };
+
+/// Of what a thread's piece of memory may be made where those of its neighbours lie anywhere.
+[[nodiscard]] bool is_piece_element(const llvm::Type* type);
 
 /// By the last access of each group, where its code stands.
 using NeighbourGroups = llvm::DenseMap<const llvm::Instruction*, Neighbours>;

@@ -149,6 +149,9 @@ TEST(JoinNeighbours, RegistersOfLanesAnywhere) {
   std::string some = somewhere;
   for (int k = 0; k < 15; ++k) some += load(k, "a");
   EXPECT_EQ(groups(some), Groups{});
+  std::string bytes = somewhere;
+  for (int k = 0; k < 16; ++k) bytes += load(k, "a", "i8", 1);
+  EXPECT_EQ(groups(bytes), Groups{"16 of 4 by 4"});
 }
 
 TEST(JoinNeighbours, NotWhereAnAddressDependsOnMemory) {

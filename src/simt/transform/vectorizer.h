@@ -171,6 +171,8 @@ class Vectorizer {
   bool emit_neighbour(llvm::Instruction& access);
   void emit_neighbours(const Neighbours& group);
   [[nodiscard]] Values load_neighbours(const Neighbours& group, unsigned chunk);
+  [[nodiscard]] Values load_pieces_of_lanes(const Neighbours& group, llvm::Type* type,
+                                            unsigned chunk);
   void store_neighbours(const Neighbours& group, unsigned chunk);
   void fetch_ahead(const Neighbours& group, llvm::Value* place);
   void take_apart(llvm::ArrayRef<llvm::Value*> registers, unsigned step, unsigned offset,

@@ -2,7 +2,10 @@
 // registers, which are taken apart into one vector for each access, in as many rounds as the number
 // of registers has bits: each round picks the even elements of two registers, and the odd ones.
 // Where lanes are missing, each access goes its own way.
+#include <algorithm>
+
 #include "ir/thread_ir.h"
+#include "simt/analysis/guards.h"
 #include "simt/transform/vectorizer.h"
 
 namespace anymetal::simt {
@@ -55,14 +58,34 @@ void Vectorizer::with_lanes(llvm::Value* lanes, llvm::function_ref<void()> all,
   builder_.SetInsertPoint(done);
 }
 
+namespace {
+
+/// The checks that say of all members whether they are inside. What lies between two that are is,
+/// too, where nothing else is asked: an index that wraps is outside.
+llvm::SmallVector<const llvm::Value*, 16> needed_checks(const Neighbours& group) {
+  const bool only_inside = llvm::all_of(group.members, [](const Neighbours::Member& member) {
+    return !member.inside || callee_name(member.inside) == kInside;
+  });
+  const auto [first, last] = std::ranges::minmax_element(
+      group.members, {}, [](const Neighbours::Member& member) { return member.offset; });
+  llvm::SmallVector<const llvm::Value*, 16> checks;
+  for (const Neighbours::Member& member : group.members) {
+    const bool at_end = &member == &*first || &member == &*last;
+    if (member.inside && (at_end || !only_inside || !group.anywhere))
+      checks.push_back(member.inside);
+  }
+  return checks;
+}
+
+}  // namespace
+
 void Vectorizer::emit_neighbours(const Neighbours& group) {
   const bool stores = llvm::isa<llvm::StoreInst>(group.members[0].access);
   llvm::SmallVector<Values, 16> results(group.members.size());
   for (unsigned chunk = 0; chunk < chunks_; ++chunk) {
     llvm::Value* lanes = mask(chunk);
-    for (const Neighbours::Member& member : group.members) {
-      if (member.inside) lanes = and_mask(lanes, vector(member.inside, chunk));
-    }
+    for (const llvm::Value* inside : needed_checks(group))
+      lanes = and_mask(lanes, vector(inside, chunk));
     Values ways[2];
     llvm::BasicBlock* from[2] = {nullptr, nullptr};
     with_lanes(
@@ -122,11 +145,11 @@ Values Vectorizer::load_neighbours(const Neighbours& group, unsigned chunk) {
   // Nothing behind the last lane's last element is touched.
   const unsigned end = (width_ - 1) * factor + unsigned(group.bytes) / group.unit;
   Values registers;
-  for (unsigned i = 0; i < factor; ++i) {
-    llvm::Value* from =
-        pointer_of_lane(group.members[group.first].pointer, chunk, group.anywhere ? i : 0,
-                        group.anywhere ? 0 : int64_t{i} * width_ * group.unit);
-    if (!group.anywhere) fetch_ahead(group, from);
+  if (group.anywhere) registers = load_pieces_of_lanes(group, type, chunk);
+  for (unsigned i = 0; i < factor && !group.anywhere; ++i) {
+    llvm::Value* from = pointer_of_lane(group.members[group.first].pointer, chunk, 0,
+                                        int64_t{i} * width_ * group.unit);
+    fetch_ahead(group, from);
     if ((i + 1) * width_ <= end) {
       llvm::LoadInst* load = builder_.CreateAlignedLoad(type, from, align);
       if (is_constant)
@@ -174,6 +197,22 @@ Values Vectorizer::load_neighbours(const Neighbours& group, unsigned chunk) {
     }
   }
   return values;
+}
+
+/// Each lane's piece, one behind the other.
+Values Vectorizer::load_pieces_of_lanes(const Neighbours& group, llvm::Type* type, unsigned chunk) {
+  const unsigned factor = group.factor(), lanes = width_ / factor;
+  auto* piece = llvm::FixedVectorType::get(type->getScalarType(), factor);
+  Values registers;
+  for (unsigned i = 0; i < factor; ++i) {
+    llvm::SmallVector<llvm::Value*, 16> pieces;
+    for (unsigned lane = i * lanes; lane < (i + 1) * lanes; ++lane)
+      pieces.push_back(builder_.CreateAlignedLoad(
+          piece, pointer_of_lane(group.members[group.first].pointer, chunk, lane, 0),
+          llvm::Align(1)));
+    registers.push_back(concatenate(pieces));
+  }
+  return registers;
 }
 
 /// Between barriers all steps read and write, and compute little: permutations that wait for memory
