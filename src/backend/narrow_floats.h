@@ -53,9 +53,9 @@ inline float half_value(uint16_t bits) {
   if (exponent == 31) {
     magnitude = std::bit_cast<float>(0x7f800000u | uint32_t(fraction) << 13);
   } else if (exponent == 0) {
-    magnitude = std::ldexp(float(fraction), -24);
+    magnitude = float(fraction) * 0x1p-24f;
   } else {
-    magnitude = std::ldexp(float(fraction | 1024), exponent - 25);
+    magnitude = std::bit_cast<float>(uint32_t(exponent + 112) << 23 | uint32_t(fraction) << 13);
   }
   return bits & 0x8000 ? -magnitude : magnitude;
 }

@@ -39,14 +39,29 @@ int component_at(const PixelFormat& format, int n) {
   return n;
 }
 
+template <class Bits>
+Bits load_as(const std::byte* at) {
+  Bits bits;
+  std::memcpy(&bits, at, sizeof bits);
+  return bits;
+}
+
+template <class Bits>
+void store_as(std::byte* at, uint32_t value) {
+  const auto bits = Bits(value);
+  std::memcpy(at, &bits, sizeof bits);
+}
+
+// Each of its own: copies of as many bytes as a format says are calls, and what they wrote is read
+// before it has arrived.
 uint32_t load_bits(const std::byte* at, int bits) {
-  uint32_t value = 0;
-  std::memcpy(&value, at, size_t(bits) / 8);
-  return value;
+  if (bits == 8) return load_as<uint8_t>(at);
+  return bits == 16 ? load_as<uint16_t>(at) : load_as<uint32_t>(at);
 }
 
 void store_bits(std::byte* at, int bits, uint32_t value) {
-  std::memcpy(at, &value, size_t(bits) / 8);
+  if (bits == 8) return store_as<uint8_t>(at, value);
+  return bits == 16 ? store_as<uint16_t>(at, value) : store_as<uint32_t>(at, value);
 }
 
 int32_t extend_sign(uint32_t value, int bits) {
@@ -124,6 +139,20 @@ uint32_t bits_of(ComponentKind kind, float value, int count) {
   }
 }
 
+/// Of a format that isn't packed.
+template <class Bits, class Convert>
+FloatTexel load_components(const PixelFormat& format, const std::byte* texel, Convert convert) {
+  FloatTexel color = {0, 0, 0, 1};
+  if (format.layout == TexelLayout::plain && format.components == 4) {
+    for (size_t n = 0; n < 4; ++n) color[n] = convert(load_as<Bits>(texel + n * sizeof(Bits)));
+    return color;
+  }
+  for (int n = 0; n < format.components; ++n)
+    color[size_t(component_at(format, n))] =
+        convert(load_as<Bits>(texel + size_t(n) * sizeof(Bits)));
+  return color;
+}
+
 uint32_t saturate(ComponentKind kind, int32_t value, int count) {
   if (count == 32) return uint32_t(value);
   const uint32_t mask = (1u << count) - 1;
@@ -146,6 +175,14 @@ FloatTexel load_floats(const PixelFormat& format, const std::byte* texel) {
     }
     return color;
   }
+  // The formats that nearly all images have.
+  if (format.kind == ComponentKind::unorm && format.bits == 8)
+    return load_components<uint8_t>(format, texel,
+                                    [](uint8_t bits) { return float(bits) / 255.0f; });
+  if (format.kind == ComponentKind::floating && format.bits == 16)
+    return load_components<uint16_t>(format, texel, half_value);
+  if (format.kind == ComponentKind::floating)
+    return load_components<float>(format, texel, [](float value) { return value; });
   for (int n = 0; n < format.components; ++n) {
     const int i = component_at(format, n);
     const uint32_t bits = load_bits(texel + n * (format.bits / 8), format.bits);

@@ -33,6 +33,7 @@ Texel load(const TextureDescription& texture, const std::byte* at) {
   } else {
     plain = load_integers(*texture.format, at);
   }
+  if (texture.swizzle == TextureDescription{}.swizzle) return plain;
   Texel out;
   for (size_t i = 0; i < 4; ++i) {
     const Swizzle from = texture.swizzle[i];
@@ -57,12 +58,14 @@ std::byte* place(const TextureDescription& texture, uint32_t x, uint32_t y, uint
 
 constexpr int64_t kFar = int64_t{1} << 30;
 
-/// NaN is 0, and what is too far away for any texture is only that far.
+/// NaN is 0, and what is too far away for any texture is only that far. Not by std::floor, which is
+/// a call where the build's processor has no instruction for it.
 int64_t floor_to_integer(float x) {
   if (std::isnan(x)) return 0;
-  const float low = std::floor(x);
-  if (low >= float(kFar)) return kFar;
-  return low <= -float(kFar) ? -kFar : int64_t(low);
+  if (x >= float(kFar)) return kFar;
+  if (x <= -float(kFar)) return -kFar;
+  const auto towards_zero = int64_t(x);
+  return float(towards_zero) > x ? towards_zero - 1 : towards_zero;
 }
 
 int64_t modulo(int64_t a, int64_t n) {
@@ -103,7 +106,8 @@ Span span_of(float at, bool linear) {
   if (!linear) return {floor_to_integer(at), 0};
   const float left = at - 0.5f;
   const int64_t first = floor_to_integer(left);
-  const float weight = left - std::floor(left);
+  // What is that far away is a whole number.
+  const float weight = std::fabs(left) < float(kFar) ? left - float(first) : 0;
   // Rounded up: so little below a texel that it is this one.
   if (weight == 1) return {first + 1, 0};
   return {first, weight >= 0 && weight < 1 ? weight : 0};

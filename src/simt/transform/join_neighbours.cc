@@ -151,21 +151,32 @@ class Joiner {
                                           geometry_.large != 0);
   }
 
+  /// Elements of one type, or of a struct that has several, none of which is larger than a word.
+  [[nodiscard]] bool may_be_beside(const llvm::Instruction& access, const llvm::Instruction& other,
+                                   bool anywhere) const {
+    llvm::Type *type = type_of(access)->getScalarType(),
+               *other_type = type_of(other)->getScalarType();
+    return type == other_type ||
+           (!anywhere && is_piece_element(type) && is_piece_element(other_type));
+  }
+
   [[nodiscard]] bool fits(const llvm::Instruction& access, const Group& group) const {
     const Neighbours& all = group.neighbours;
     const llvm::Instruction& other = *all.members[0].access;
     if (llvm::isa<llvm::StoreInst>(access) != group.stores || all.members.size() == kMostMembers ||
-        access.isAtomic() || access.isVolatile() ||
-        type_of(access)->getScalarType() != type_of(other)->getScalarType())
+        access.isAtomic() || access.isVolatile() || !may_be_beside(access, other, all.anywhere))
       return false;
     const auto offset = offset_in(access, group);
     if (!offset) return false;
     const int64_t bytes = bytes_of(access);
     const int64_t start = std::min<int64_t>(0, *offset);
     const int64_t end = std::max(all.bytes, *offset + bytes);
-    if (end - start > all.stride || *offset % element_bytes(access) != 0) return false;
+    if (end - start > all.stride || (*offset - start) % element_bytes(access) != 0) return false;
+    // Each one begins at a multiple of its size from what comes to be the first one.
     return llvm::none_of(all.members, [&](const Neighbours::Member& member) {
-      return member.offset < *offset + bytes && *offset < member.offset + bytes_of(*member.access);
+      return (member.offset - start) % element_bytes(*member.access) != 0 ||
+             (member.offset < *offset + bytes &&
+              *offset < member.offset + bytes_of(*member.access));
     });
   }
 
@@ -253,11 +264,27 @@ class Joiner {
   /// what permutations are made for. 0: no such.
   [[nodiscard]] unsigned unit_of(const Group& group) const {
     const Neighbours& all = group.neighbours;
-    const int64_t bytes = element_bytes(*all.members[0].access);
+    int64_t bytes = INT64_MAX;
+    for (const Neighbours::Member& member : all.members) {
+      bytes = std::min(bytes, element_bytes(*member.access));
+    }
     constexpr int64_t kWord = 4;
     if (bytes >= kWord) return unsigned(bytes);
     if (all.stride % kWord != 0 || all.bytes % kWord != 0) return 0;
     return unsigned(kWord);
+  }
+
+  /// Whether the machine writes some of a register's elements as fast as all, and each unit is
+  /// written as a whole or not at all.
+  [[nodiscard]] bool has_whole_units(const Neighbours& all) const {
+    constexpr unsigned kLanesOfAvx512 = 16;
+    if (geometry_.chunk != kLanesOfAvx512) return false;
+    llvm::SmallVector<int64_t, 16> bytes(all.factor());
+    for (const Neighbours::Member& member : all.members) {
+      const int64_t end = member.offset + bytes_of(*member.access);
+      for (int64_t at = member.offset; at < end; ++at) ++bytes[size_t(at / all.unit)];
+    }
+    return llvm::all_of(bytes, [&](int64_t count) { return count == 0 || count == all.unit; });
   }
 
   void join(Group& group) {
@@ -265,13 +292,13 @@ class Joiner {
     all.unit = unit_of(group);
     if (all.unit == 0) return;
     const unsigned factor = all.factor();
-    constexpr unsigned kMostOfOddFactors = 8;
+    constexpr unsigned kMostOfOddFactors = 16;
     if (!std::has_single_bit(factor) && factor > kMostOfOddFactors) return;
-    // What is between the elements that are written belongs to others.
+    // What is between the elements that are written belongs to others, or is a struct's padding.
     int64_t covered = 0;
     for (const Neighbours::Member& member : all.members) covered += bytes_of(*member.access);
     const bool is_whole = all.bytes == all.stride && covered == all.bytes;
-    if ((group.stores || all.anywhere) && !is_whole) return;
+    if (!is_whole && (all.anywhere || (group.stores && !has_whole_units(all)))) return;
     // One element in many is better gathered.
     if (covered * 4 < all.stride) return;
     if (group.stores) {

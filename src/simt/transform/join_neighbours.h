@@ -31,7 +31,8 @@ struct Neighbours {
   [[nodiscard]] unsigned factor() const { return unsigned(stride / unit); }
 };
 
-/// Of what a thread's piece of memory may be made where those of its neighbours lie anywhere.
+/// Of what a thread's piece of memory may be made where those of its neighbours lie anywhere, or
+/// where it is made of several types: words, halves of them and bytes.
 [[nodiscard]] bool is_piece_element(const llvm::Type* type);
 
 /// By the last access of each group, where its code stands.

@@ -101,10 +101,25 @@ TEST(JoinNeighbours, VectorsOfAThread) {
   EXPECT_EQ(groups(load(0, "p", "<4 x float>")), Groups{});
 }
 
-TEST(JoinNeighbours, StoresThatAreWhole) {
+TEST(JoinNeighbours, StoresOfWholeWords) {
   EXPECT_EQ(groups(store(0, "1.0") + store(1, "2.0") + store(2, "3.0") + store(3, "4.0")),
             Groups{"4 of 4 by 4"});
-  EXPECT_EQ(groups(store(0, "1.0") + store(1, "2.0") + store(2, "3.0")), Groups{});
+  // The padding of a struct, say. Half a word can't be left out.
+  EXPECT_EQ(groups(store(0, "1.0") + store(1, "2.0") + store(2, "3.0")), Groups{"3 of 4 by 4"});
+  const std::string half =
+      "  %h = getelementptr float, ptr addrspace(1) %q, i64 3\n"
+      "  store half 1.0, ptr addrspace(1) %h\n";
+  EXPECT_EQ(groups(store(0, "1.0") + store(1, "2.0") + store(2, "3.0") + half), Groups{});
+}
+
+TEST(JoinNeighbours, MembersOfSeveralTypes) {
+  EXPECT_EQ(
+      groups(load(0) + load(1, "p", "i32") + load(4, "p", "half", 2) + load(5, "p", "i16", 2) +
+             load(12, "p", "i8", 1) + load(13, "p", "i8", 1) + load(7, "p", "half", 2)),
+      Groups{"7 of 4 by 4"});
+  // Not one of twice a word, and none that begins in the middle of one.
+  EXPECT_EQ(groups(load(0) + load(1, "p", "double", 8)), Groups{});
+  EXPECT_EQ(groups(load(3, "p", "half", 2) + load(2)), Groups{});
 }
 
 TEST(JoinNeighbours, NotOverWhatMayTouchThem) {

@@ -125,10 +125,17 @@ void Vectorizer::emit_neighbours(const Neighbours& group) {
 
 namespace {
 
-/// The type of what registers are taken apart into.
-llvm::Type* unit_type(const Neighbours& group, llvm::Type* element,
-                      const llvm::DataLayout& layout) {
-  if (layout.getTypeStoreSize(element) == group.unit) return element;
+llvm::Type* element_of(const Neighbours::Member& member) {
+  return llvm::getLoadStoreType(member.access)->getScalarType();
+}
+
+/// The type of what registers are taken apart into: the elements', if they are as large.
+llvm::Type* unit_type(const Neighbours& group, const llvm::DataLayout& layout) {
+  llvm::Type* element = element_of(group.members[0]);
+  const bool is_same = llvm::all_of(group.members, [&](const Neighbours::Member& member) {
+    return element_of(member) == element;
+  });
+  if (is_same && layout.getTypeStoreSize(element) == group.unit) return element;
   return llvm::IntegerType::get(element->getContext(), group.unit * 8);
 }
 
@@ -136,8 +143,7 @@ llvm::Type* unit_type(const Neighbours& group, llvm::Type* element,
 
 Values Vectorizer::load_neighbours(const Neighbours& group, unsigned chunk) {
   const unsigned factor = group.factor();
-  llvm::Type* element = llvm::getLoadStoreType(group.members[0].access)->getScalarType();
-  llvm::Type* unit = unit_type(group, element, layout_);
+  llvm::Type* unit = unit_type(group, layout_);
   llvm::Type* type = lane_type(unit);
   const llvm::Align align(1);
   const bool is_constant =
@@ -182,18 +188,18 @@ Values Vectorizer::load_neighbours(const Neighbours& group, unsigned chunk) {
     }
   }
   Values values;
-  const uint64_t bytes = layout_.getTypeStoreSize(element);
   for (const Neighbours::Member& member : group.members) {
+    llvm::Type* element = element_of(member);
+    const uint64_t bytes = layout_.getTypeStoreSize(element);
     const unsigned components = component_count(llvm::getLoadStoreType(member.access));
     for (unsigned component = 0; component < components; ++component) {
       const uint64_t offset = uint64_t(member.offset) + component * bytes;
       llvm::Value* value = parts[offset / group.unit];
-      if (unit != element) {
+      if (bytes != group.unit) {
         value = builder_.CreateLShr(value, offset % group.unit * 8);
         value = builder_.CreateTrunc(value, lane_type(builder_.getIntNTy(unsigned(bytes * 8))));
-        value = builder_.CreateBitCast(value, lane_type(element));
       }
-      values.push_back(value);
+      values.push_back(builder_.CreateBitCast(value, lane_type(element)));
     }
   }
   return values;
@@ -274,17 +280,18 @@ Values Vectorizer::put_together(llvm::ArrayRef<llvm::Value*> parts) {
 
 void Vectorizer::store_neighbours(const Neighbours& group, unsigned chunk) {
   const unsigned factor = group.factor();
-  llvm::Type* element = llvm::getLoadStoreType(group.members[0].access)->getScalarType();
-  llvm::Type* unit = unit_type(group, element, layout_);
+  llvm::Type* unit = unit_type(group, layout_);
   llvm::SmallVector<llvm::Value*, 16> parts(factor);
-  const uint64_t bytes = layout_.getTypeStoreSize(element);
   for (const Neighbours::Member& member : group.members) {
+    const uint64_t bytes = layout_.getTypeStoreSize(element_of(member));
     const llvm::Value* stored = llvm::cast<llvm::StoreInst>(member.access)->getValueOperand();
     for (unsigned component = 0; component < component_count(stored->getType()); ++component) {
       const uint64_t offset = uint64_t(member.offset) + component * bytes;
       llvm::Value* value = vector(stored, chunk, component);
       llvm::Value*& part = parts[offset / group.unit];
-      if (unit != element) {
+      if (bytes == group.unit) {
+        value = builder_.CreateBitCast(value, lane_type(unit));
+      } else {
         value = builder_.CreateBitCast(value, lane_type(builder_.getIntNTy(unsigned(bytes * 8))));
         value = builder_.CreateShl(builder_.CreateZExt(value, lane_type(unit)),
                                    offset % group.unit * 8);
@@ -292,6 +299,11 @@ void Vectorizer::store_neighbours(const Neighbours& group, unsigned chunk) {
       }
       part = value;
     }
+  }
+  llvm::SmallVector<bool, 16> is_written;
+  for (llvm::Value*& part : parts) {
+    is_written.push_back(part != nullptr);
+    if (!part) part = llvm::PoisonValue::get(lane_type(unit));
   }
   Values registers;
   if (llvm::isPowerOf2_32(factor)) {
@@ -307,7 +319,14 @@ void Vectorizer::store_neighbours(const Neighbours& group, unsigned chunk) {
     llvm::Value* to = pointer_of_lane(group.members[group.first].pointer, chunk, 0,
                                       int64_t{i} * width_ * group.unit);
     fetch_ahead(group, to);
-    builder_.CreateAlignedStore(registers[i], to, llvm::Align(1));
+    llvm::SmallVector<llvm::Constant*, 16> written;
+    for (unsigned lane = 0; lane < width_; ++lane)
+      written.push_back(builder_.getInt1(is_written[(i * width_ + lane) % factor]));
+    if (llvm::all_of(is_written, [](bool part) { return part; }))
+      builder_.CreateAlignedStore(registers[i], to, llvm::Align(1));
+    else
+      builder_.CreateMaskedStore(registers[i], to, llvm::Align(1),
+                                 llvm::ConstantVector::get(written));
   }
 }
 
