@@ -45,8 +45,8 @@
 #include "backend/run_passes.h"
 #include "backend/thread_function.h"
 #include "simt/simt.h"
-#include "simt/transform/kept_pointers.h"
 #include "simt/threadgroup_frame.h"
+#include "simt/transform/kept_pointers.h"
 #include "support/stop_flag.h"
 
 namespace anymetal::backend::cpu {
