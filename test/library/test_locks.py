@@ -84,3 +84,33 @@ def test_each_thread_sees_what_the_one_before_wrote(kernel, threads, bounds, mon
     o = np.zeros(8, np.int32)
     anymetal.Library(TEXT, math_mode="safe").kernel(kernel)(v, o, at, grid=threads, threadgroup=threads)
     np.testing.assert_array_equal(o, expected(kernel, v, at))
+
+
+BETWEEN_THREADGROUPS = """#include <metal_stdlib>
+using namespace metal;
+struct Shared { atomic_int lock; int count; int more[6]; };
+#define TAKEN atomic_exchange_explicit(&s->lock, 1, memory_order_relaxed)
+#define GIVE atomic_store_explicit(&s->lock, 0, memory_order_relaxed)
+kernel void waits(device Shared* s, constant int& n, uint lid [[thread_position_in_threadgroup]]) {
+  if (lid == 0) for (int i = 0; i < n; ++i) { while (TAKEN) {} s->count += 1; GIVE; }
+}
+kernel void waits_once_at_least(device Shared* s, constant int& n, uint lid [[thread_position_in_threadgroup]]) {
+  if (lid == 0) for (int i = 0; i < n; ++i) { int other; do { other = TAKEN; } while (other != 0); s->count += 1; GIVE; }
+}
+kernel void looks_before(device Shared* s, constant int& n, uint lid [[thread_position_in_threadgroup]]) {
+  if (lid == 0) for (int i = 0; i < n;) { if (s->count < 0) break; if (TAKEN == 0) { s->count += 1; i++; GIVE; } }
+}
+"""
+
+
+@pytest.mark.parametrize("bounds", ["robust", "off"])
+@pytest.mark.parametrize("kernel", ["waits", "waits_once_at_least", "looks_before"])
+def test_threadgroups_see_what_others_wrote_under_the_lock(kernel, bounds, monkeypatch):
+    """The lock lies beside the data: to LLVM the two have nothing to do with each other."""
+    import anymetal
+
+    monkeypatch.setenv("ANYMETAL_BOUNDS", bounds)
+    threadgroups, turns, threads = 8, 50_000, 33
+    shared = np.zeros(8, np.int32)
+    anymetal.Library(BETWEEN_THREADGROUPS).kernel(kernel)(shared, np.int32(turns), grid=threadgroups * threads, threadgroup=threads)
+    assert shared[1] == threadgroups * turns

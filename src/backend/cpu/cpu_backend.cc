@@ -16,7 +16,7 @@ namespace anymetal::backend {
 namespace cpu {
 namespace {
 
-constexpr std::string_view kVersion = "cpu 131";
+constexpr std::string_view kVersion = "cpu 133";
 
 class CpuBackend final : public Backend {
  public:

@@ -121,6 +121,20 @@ class Turn {
            (&innermost == &loop_ && (loop_.isLoopExiting(&block) || loop_.isLoopLatch(&block)));
   }
 
+  /// Behind a loop that waits until an atomic says so, as for a lock: what is read there may be
+  /// what others wrote meanwhile.
+  [[nodiscard]] Blocks waits() const {
+    Blocks blocks;
+    llvm::SmallVector<llvm::BasicBlock*> exiting;
+    loop_.getExitingBlocks(exiting);
+    for (llvm::BasicBlock* block : exiting) {
+      if (!hangs_on_atomic(*block->getTerminator()->getOperand(0))) continue;
+      for (llvm::BasicBlock* next : llvm::successors(block))
+        if (!loop_.contains(next)) blocks.insert(next);
+    }
+    return blocks;
+  }
+
   /// The blocks that read or write what the loop changes where it stays from turn to turn, as under
   /// a lock, and the loop's head: others may have changed it since this lane's last turn, which
   /// perhaps came to none of the other blocks.
@@ -168,6 +182,17 @@ class Turn {
       return dominators_.dominates(&block, latch);
     });
   }
+  [[nodiscard]] bool hangs_on_atomic(const llvm::Value& condition) const {
+    llvm::SmallPtrSet<const llvm::Value*, 16> seen;
+    llvm::SmallVector<const llvm::Value*, 16> open{&condition};
+    while (!open.empty()) {
+      const auto* made = llvm::dyn_cast<llvm::Instruction>(open.pop_back_val());
+      if (!made || !loop_.contains(made) || !seen.insert(made).second) continue;
+      if (made->isAtomic()) return true;
+      open.append(made->op_begin(), made->op_end());
+    }
+    return false;
+  }
   /// Whether it may be the same in several turns: nothing that goes on from turn to turn is in it.
   /// What inner loops count they count in each turn anew, and what is loaded may be the same.
   [[nodiscard]] bool is_same(const llvm::Value* value) const {
@@ -201,6 +226,7 @@ llvm::PreservedAnalyses KeepTurnsPass::run(llvm::Function& function,
     const Turn turn(*loop, dominators);
     if (!turn.matters()) continue;
     for (llvm::BasicBlock* block : turn.updates()) updates.insert(block);
+    for (llvm::BasicBlock* block : turn.waits()) updates.insert(block);
     for (llvm::BasicBlock* block : loop->blocks()) {
       const llvm::Loop& innermost = *loops.getLoopFor(block);
       if (innermost.getHeader() == block || block->hasNPredecessors(1)) continue;

@@ -28,7 +28,8 @@
 namespace anymetal::simt {
 namespace {
 
-constexpr size_t kMostInstructions = 800;  // of all turns that are counted out
+constexpr size_t kMostInstructions = 800;   // of all turns that are counted out
+constexpr size_t kMostOperations = 10'000;  // of all loops, for all chunks of a simdgroup
 constexpr int kDepth = 12;
 
 using Step = std::optional<int64_t>;
@@ -117,11 +118,16 @@ class Search {
 
   llvm::SmallVector<RowLoop, 2> run() {
     llvm::SmallVector<RowLoop, 2> found;
+    size_t operations = 0;
     for (llvm::BasicBlock* block : flow_.order()) {
       const llvm::Loop* loop = flow_.loop_of(block);
       if (!loop || loop->getHeader() != block || !is_fit(*loop)) continue;
       const unsigned turns = turns_of(*block, *loop);
-      if (turns > 1 && turns * block->size() <= kMostInstructions) found.push_back({loop, turns});
+      const size_t instructions = turns * block->size();
+      if (turns == 1 || instructions > kMostInstructions) continue;
+      operations += instructions * geometry_.chunks_of_simdgroup();
+      if (operations > kMostOperations) break;
+      found.push_back({loop, turns});
     }
     return found;
   }

@@ -51,8 +51,13 @@ void Vectorizer::emit(llvm::Instruction& instruction) {
     return is_relaxed(*store) ? as_relaxed(*store, [&] { emit_store(*store); })
                               : emit_atomic(*store);
   }
-  if (llvm::isa<llvm::AtomicRMWInst, llvm::AtomicCmpXchgInst>(instruction))
-    return emit_atomic(instruction);
+  if (llvm::isa<llvm::AtomicRMWInst, llvm::AtomicCmpXchgInst>(instruction)) {
+    // Whose result nobody asks for gives nobody leave to read.
+    if (!instruction.use_empty()) keep_in_turn(instruction);
+    emit_atomic(instruction);
+    if (!instruction.use_empty()) keep_in_turn(instruction);
+    return;
+  }
   if (auto* fence = llvm::dyn_cast<llvm::FenceInst>(&instruction)) {
     builder_.CreateFence(fence->getOrdering());
     return;
