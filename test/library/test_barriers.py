@@ -350,3 +350,42 @@ def test_simdgroups_that_come_by_several_cases(launch, m):
     np.testing.assert_array_equal(o[:352], X[(np.arange(352) + 33) % 128] + more)
     chosen = np.isin(np.arange(352) // 32, (1, 4, 10)) | (m == 77)
     np.testing.assert_array_equal(o[1024:1376], np.where(chosen, (X[:352] + more) * 7, 0))
+
+
+def test_what_simdgroups_leave_loops_with_is_their_own_behind_a_barrier_that_is_passed_by():
+    """Each goes round as often as its numbers say; to others the value is the same in each turn."""
+    import anymetal
+
+    library = anymetal.Library("""#include <metal_stdlib>
+using namespace metal;
+kernel void k(device const int* a, device int* o, constant int& n, uint i [[thread_position_in_grid]], uint simdgroup [[simdgroup_index_in_threadgroup]]) {
+  int v = 2;
+  for (int k = 4; k >= 0; --k) { v = a[(k * 3 + 21) & 255] - v * 3; if ((a[(simdgroup + k) & 255] & 1) != 0) continue; if ((n & 2) != 0) break; }
+  o[2 * i] = v;
+  if ((a[(n + 156) & 255] & 2) != 0) {
+    int w = 2;
+    for (int k = 0;; ++k) { w = a[(k * 3 + 89) & 255] - w * 5; if ((a[(simdgroup + k * 3) & 255] & 7) != 0 && k < 11) continue; if ((n & 2) != 0 || k > 9) break; }
+    threadgroup_barrier(mem_flags::mem_threadgroup);
+    v *= w;
+  }
+  o[2 * i + 1] = v;
+}
+""")
+    for seed in range(8):
+        a, n, o = np.random.default_rng(seed).integers(-20, 20, 256).astype(np.int32), 2, np.zeros((3, 32, 2), np.int32)
+        library.kernel("k")(a, o, np.int32(n), grid=96, threadgroup=96)
+        for simdgroup in range(3):
+            v = w = 2
+            for k in range(4, -1, -1):
+                v = int(a[k * 3 + 21]) - v * 3
+                if not a[simdgroup + k] & 1:
+                    break
+            first = v
+            if a[n + 156] & 2:
+                for k in range(12):
+                    w = int(a[k * 3 + 89]) - w * 5
+                    if not (a[simdgroup + k * 3] & 7 and k < 11):
+                        break
+                v *= w
+            wanted = np.array([first, v]).astype(np.int32)  # modulo 2^32
+            np.testing.assert_array_equal(o[simdgroup], np.tile(wanted, (32, 1)), f"{seed} {simdgroup}")

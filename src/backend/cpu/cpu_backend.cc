@@ -16,7 +16,7 @@ namespace anymetal::backend {
 namespace cpu {
 namespace {
 
-constexpr std::string_view kVersion = "cpu 133";
+constexpr std::string_view kVersion = "cpu 134";
 
 class CpuBackend final : public Backend {
  public:

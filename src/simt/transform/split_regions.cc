@@ -373,6 +373,7 @@ class RegionSplitter {
                             !parted.contains(instruction.getParent());
       if (!head_phis.contains(&instruction)) values.push_back(&instruction);
     }
+    spread_differences();
     share_slots(phis, head_phis);
     for (llvm::PHINode* phi : phis)
       slots_[phi] = make_slot(phi->getType(), same_.lookup(phi), phi->getName() + ".carried");
@@ -401,6 +402,25 @@ class RegionSplitter {
     for (llvm::PHINode* phi : phis) {
       slots_.erase(phi);
       phi->eraseFromParent();
+    }
+  }
+
+  /// What a loop that steps leave in different turns has made isn't the same for all of them, and
+  /// so what it becomes behind the loop, where nothing else flows into it, isn't either.
+  void spread_differences() {
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (llvm::Instruction& instruction : llvm::instructions(function_)) {
+        auto* phi = llvm::dyn_cast<llvm::PHINode>(&instruction);
+        if (!phi || !same_.lookup(phi)) continue;
+        const bool differs = llvm::any_of(phi->incoming_values(), [&](const llvm::Value* value) {
+          const auto* made = llvm::dyn_cast<llvm::Instruction>(value);
+          return made && made->getParent() != entry_ && !same_.lookup(made);
+        });
+        if (!differs) continue;
+        same_[phi] = false;
+        changed = true;
+      }
     }
   }
 
