@@ -60,7 +60,9 @@ def difference(expected, actual, math):
         same = want.view(np.uint16 if want.itemsize == 2 else np.uint32) == got.view(np.uint16 if got.itemsize == 2 else np.uint32)
         if want.dtype.kind == "f":
             # Which zero, neither where numbers are exact (exact.py).
-            same |= np.isnan(want) & np.isnan(got) if math == "safe" else want == got
+            same |= np.isnan(want) & np.isnan(got)
+            if math != "safe":
+                same |= want == got
         if not same.all():
             at = int(np.argmin(same))
             thread = f" (thread {at // SLOTS})" if name.startswith("out") else ""
