@@ -147,7 +147,7 @@ class Turn {
           read.insert(object);
         if (!conditional) continue;
         for (const llvm::Value* object : shared_objects(instruction, /*written=*/true)) {
-          if (is_same(address_of(instruction))) changed.insert(object);
+          if (is_same(*address_of(instruction))) changed.insert(object);
         }
       }
     }
@@ -183,29 +183,36 @@ class Turn {
     });
   }
   [[nodiscard]] bool hangs_on_atomic(const llvm::Value& condition) const {
-    llvm::SmallPtrSet<const llvm::Value*, 16> seen;
-    llvm::SmallVector<const llvm::Value*, 16> open{&condition};
-    while (!open.empty()) {
-      const auto* made = llvm::dyn_cast<llvm::Instruction>(open.pop_back_val());
-      if (!made || !loop_.contains(made) || !seen.insert(made).second) continue;
-      if (made->isAtomic()) return true;
-      open.append(made->op_begin(), made->op_end());
-    }
-    return false;
+    return is_made_of(
+        condition, [](const llvm::Instruction& made) { return made.isAtomic(); },
+        [](const llvm::Instruction&) { return false; });
   }
   /// Whether it may be the same in several turns: nothing that goes on from turn to turn is in it.
   /// What inner loops count they count in each turn anew, and what is loaded may be the same.
-  [[nodiscard]] bool is_same(const llvm::Value* value) const {
+  [[nodiscard]] bool is_same(const llvm::Value& value) const {
+    return !is_made_of(
+        value,
+        [&](const llvm::Instruction& made) {
+          return llvm::isa<llvm::PHINode>(made) && made.getParent() == loop_.getHeader();
+        },
+        [](const llvm::Instruction& made) {
+          return llvm::isa<llvm::LoadInst, llvm::CallBase>(made);
+        });
+  }
+  /// Whether one of the loop's instructions that a value is made of is `wanted`, not looking behind
+  /// those that are an `end`.
+  [[nodiscard]] bool is_made_of(const llvm::Value& value,
+                                llvm::function_ref<bool(const llvm::Instruction&)> wanted,
+                                llvm::function_ref<bool(const llvm::Instruction&)> end) const {
     llvm::SmallPtrSet<const llvm::Value*, 16> seen;
-    llvm::SmallVector<const llvm::Value*, 16> open{value};
+    llvm::SmallVector<const llvm::Value*, 16> open{&value};
     while (!open.empty()) {
       const auto* made = llvm::dyn_cast<llvm::Instruction>(open.pop_back_val());
       if (!made || !loop_.contains(made) || !seen.insert(made).second) continue;
-      if (llvm::isa<llvm::PHINode>(made) && made->getParent() == loop_.getHeader()) return false;
-      if (llvm::isa<llvm::LoadInst, llvm::CallBase>(made)) continue;
-      open.append(made->op_begin(), made->op_end());
+      if (wanted(*made)) return true;
+      if (!end(*made)) open.append(made->op_begin(), made->op_end());
     }
-    return true;
+    return false;
   }
 
   const llvm::Loop& loop_;

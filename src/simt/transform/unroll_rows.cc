@@ -14,7 +14,6 @@
 #include <llvm/ADT/SmallSet.h>
 #include <llvm/Analysis/OptimizationRemarkEmitter.h>
 #include <llvm/Analysis/TargetTransformInfo.h>
-#include <llvm/IR/IRBuilder.h>
 #include <llvm/Transforms/Utils/UnrollLoop.h>
 
 #include <optional>
